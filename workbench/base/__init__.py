@@ -1,0 +1,1 @@
+"""Layer 1: what every other layer stands on; imports the standard library and NumPy only."""

@@ -1,0 +1,47 @@
+"""The element types: one row each; what a target cannot hold it refuses by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Kind = Literal["f", "i", "u", "b"]
+
+
+@dataclass(frozen=True, slots=True)
+class DType:
+    """An element type: its name in the language, its kind and its width in bits."""
+
+    name: str
+    kind: Kind
+    bits: int
+
+    @property
+    def numpy(self) -> np.dtype[np.generic]:
+        """The NumPy dtype that holds the same values."""
+        return np.dtype({"f": "float", "i": "int", "u": "uint"}.get(self.kind, "bool") + self._width)
+
+    @property
+    def _width(self) -> str:
+        return "" if self.kind == "b" else str(self.bits)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+F32 = DType("f32", "f", 32)
+F16 = DType("f16", "f", 16)
+F64 = DType("f64", "f", 64)
+I32 = DType("i32", "i", 32)
+U32 = DType("u32", "u", 32)
+BOOL = DType("bool", "b", 32)
+"""Bool is stored as a 32-bit word, 0 or 1, on every device; on the host it is NumPy's bool."""
+I8 = DType("i8", "i", 8)
+U8 = DType("u8", "u", 8)
+I64 = DType("i64", "i", 64)
+
+DTYPES: dict[str, DType] = {t.name: t for t in (F32, F16, F64, I32, U32, BOOL, I8, U8, I64)}
+CORE: tuple[DType, ...] = (F32, I32, U32, BOOL)
+"""The dtypes every target holds."""

@@ -1,0 +1,1 @@
+"""Layer 2: the programs themselves, as immutable values, and what it means to run them."""

@@ -1,0 +1,51 @@
+"""Device kernels: one parallel nest mapped onto workgroups and invocations.
+
+Closed statements: serial loops, ifs, whiles, barriers; no parallel or cooperative loop left.
+The ids are the variables `workgroup_id_x` .. `_z` and `local_id_x` .. `_z` (i32).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.base.source import Origin, origin_field
+
+if TYPE_CHECKING:
+    from workbench.ir.graph import Scalar
+    from workbench.ir.loops import Buffer
+    from workbench.ir.stmt import Body
+
+WORKGROUP_IDS = ("workgroup_id_x", "workgroup_id_y", "workgroup_id_z")
+LOCAL_IDS = ("local_id_x", "local_id_y", "local_id_z")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKernel:
+    """What every invocation runs.
+
+    `workgroup_size` and `workgroups` are (x, y, z). `buffers` are the storage buffers it
+    touches (in binding order), `written` the names of those it writes.
+    Arrays in workgroup memory are `Alloc`s at the top of the body.
+    """
+
+    name: str
+    buffers: tuple[Buffer, ...]
+    written: frozenset[str]
+    scalars: tuple[Scalar, ...]
+    workgroup_size: tuple[int, int, int]
+    workgroups: tuple[int, int, int]
+    body: Body
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A whole function as device kernels in order of dispatch."""
+
+    name: str
+    buffers: tuple[Buffer, ...]
+    scalars: tuple[Scalar, ...]
+    kernels: tuple[DeviceKernel, ...]
+    outputs: tuple[str, ...]
+    origin: Origin = origin_field()

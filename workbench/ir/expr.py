@@ -1,0 +1,210 @@
+"""Expressions: one closed sum of frozen values, each with its dtype and its origin.
+
+`Reduce` stands in graphs only; lowering turns it into loops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, assert_never
+
+from workbench.base.dtypes import BOOL, I32, DType
+from workbench.base.source import NOWHERE, Origin, origin_field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A literal; `value` is a Python bool, int or float (inf and nan included)."""
+
+    value: bool | int | float
+    dtype: DType
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Var:
+    """A name with one scalar value: an index, a dim, a scalar parameter, a local."""
+
+    name: str
+    dtype: DType = I32
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """An element of an array; the rank of the array equals `len(index)`."""
+
+    array: str
+    index: tuple[Expr, ...]
+    dtype: DType
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """A row of the scalar operations table (`ir/ops.py`) applied to arguments of one dtype."""
+
+    op: str
+    args: tuple[Expr, ...]
+    dtype: DType
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A value in another dtype; float to int saturates, NaN gives 0, ints wrap."""
+
+    dtype: DType
+    arg: Expr
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """`yes if cond else no`; only the branch taken is evaluated."""
+
+    cond: Expr
+    yes: Expr
+    no: Expr
+    origin: Origin = origin_field()
+
+    @property
+    def dtype(self) -> DType:
+        """Both branches have this dtype."""
+        return self.yes.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The index `var` running over `start <= var < stop`."""
+
+    var: str
+    start: Expr
+    stop: Expr
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """`op(body for ranges if cond)`; op is add, mul, max, min, any, all, argmax or argmin.
+
+    argmax and argmin have exactly one range and give its index, the first on ties, as i32.
+    """
+
+    op: str
+    ranges: tuple[Range, ...]
+    cond: Expr | None
+    body: Expr
+    dtype: DType
+    origin: Origin = origin_field()
+
+
+Expr = Const | Var | Load | Apply | Cast | Select | Reduce
+
+
+def integer(value: int, origin: Origin = NOWHERE) -> Const:
+    """An i32 literal."""
+    return Const(value, I32, origin=origin)
+
+
+def apply(op: str, *args: Expr, origin: Origin = NOWHERE) -> Apply:
+    """An operation whose dtype follows from the table: bool for comparisons, else the arguments'."""
+    compares = op in {"eq", "ne", "lt", "le", "gt", "ge"}
+    return Apply(op, args, BOOL if compares else args[0].dtype, origin=origin)
+
+
+def children(e: Expr) -> tuple[Expr, ...]:
+    """The expressions directly inside, in the order in which they are written."""
+    match e:
+        case Const() | Var():
+            return ()
+        case Load(_, index):
+            return index
+        case Apply(_, args):
+            return args
+        case Cast(_, arg):
+            return (arg,)
+        case Select(cond, yes, no):
+            return (cond, yes, no)
+        case Reduce(_, ranges, cond, body):
+            bounds = tuple(x for r in ranges for x in (r.start, r.stop))
+            return (*bounds, *(() if cond is None else (cond,)), body)
+        case _:
+            assert_never(e)
+
+
+def walk(e: Expr) -> Iterator[Expr]:
+    """The expression and everything inside it, outermost first."""
+    yield e
+    for child in children(e):
+        yield from walk(child)
+
+
+def rebuild(e: Expr, f: Callable[[Expr], Expr]) -> Expr:
+    """The same node with `f` applied to each child; the same object if nothing changed."""
+    match e:
+        case Const() | Var():
+            return e
+        case Load(_, index):
+            new = tuple(f(x) for x in index)
+            return e if _same(new, index) else replace(e, index=new)
+        case Apply(_, args):
+            new = tuple(f(x) for x in args)
+            return e if _same(new, args) else replace(e, args=new)
+        case Cast(_, arg):
+            inner = f(arg)
+            return e if inner is arg else replace(e, arg=inner)
+        case Select(cond, yes, no):
+            new = (f(cond), f(yes), f(no))
+            return e if _same(new, (cond, yes, no)) else replace(e, cond=new[0], yes=new[1], no=new[2])
+        case Reduce(_, ranges, cond, body):
+            spans = tuple(_rebuild_range(r, f) for r in ranges)
+            test = None if cond is None else f(cond)
+            inner = f(body)
+            if _same(spans, ranges) and test is cond and inner is body:
+                return e
+            return replace(e, ranges=spans, cond=test, body=inner)
+        case _:
+            assert_never(e)
+
+
+def substitute(e: Expr, values: Mapping[str, Expr]) -> Expr:
+    """Each `Var` named in `values` replaced; names bound by a `Reduce` inside are left alone."""
+    match e:
+        case Var(name):
+            return values.get(name, e)
+        case Reduce(_, ranges):
+            bound = {r.var for r in ranges}
+            inner = {k: v for k, v in values.items() if k not in bound}
+            return rebuild(e, lambda x: substitute(x, inner))
+        case _:
+            return rebuild(e, lambda x: substitute(x, values))
+
+
+def free_names(e: Expr) -> frozenset[str]:
+    """The names of variables used and not bound inside."""
+    match e:
+        case Var(name):
+            return frozenset({name})
+        case Reduce(_, ranges):
+            inside = frozenset[str]().union(*(free_names(c) for c in children(e)))
+            return inside - {r.var for r in ranges}
+        case _:
+            return frozenset[str]().union(*(free_names(c) for c in children(e)))
+
+
+def loads(e: Expr) -> Iterator[Load]:
+    """Every load, outermost first."""
+    return (x for x in walk(e) if isinstance(x, Load))
+
+
+def _rebuild_range(r: Range, f: Callable[[Expr], Expr]) -> Range:
+    start, stop = f(r.start), f(r.stop)
+    return r if start is r.start and stop is r.stop else replace(r, start=start, stop=stop)
+
+
+def _same(new: tuple[object, ...], old: tuple[object, ...]) -> bool:
+    return all(a is b for a, b in zip(new, old, strict=True))

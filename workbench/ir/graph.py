@@ -1,0 +1,107 @@
+"""Graphs: what a kernel computes, as equations and loop blocks, before any order is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.base.source import Origin, origin_field
+
+if TYPE_CHECKING:
+    from workbench.base.dtypes import DType
+    from workbench.ir.expr import Expr
+    from workbench.ir.stmt import Body
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """A named array; extents are i32 expressions over the dims (literals once specialised)."""
+
+    name: str
+    dtype: DType
+    shape: tuple[Expr, ...]
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A scalar parameter; `default` is None where the call must give it."""
+
+    name: str
+    dtype: DType
+    default: float | None = None
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A free index of an equation: `name` runs over `range(extent)`, in parallel."""
+
+    name: str
+    extent: Expr
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """`target[axes] = value` for all values of the axes; defines the whole array at once.
+
+    The target's shape is the extents of the axes. `place` is the origin of the left-hand side.
+    """
+
+    target: str
+    dtype: DType
+    axes: tuple[Axis, ...]
+    value: Expr
+    origin: Origin = origin_field()
+    place: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A loop block: statements whose parallel loops have `LoopKind.PARALLEL`.
+
+    `defines` are the arrays that it writes; every element of them is proved written.
+    """
+
+    body: Body
+    defines: tuple[Array, ...]
+    origin: Origin = origin_field()
+
+
+Definition = Equation | Block
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A kernel as the language says it.
+
+    `dims` are the symbols of the signature in order of appearance; `facts` are the asserts
+    (bool expressions over dims and scalars); `outputs` name parameters or defined arrays.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    inputs: tuple[Array, ...]
+    scalars: tuple[Scalar, ...]
+    facts: tuple[Expr, ...]
+    definitions: tuple[Definition, ...]
+    outputs: tuple[str, ...]
+    doc: str = ""
+    origin: Origin = origin_field()
+
+    def arrays(self) -> dict[str, Array]:
+        """Every array by name: the inputs, then what the definitions define, in order."""
+        found = {a.name: a for a in self.inputs}
+        for d in self.definitions:
+            for a in defined(d):
+                found[a.name] = a
+        return found
+
+
+def defined(d: Definition) -> tuple[Array, ...]:
+    """The arrays that a definition defines."""
+    if isinstance(d, Block):
+        return d.defines
+    shape = tuple(a.extent for a in d.axes)
+    return (Array(d.target, d.dtype, shape, origin=d.place),)

@@ -1,0 +1,48 @@
+"""Loops: a whole function as loop nests over multidimensional arrays, with literal shapes.
+
+Steps of a schedule see this level only. Barriers and invocation ids do not stand here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from workbench.base.source import Origin, origin_field
+
+if TYPE_CHECKING:
+    from workbench.base.dtypes import DType
+    from workbench.ir.graph import Scalar
+    from workbench.ir.stmt import Body
+
+Role = Literal["input", "output", "temporary"]
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """An array in storage: an input (never written), an output, or a temporary between nests."""
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+    role: Role
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Loops:
+    """A function: its buffers (inputs first), scalar parameters, and its nests in order.
+
+    `outputs` names what the call returns, in order (an input may stand there: it is copied).
+    """
+
+    name: str
+    buffers: tuple[Buffer, ...]
+    scalars: tuple[Scalar, ...]
+    body: Body
+    outputs: tuple[str, ...]
+    origin: Origin = origin_field()
+
+    def buffer(self, name: str) -> Buffer | None:
+        """The storage buffer of that name, if there is one."""
+        return next((b for b in self.buffers if b.name == name), None)

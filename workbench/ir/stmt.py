@@ -1,0 +1,266 @@
+"""Statements: the closed sum that loops and device kernels are made of.
+
+A loop's name is its variable; names of loops, locals and arrays are unique in a function.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, assert_never
+
+from workbench.base.source import NOWHERE, Origin, origin_field
+from workbench.ir.expr import Expr, Load, loads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from workbench.base.dtypes import DType
+
+
+class LoopKind(Enum):
+    """How the iterations of a loop are run; the value is the name used in schedules."""
+
+    SERIAL = "serial"
+    PARALLEL = "parallel"
+    """Iterations are independent and not mapped yet."""
+    WORKGROUP_X = "workgroup.x"
+    WORKGROUP_Y = "workgroup.y"
+    WORKGROUP_Z = "workgroup.z"
+    INVOCATION_X = "invocation.x"
+    INVOCATION_Y = "invocation.y"
+    INVOCATION_Z = "invocation.z"
+    WORKER = "worker"
+    """Iterations are shared out to the workers of a CPU pool."""
+    COOPERATIVE = "cooperative"
+    """A copy shared out to all invocations of a workgroup, with a barrier before and after;
+    read as a serial loop that every invocation runs, it means the same."""
+    UNROLLED = "unrolled"
+
+    @property
+    def mapped(self) -> bool:
+        """True for workgroup and invocation axes."""
+        return self.value.startswith(("workgroup.", "invocation."))
+
+
+class Memory(Enum):
+    """Where an array lives."""
+
+    STORAGE = "storage"
+    WORKGROUP = "workgroup"
+    PRIVATE = "private"
+
+
+@dataclass(frozen=True, slots=True)
+class For:
+    """`for var in range(start, stop, step)`; var is i32; step is a positive literal."""
+
+    var: str
+    start: Expr
+    stop: Expr
+    body: tuple[Stmt, ...]
+    kind: LoopKind = LoopKind.SERIAL
+    step: int = 1
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class While:
+    """`while cond`; on GPUs it carries an iteration budget, on CPUs it polls a stop word."""
+
+    cond: Expr
+    body: tuple[Stmt, ...]
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    """`if cond: then else: orelse`; `guard` is true for the tail guards that splits make."""
+
+    cond: Expr
+    then: tuple[Stmt, ...]
+    orelse: tuple[Stmt, ...] = ()
+    guard: bool = False
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Declare the scalar `name` (of the value's dtype) in the rest of this body.
+
+    `fixed` is true where it is never assigned again.
+    """
+
+    name: str
+    value: Expr
+    fixed: bool = False
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Give a declared local a new value of its dtype."""
+
+    name: str
+    value: Expr
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """`array[index] = value`, or with `reduce` (an operation) `array[index] = op(old, value)`.
+
+    `place` is the origin of the left-hand side. A 0-d array has an empty index.
+    """
+
+    array: str
+    index: tuple[Expr, ...]
+    value: Expr
+    reduce: str | None = None
+    origin: Origin = origin_field()
+    place: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Alloc:
+    """An array that exists in the rest of this body, undefined until written.
+
+    Storage stands only at the top of a function; workgroup memory is one per workgroup;
+    private memory is one per innermost iteration (per invocation).
+    """
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+    memory: Memory
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Leave the innermost serial loop or while."""
+
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Go on with the next iteration of the innermost serial loop or while."""
+
+    origin: Origin = origin_field()
+
+
+@dataclass(frozen=True, slots=True)
+class Barrier:
+    """All invocations of the workgroup meet here; stands in device kernels only."""
+
+    origin: Origin = origin_field()
+
+
+Stmt = For | While | If | Local | Assign | Store | Alloc | Break | Continue | Barrier
+Body = tuple[Stmt, ...]
+
+
+def bodies(s: Stmt) -> tuple[Body, ...]:
+    """The bodies directly inside a statement."""
+    match s:
+        case For() | While():
+            return (s.body,)
+        case If():
+            return (s.then, s.orelse)
+        case Local() | Assign() | Store() | Alloc() | Break() | Continue() | Barrier():
+            return ()
+        case _:
+            assert_never(s)
+
+
+def expressions(s: Stmt) -> tuple[Expr, ...]:
+    """The expressions that stand directly in a statement, bodies left out."""
+    match s:
+        case For():
+            return (s.start, s.stop)
+        case While() | If():
+            return (s.cond,)
+        case Local() | Assign():
+            return (s.value,)
+        case Store():
+            return (*s.index, s.value)
+        case Alloc() | Break() | Continue() | Barrier():
+            return ()
+        case _:
+            assert_never(s)
+
+
+def walk_stmts(body: Body) -> Iterator[Stmt]:
+    """Every statement, outermost first, in text order."""
+    for s in body:
+        yield s
+        for inner in bodies(s):
+            yield from walk_stmts(inner)
+
+
+def map_bodies(s: Stmt, f: Callable[[Body], Body]) -> Stmt:
+    """The same statement with `f` applied to each body; the same object if nothing changed."""
+    match s:
+        case For() | While():
+            body = f(s.body)
+            return s if body is s.body else replace(s, body=body)
+        case If():
+            then, orelse = f(s.then), f(s.orelse)
+            if then is s.then and orelse is s.orelse:
+                return s
+            return replace(s, then=then, orelse=orelse)
+        case Local() | Assign() | Store() | Alloc() | Break() | Continue() | Barrier():
+            return s
+        case _:
+            assert_never(s)
+
+
+def map_exprs(s: Stmt, f: Callable[[Expr], Expr]) -> Stmt:
+    """The same statement with `f` applied to each expression in it, at every depth."""
+
+    def inside(body: Body) -> Body:
+        new = tuple(map_exprs(x, f) for x in body)
+        return body if all(a is b for a, b in zip(new, body, strict=True)) else new
+
+    outer = map_bodies(s, inside)
+    match outer:
+        case For():
+            start, stop = f(outer.start), f(outer.stop)
+            same = start is outer.start and stop is outer.stop
+            return outer if same else replace(outer, start=start, stop=stop)
+        case While() | If():
+            cond = f(outer.cond)
+            return outer if cond is outer.cond else replace(outer, cond=cond)
+        case Local() | Assign():
+            value = f(outer.value)
+            return outer if value is outer.value else replace(outer, value=value)
+        case Store():
+            index, value = tuple(f(x) for x in outer.index), f(outer.value)
+            same = value is outer.value and all(
+                a is b for a, b in zip(index, outer.index, strict=True)
+            )
+            return outer if same else replace(outer, index=index, value=value)
+        case Alloc() | Break() | Continue() | Barrier():
+            return outer
+        case _:
+            assert_never(outer)
+
+
+def reads(body: Body) -> Iterator[Load]:
+    """Every load in a body, in text order; the old value of a reducing store is not a load."""
+    for s in walk_stmts(body):
+        for e in expressions(s):
+            yield from loads(e)
+
+
+def writes(body: Body) -> Iterator[Store]:
+    """Every store in a body, in text order."""
+    return (s for s in walk_stmts(body) if isinstance(s, Store))
+
+
+__all__ = [
+    "NOWHERE", "Alloc", "Assign", "Barrier", "Body", "Break", "Continue", "For", "If", "Local",
+    "LoopKind", "Memory", "Stmt", "Store", "While", "bodies", "expressions", "map_bodies",
+    "map_exprs", "reads", "walk_stmts", "writes",
+]  # fmt: skip

@@ -1,0 +1,260 @@
+"""Layer 2: `Program`, the one artefact that all code generators make and all devices run.
+
+It holds code, buffers and a tree of actions, and nothing of the IR; a page runs the same JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, assert_never
+
+from workbench.base.dtypes import DTYPES, DType
+from workbench.base.errors import DeviceError
+from workbench.base.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FORMAT = 1
+Role = Literal["input", "output", "temporary", "constant", "status", "scalars"]
+Access = Literal["read", "read_write", "uniform"]
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A buffer that the program needs; `shape` in elements, bool elements are 32-bit words.
+
+    `status` is one u32[4], zeroed before each run: word 0 is 1 after a loop used up its
+    iteration budget, word 1 is the number of that loop in `Program.loops`.
+    `scalars` holds the scalar parameters, 4 bytes each, padded to 16 bytes.
+    """
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+    role: Role
+
+    @property
+    def size(self) -> int:
+        """Bytes, at least 4."""
+        return max(4, math.prod(self.shape) * self.dtype.bits // 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A scalar parameter."""
+
+    name: str
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Slot `index` (of group 0) holds the buffer `buffer`."""
+
+    index: int
+    buffer: str
+    access: Access
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Code for one dispatch.
+
+    For wgsl the entry point is `main`. For llvm it is a function of the kernel's name,
+    `void (ptr buffers, ptr scalars, ptr stop, i64 begin, i64 end)`: `buffers` is an array of
+    pointers in binding order, `begin` to `end` the outer parallel iterations to run, and
+    `workgroups[0]` of its dispatch the number of those iterations.
+    `text` is the code with its marks; equality and saving leave the marks out.
+    """
+
+    name: str
+    code: str
+    bindings: tuple[Binding, ...]
+    workgroup_size: tuple[int, int, int] = (1, 1, 1)
+    text: Text = field(default=Text(""), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Run a kernel on `workgroups` (x, y, z)."""
+
+    kernel: str
+    workgroups: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Copy the whole buffer `source` to `target`, which has the same size."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Run the actions `count` times."""
+
+    count: int
+    body: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class While:
+    """Run the actions as long as the first word of the buffer `flag`, read on the host, is not 0."""
+
+    flag: str
+    body: tuple[Action, ...]
+
+
+Action = Dispatch | Copy | Repeat | While
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All that a device needs to run a kernel: equal programs are interchangeable.
+
+    `inputs` and `outputs` name buffers in the order of the call; `loops` describes the loops
+    that have an iteration budget.
+    """
+
+    name: str
+    target: Literal["wgsl", "llvm"]
+    buffers: tuple[Buffer, ...]
+    scalars: tuple[Parameter, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    kernels: tuple[Kernel, ...]
+    body: tuple[Action, ...]
+    loops: tuple[str, ...] = ()
+
+    def buffer(self, name: str) -> Buffer:
+        """The buffer of that name."""
+        return next(b for b in self.buffers if b.name == name)
+
+    def kernel(self, name: str) -> Kernel:
+        """The kernel of that name."""
+        return next(k for k in self.kernels if k.name == name)
+
+    def to_json(self) -> dict[str, Any]:
+        """The program as plain JSON values, without marks."""
+        return {
+            "version": FORMAT,
+            "name": self.name,
+            "target": self.target,
+            "buffers": [
+                {"name": b.name, "dtype": b.dtype.name, "shape": list(b.shape), "role": b.role}
+                for b in self.buffers
+            ],
+            "scalars": [{"name": p.name, "dtype": p.dtype.name} for p in self.scalars],
+            "inputs": list(self.inputs),
+            "outputs": list(self.outputs),
+            "kernels": [
+                {
+                    "name": k.name,
+                    "code": k.code,
+                    "workgroup_size": list(k.workgroup_size),
+                    "bindings": [
+                        {"index": b.index, "buffer": b.buffer, "access": b.access}
+                        for b in k.bindings
+                    ],
+                }
+                for k in self.kernels
+            ],
+            "body": [_action_json(a) for a in self.body],
+            "loops": list(self.loops),
+        }
+
+    def save(self, path: str | Path) -> Path:
+        """Write the program to a file (JSON), whole or not at all; gives the path back."""
+        target = Path(path)
+        partial = target.with_name(target.name + ".part")
+        partial.write_text(json.dumps(self.to_json(), indent=1), encoding="utf-8")
+        partial.replace(target)
+        return target
+
+
+def load(path: str | Path) -> Program:
+    """Read a program that `Program.save` wrote.
+
+    Raises `DeviceError` if the file is no program or of a newer format.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        return from_json(values)
+    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        msg = f"'{path}' holds no saved program: {error}"
+        raise DeviceError(msg, hint="save one with c.program.save(path)") from error
+
+
+def from_json(values: dict[str, Any]) -> Program:
+    """The program that `Program.to_json` gave."""
+    if values["version"] != FORMAT:
+        msg = f"the program is of format {values['version']}, this version reads {FORMAT}"
+        raise DeviceError(msg, hint="compile and save it again")
+    return Program(
+        name=values["name"],
+        target=values["target"],
+        buffers=tuple(
+            Buffer(b["name"], DTYPES[b["dtype"]], tuple(b["shape"]), b["role"])
+            for b in values["buffers"]
+        ),
+        scalars=tuple(Parameter(p["name"], DTYPES[p["dtype"]]) for p in values["scalars"]),
+        inputs=tuple(values["inputs"]),
+        outputs=tuple(values["outputs"]),
+        kernels=tuple(_kernel(k) for k in values["kernels"]),
+        body=tuple(_action(a) for a in values["body"]),
+        loops=tuple(values["loops"]),
+    )
+
+
+def dispatches(body: tuple[Action, ...]) -> Iterator[Dispatch]:
+    """Every dispatch in the tree, in text order."""
+    for action in body:
+        match action:
+            case Dispatch():
+                yield action
+            case Copy():
+                pass
+            case Repeat() | While():
+                yield from dispatches(action.body)
+            case _:
+                assert_never(action)
+
+
+def _kernel(k: dict[str, Any]) -> Kernel:
+    bindings = tuple(Binding(b["index"], b["buffer"], b["access"]) for b in k["bindings"])
+    x, y, z = k["workgroup_size"]
+    return Kernel(k["name"], k["code"], bindings, (x, y, z), Text(k["code"]))
+
+
+def _action_json(action: Action) -> dict[str, Any]:
+    match action:
+        case Dispatch(kernel, workgroups):
+            return {"op": "dispatch", "kernel": kernel, "workgroups": list(workgroups)}
+        case Copy(source, target):
+            return {"op": "copy", "source": source, "target": target}
+        case Repeat(count, body):
+            return {"op": "repeat", "count": count, "body": [_action_json(a) for a in body]}
+        case While(flag, body):
+            return {"op": "while", "flag": flag, "body": [_action_json(a) for a in body]}
+        case _:
+            assert_never(action)
+
+
+def _action(a: dict[str, Any]) -> Action:
+    match a["op"]:
+        case "dispatch":
+            x, y, z = a["workgroups"]
+            return Dispatch(a["kernel"], (x, y, z))
+        case "copy":
+            return Copy(a["source"], a["target"])
+        case "repeat":
+            return Repeat(a["count"], tuple(_action(x) for x in a["body"]))
+        case "while":
+            return While(a["flag"], tuple(_action(x) for x in a["body"]))
+        case other:
+            raise KeyError(other)

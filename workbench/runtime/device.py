@@ -1,0 +1,190 @@
+"""The `Device` protocol: what every device does, and how devices are found by name.
+
+A device is a module of this folder that exports `open_device() -> Device`; `null.py` is the
+one to copy. Nothing here waits except `read`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from workbench.base.errors import DeviceError
+from workbench.base.limits import GUARANTEED, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from workbench.program import Program
+
+NAMES = ("browser", "native", "cpu", "null")
+"""Every device, in the order in which tables list them."""
+
+Target = Literal["wgsl", "llvm"]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a device says of itself; `cause` and `remedy` are empty where it is available.
+
+    `hardware` is false for software adapters, which "auto" never takes; the cpu counts as
+    hardware.
+    """
+
+    name: str
+    target: Target
+    available: bool
+    adapter: str = ""
+    hardware: bool = False
+    limits: Limits = GUARANTEED
+    features: tuple[str, ...] = ()
+    cause: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds that parts of one run took, None where they are not known.
+
+    `kernel`: on the device, by its own clock (`clock` names it); `total`: enqueue to finished.
+    """
+
+    compile: float | None = None
+    transfer: float | None = None
+    kernel: float | None = None
+    total: float | None = None
+    clock: str = "wall"
+
+
+@dataclass(slots=True, eq=False)
+class Memory:
+    """A buffer on a device: `size` in bytes, `handle` is the device's own.
+
+    `generation` is the generation of the device at allocation; once the device is at another
+    (a page was reloaded, an adapter lost) the bytes are gone.
+    """
+
+    device: Device
+    size: int
+    handle: object
+    generation: int = 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether the bytes are still there."""
+        return self.generation == self.device.generation
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One enqueued run. `wait` returns its timing or raises its error, once it is finished."""
+
+    wait: Callable[[float], Timing]
+    """`wait(deadline_seconds)`; raises DeviceError: failed, stopped, out of iterations, late."""
+    done: Callable[[], bool] = field(default=lambda: True)
+
+
+class Device(Protocol):
+    """A place where programs run. Calls are made from one thread at a time."""
+
+    name: str
+    target: Target
+    generation: int
+
+    def describe(self) -> Description:
+        """Adapter, limits and features, or the cause and remedy where it is unavailable."""
+        ...
+
+    def allocate(self, size: int) -> Memory:
+        """A buffer of `size` bytes (a multiple of 4), contents undefined.
+
+        Raises `DeviceError` naming the limit and the value where it is too large.
+        """
+        ...
+
+    def write(self, memory: Memory, content: memoryview) -> None:
+        """Copy host bytes to the start of the buffer; the host bytes may change afterwards."""
+        ...
+
+    def read(self, memory: Memory, size: int) -> bytearray:
+        """The first `size` bytes, after everything enqueued before; raises that run's error."""
+        ...
+
+    def free(self, memory: Memory) -> None:
+        """Give the buffer back; runs already enqueued still see it."""
+        ...
+
+    def prepare(self, program: Program) -> None:
+        """Compile, if it was not before; raises `CodegenError` (limits) or `DeviceError`."""
+        ...
+
+    def enqueue(
+        self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float]
+    ) -> Run:
+        """Run the program after everything enqueued before; returns at once.
+
+        `buffers` holds every input and output; temporaries, status and scalars are the
+        device's own business. `scalars` are in the program's order.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Ask what runs now to end with an error as soon as it can."""
+        ...
+
+    def close(self) -> None:
+        """Release everything."""
+        ...
+
+
+_opened: dict[str, Device] = {}
+
+
+def open_device(name: str) -> Device:
+    """The device of that name, opened once per process.
+
+    Raises `DeviceError` for an unknown name. An unavailable device opens, too: its
+    `describe()` says why it is unavailable, and its other methods raise that.
+    """
+    if name not in NAMES:
+        raise DeviceError(f"no device '{name}'", hint="on= one of " + ", ".join(NAMES[:-1]))
+    if name not in _opened:
+        _opened[name] = import_module(f"workbench.runtime.{name}").open_device()
+    return _opened[name]
+
+
+def check_limits(program: Program, limits: Limits) -> None:
+    """Refuse a program that exceeds a limit of the device, before anything is submitted.
+
+    Raises `DeviceError` naming the limit, its value and the program's.
+    """
+    for have, limit, value, what in _demands(program, limits):
+        if value > have:
+            raise DeviceError(
+                f"{what}: {limit} is {have} on this device, the program needs {value}",
+                hint="a smaller split, or on='cpu'",
+            )
+
+
+def _demands(program: Program, limits: Limits) -> list[tuple[int, str, int, str]]:
+    rows: list[tuple[int, str, int, str]] = []
+
+    def need(limit: str, value: int, what: str) -> None:
+        rows.append((int(getattr(limits, limit)), limit, value, what))
+
+    for b in program.buffers:
+        need("max_buffer_size", b.size, f"buffer '{b.name}'")
+        need("max_storage_buffer_binding_size", b.size, f"buffer '{b.name}'")
+    for k in program.kernels:
+        storage = sum(b.access != "uniform" for b in k.bindings)
+        need("max_storage_buffers_per_shader_stage", storage, f"kernel '{k.name}'")
+        for axis, size in zip("xyz", k.workgroup_size, strict=True):
+            need(f"max_compute_workgroup_size_{axis}", size, f"kernel '{k.name}'")
+        x, y, z = k.workgroup_size
+        need("max_compute_invocations_per_workgroup", x * y * z, f"kernel '{k.name}'")
+    from workbench.program import dispatches  # noqa: PLC0415  (a type-only import above)
+
+    for d in dispatches(program.body):
+        need("max_compute_workgroups_per_dimension", max(d.workgroups), f"dispatch of '{d.kernel}'")
+    return rows

@@ -1,0 +1,169 @@
+"""What a step is, what it answers, and `Schedule`: a tuple of steps, a value.
+
+A step is a frozen dataclass in one of the family files (`loop_steps`, `memory_steps`,
+`parallel_steps`), registered by `@step`; its name in schedules is its class name in snake case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from workbench.base.errors import Mistake, ScheduleError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workbench.base.source import Origin
+    from workbench.ir.loops import Loops
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a step is legal; true when it is.
+
+    `reason` says why not, in the reader's words; `where` are the origins of the loops and
+    accesses meant; `example` is a counter-example (two iterations and the element they clash
+    on); `hint` a call that would work; `notes` say what a legal step changes in the numbers
+    (a reordered float sum).
+    """
+
+    reason: str = ""
+    where: tuple[Origin, ...] = ()
+    example: str = ""
+    hint: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return not self.reason
+
+
+YES = Verdict()
+
+
+def no(reason: str, *where: Origin, example: str = "", hint: str = "") -> Verdict:
+    """A refusal."""
+    return Verdict(reason, where, example, hint)
+
+
+class Step(Protocol):
+    """One change to the loops. `apply` is called only after `check` said yes."""
+
+    def check(self, loops: Loops) -> Verdict:
+        """Whether the step keeps the answer of this function."""
+        ...
+
+    def apply(self, loops: Loops) -> Loops:
+        """The function after the step."""
+        ...
+
+
+STEPS: dict[str, type[Any]] = {}
+"""Every step by the name that schedules write; filled by `@step` when a family is imported."""
+
+T = TypeVar("T", bound=type[Any])
+
+
+def step(cls: T) -> T:
+    """Register a frozen dataclass as a step under its name in snake case."""
+    name = "".join("_" + c.lower() if c.isupper() else c for c in cls.__name__).lstrip("_")
+    STEPS[name] = cls
+    return cls
+
+
+def step_name(s: Step) -> str:
+    """The name under which schedules write a step."""
+    return next(name for name, cls in STEPS.items() if type(s) is cls)
+
+
+def step_text(s: Step) -> str:
+    """The call that makes a step: `split('k', 8)`; defaults are left out."""
+    parts: list[str] = []
+    for f in fields(s):  # pyright: ignore[reportArgumentType]
+        value = getattr(s, f.name)
+        if value == f.default:
+            continue
+        if isinstance(value, tuple):
+            parts += [repr(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
+        else:
+            parts.append(f"{f.name}={value!r}" if f.kw_only else repr(value))
+    return f"{step_name(s)}({', '.join(parts)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A tuple of steps for one kernel: a value. Fluent methods live on `Kernel.schedule()`'s.
+
+    `repr` is Python that makes it: `Schedule().split('k', 8).reorder('i', 'j')`.
+    """
+
+    steps: tuple[Any, ...] = ()
+
+    def __repr__(self) -> str:
+        return "Schedule()" + "".join("." + step_text(s) for s in self.steps)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  (any step's constructor)
+        """A method per step: the schedule with that step appended."""
+        _load_families()
+        if name.startswith("_") or name not in STEPS:
+            msg = f"no step '{name}'; steps: {', '.join(sorted(STEPS))}"
+            raise AttributeError(msg)
+        return lambda *args, **options: Schedule((*self.steps, make(name, *args, **options)))
+
+    def __dir__(self) -> list[str]:
+        _load_families()
+        return [*object.__dir__(self), *STEPS]
+
+    def states(self, loops: Loops) -> Iterator[tuple[Any, Loops]]:
+        """Each step with the loops after it. Raises `ScheduleError` at the first refusal."""
+        for s in self.steps:
+            verdict = s.check(loops)
+            if not verdict:
+                raise refusal(s, verdict)
+            loops = s.apply(loops)
+            yield s, loops
+
+    def apply(self, loops: Loops) -> Loops:
+        """The loops after all steps. Raises `ScheduleError` at the first refusal."""
+        for _, loops in self.states(loops):  # noqa: B020, PLR1704  (each state becomes the next)
+            pass
+        return loops
+
+    def check(self, loops: Loops) -> Verdict:
+        """The first refusal, or yes with the notes of every step."""
+        notes: tuple[str, ...] = ()
+        for s in self.steps:
+            verdict = s.check(loops)
+            if not verdict:
+                return verdict
+            notes += verdict.notes
+            loops = s.apply(loops)
+        return Verdict(notes=notes)
+
+
+def make(name: str, *args: Any, **options: Any) -> Any:  # noqa: ANN401  (any step)
+    """A step by name and arguments. A step whose first field is a tuple takes all positions."""
+    _load_families()
+    if name not in STEPS:
+        raise ScheduleError(f"no step '{name}'", hint=", ".join(sorted(STEPS)))
+    cls = STEPS[name]
+    try:
+        if fields(cls)[0].type.startswith("tuple"):
+            return cls(tuple(args), **options)
+        return cls(*args, **options)
+    except TypeError as error:
+        raise ScheduleError(f"{name}: {error}", hint=(cls.__doc__ or "").strip()) from error
+
+
+def refusal(s: Step, verdict: Verdict) -> ScheduleError:
+    """The error that a refused step raises."""
+    example = f"; {verdict.example}" if verdict.example else ""
+    span = next((o.nearest_span() for o in verdict.where if o.nearest_span()), None)
+    return ScheduleError(
+        Mistake(f"{step_text(s)}: {verdict.reason}{example}", span, verdict.hint)
+    )
+
+
+def _load_families() -> None:
+    """Import the family files, which register their steps."""
+    from workbench.schedule import loop_steps, memory_steps, parallel_steps  # noqa: F401, PLC0415
