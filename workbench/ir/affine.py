@@ -1,0 +1,394 @@
+"""Expressions as isl sees them: integer points, piecewise affine values, sets.
+
+A `Frame` fixes the integers that sets range over: the variables, and one fresh integer for
+each part that isl cannot say (`e % N`, `table[i]`, `i * j`). The same part stands for the same
+integer, and `known` tells what is true of it. Proofs and dependences are made of these in
+`ir/deps.py` and `lang/prove.py`; isl itself is imported here and in `ir/deps.py`, when used.
+
+Values are whole numbers without wrap: who lets a value leave i32 has to say so elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, assert_never
+
+from workbench.base.dtypes import BOOL, I32
+from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import islpy as isl
+
+Form = Literal["constant", "variable", "join", "scale", "split", "truth", "cases", "same", "part"]
+"""How isl says an expression; "part" is what it cannot say."""
+
+_COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
+_JOINS = frozenset({"add", "sub", "neg", "min", "max", "abs"})
+_SPLITS = frozenset({"floordiv", "mod", "shr", "bitand"})
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The integers that points consist of: named variables, then the parts isl cannot say."""
+
+    variables: tuple[str, ...]
+    parts: tuple[Expr, ...]
+    positions: Mapping[str, int]
+    standins: Mapping[Expr, int]
+    local: isl.LocalSpace
+
+    @property
+    def exact(self) -> bool:
+        """True where no part is a stand-in: a point of a set is then a real example."""
+        return not self.parts
+
+
+def frame(variables: Sequence[str], expressions: Iterable[Expr]) -> Frame:
+    """The frame in which all of `expressions` (i32 or bool) can be said.
+
+    A `Var` that is not among `variables` becomes a part, as everything opaque does.
+    """
+    import islpy as isl
+
+    positions = {name: place for place, name in enumerate(variables)}
+    parts = dict.fromkeys(p for e in expressions for p in _parts(e, positions))
+    standins = {p: len(positions) + place for place, p in enumerate(parts)}
+    space = isl.Space.create_from_names(
+        isl.Context(), set=[f"v{place}" for place in range(len(positions) + len(standins))]
+    )
+    local = isl.LocalSpace.from_space(space)
+    return Frame(tuple(variables), tuple(parts), positions, standins, local)
+
+
+def value(f: Frame, e: Expr) -> isl.PwAff:
+    """An i32 expression as a piecewise affine function of the frame's integers."""
+    match _form(e, f.positions):
+        case "constant":
+            number = constant(e)
+            assert number is not None
+            return number_value(f, number)
+        case "variable":
+            assert isinstance(e, Var)
+            return _coordinate(f, f.positions[e.name])
+        case "join":
+            assert isinstance(e, Apply)
+            return _join(e.op, [value(f, x) for x in e.args])
+        case "scale":
+            assert isinstance(e, Apply)
+            return _scale(f, e)
+        case "split":
+            assert isinstance(e, Apply)
+            return _split(f, e)
+        case "truth":
+            assert isinstance(e, Cast)
+            return _cases(condition(f, e.arg), number_value(f, 1), number_value(f, 0))
+        case "cases":
+            assert isinstance(e, Select)
+            return _cases(condition(f, e.cond), value(f, e.yes), value(f, e.no))
+        case "same":
+            assert isinstance(e, Cast)
+            return value(f, e.arg)
+        case "part":
+            return _coordinate(f, f.standins[e])
+
+
+def condition(f: Frame, e: Expr) -> isl.Set:
+    """The points at which a bool expression is true."""
+    match e:
+        case Const(truth):
+            return everywhere(f) if truth else nowhere(f)
+        case Apply("and", (a, b)):
+            return condition(f, a).intersect(condition(f, b))
+        case Apply("or", (a, b)):
+            return condition(f, a).union(condition(f, b))
+        case Apply("not", (a,)):
+            return condition(f, a).complement()
+        case Apply(op, (a, b)) if _compares_integers(e):
+            return compare(op, value(f, a), value(f, b))
+        case Select(cond, yes, no):
+            test = condition(f, cond)
+            taken = condition(f, yes).intersect(test)
+            return taken.union(condition(f, no).intersect(test.complement()))
+        case _:
+            return compare("eq", _coordinate(f, f.standins[e]), number_value(f, 1))
+
+
+def compare(op: str, a: isl.PwAff, b: isl.PwAff) -> isl.Set:
+    """The points at which `a op b`; op is eq, ne, lt, le, gt or ge."""
+    match op:
+        case "eq":
+            return a.eq_set(b)
+        case "ne":
+            return a.ne_set(b)
+        case "lt":
+            return a.lt_set(b)
+        case "le":
+            return a.le_set(b)
+        case "gt":
+            return a.gt_set(b)
+        case _:
+            assert op == "ge", op
+            return a.ge_set(b)
+
+
+def between(f: Frame, low: Expr, e: Expr, high: Expr) -> isl.Set:
+    """The points at which `low <= e < high`."""
+    middle = value(f, e)
+    return middle.ge_set(value(f, low)).intersect(middle.lt_set(value(f, high)))
+
+
+def everywhere(f: Frame) -> isl.Set:
+    """All points."""
+    import islpy as isl
+
+    return isl.Set.universe(f.local.get_space())
+
+
+def nowhere(f: Frame) -> isl.Set:
+    """No point."""
+    import islpy as isl
+
+    return isl.Set.empty(f.local.get_space())
+
+
+def number_value(f: Frame, number: int) -> isl.PwAff:
+    """The same number at every point."""
+    import islpy as isl
+
+    return isl.PwAff.from_aff(
+        isl.Aff.val_on_domain(f.local, isl.Val.int_from_si(f.local.get_ctx(), number))
+        if abs(number) < 2**62
+        else isl.Aff.val_on_domain(f.local, isl.Val.read_from_str(f.local.get_ctx(), str(number)))
+    )
+
+
+def known(f: Frame) -> isl.Set:
+    """What is true of the parts: `0 <= e % N < N`, `0 <= e // N <= e` for e >= 0, and so on."""
+    result = everywhere(f)
+    for part in f.parts:
+        result = result.intersect(_known_of(f, part))
+    return result
+
+
+def sample(f: Frame, points: isl.Set, *, likes: Sequence[isl.Set] = ()) -> dict[str, int] | None:
+    """The variables' values at one point, the least in order of the frame; None where empty.
+
+    Of `likes`, each in turn is honoured as far as points remain.
+    """
+    import islpy as isl
+
+    if points.is_empty():
+        return None
+    for wish in likes:
+        fewer = points.intersect(wish)
+        points = points if fewer.is_empty() else fewer
+    least = points.lexmin() if _bounded_below(points) else points
+    point = least.sample_point()
+    return {
+        name: int(point.get_coordinate_val(isl.dim_type.set, place).to_python())
+        for name, place in f.positions.items()
+    }
+
+
+def constant(e: Expr) -> int | None:
+    """The value of an i32 expression made of literals only, else None."""
+    match e:
+        case Const(number, dtype) if dtype == I32:
+            return int(number)
+        case Cast(dtype, Const(number, source)) if dtype == I32 and source.kind in "ub":
+            return int(number)
+        case Apply(op, args) if op in {"add", "sub", "mul", "neg", "min", "max"}:
+            numbers = [constant(x) for x in args]
+            return _fold(op, [n for n in numbers if n is not None], len(args))
+        case _:
+            return None
+
+
+def opaque(e: Expr, variables: Iterable[str]) -> tuple[Expr, ...]:
+    """The parts of an i32 or bool expression that isl cannot say; empty where it is affine."""
+    return tuple(dict.fromkeys(_parts(e, dict.fromkeys(variables, 0))))
+
+
+def _fold(op: str, numbers: list[int], arity: int) -> int | None:
+    if len(numbers) != arity:
+        return None
+    match op:
+        case "neg":
+            return -numbers[0]
+        case "add":
+            return numbers[0] + numbers[1]
+        case "sub":
+            return numbers[0] - numbers[1]
+        case "mul":
+            return numbers[0] * numbers[1]
+        case "min":
+            return min(numbers)
+        case _:
+            return max(numbers)
+
+
+def _form(e: Expr, positions: Mapping[str, int]) -> Form:
+    """How isl says an i32 expression; the parts inside it are another question."""
+    if e.dtype != I32 or constant(e) is not None:
+        return "part" if e.dtype != I32 else "constant"
+    match e:
+        case Var(name) if name in positions:
+            return "variable"
+        case Apply(op) if op in _JOINS:
+            return "join"
+        case Apply("mul", (a, b)) if constant(a) is not None or constant(b) is not None:
+            return "scale"
+        case Apply(op, (_, b)) if op in _SPLITS and _splits(op, constant(b)):
+            return "split"
+        case Cast(_, arg) if arg.dtype in {BOOL, I32}:
+            return "truth" if arg.dtype == BOOL else "same"
+        case Select():
+            return "cases"
+        case Const() | Var() | Load() | Apply() | Cast() | Reduce():
+            return "part"
+        case _:
+            assert_never(e)
+
+
+def _splits(op: str, by: int | None) -> bool:
+    """Whether a division, remainder, right shift or mask by the literal `by` is affine."""
+    if by is None:
+        return False
+    if op == "bitand":
+        return by >= 0 and (by + 1) & by == 0
+    return 0 <= by < I32.bits if op == "shr" else by > 0
+
+
+def _parts(e: Expr, positions: Mapping[str, int]) -> Iterator[Expr]:
+    """The stand-ins that an i32 or bool expression needs, with those of what is known of them."""
+    if e.dtype == BOOL:
+        yield from _condition_parts(e, positions)
+        return
+    match _form(e, positions), e:
+        case (("join" | "scale" | "split"), Apply(_, args)):
+            for x in args:
+                yield from _parts(x, positions)
+        case (("truth" | "same"), Cast(_, arg)):
+            yield from _parts(arg, positions)
+        case "cases", Select(cond, yes, no):
+            for x in (cond, yes, no):
+                yield from _parts(x, positions)
+        case "part", Apply(("mod" | "floordiv"), args):
+            yield e
+            for x in args:
+                yield from _parts(x, positions)
+        case "part", _:
+            yield e
+        case _:
+            return
+
+
+def _condition_parts(e: Expr, positions: Mapping[str, int]) -> Iterator[Expr]:
+    match e:
+        case Const():
+            return
+        case Apply(("and" | "or" | "not"), args):
+            inside = args
+        case Apply(_, args) if _compares_integers(e):
+            inside = args
+        case Select(cond, yes, no):
+            inside = (cond, yes, no)
+        case _:
+            inside = ()
+            yield e
+    for x in inside:
+        yield from _parts(x, positions)
+
+
+def _compares_integers(e: Apply) -> bool:
+    return e.op in _COMPARISONS and e.args[0].dtype == I32
+
+
+def _coordinate(f: Frame, place: int) -> isl.PwAff:
+    import islpy as isl
+
+    return isl.PwAff.from_aff(isl.Aff.var_on_domain(f.local, isl.dim_type.set, place))
+
+
+def _join(op: str, args: list[isl.PwAff]) -> isl.PwAff:
+    first, second = args[0], args[-1]
+    match op:
+        case "neg":
+            return first.neg()
+        case "abs":
+            return first.max(first.neg())
+        case "add":
+            return first.add(second)
+        case "sub":
+            return first.sub(second)
+        case "min":
+            return first.min(second)
+        case _:
+            return first.max(second)
+
+
+def _scale(f: Frame, e: Apply) -> isl.PwAff:
+    a, b = e.args
+    number = constant(a)
+    if number is None:
+        a, b, number = b, a, constant(b)
+    assert number is not None
+    return value(f, b).mul(number_value(f, number))
+
+
+def _split(f: Frame, e: Apply) -> isl.PwAff:
+    """Quotient towards minus infinity or its remainder, by a positive literal."""
+    import islpy as isl
+
+    number = constant(e.args[1])
+    assert number is not None
+    if e.op == "shr":
+        number = 2**number
+    elif e.op == "bitand":
+        number += 1
+    by = isl.Val.int_from_si(f.local.get_ctx(), number)
+    whole = value(f, e.args[0])
+    rest = e.op in {"mod", "bitand"}
+    return whole.mod_val(by) if rest else whole.scale_down_val(by).floor()
+
+
+def _cases(test: isl.Set, yes: isl.PwAff, no: isl.PwAff) -> isl.PwAff:
+    return yes.intersect_domain(test).union_add(no.intersect_domain(test.complement()))
+
+
+def _known_of(f: Frame, part: Expr) -> isl.Set:
+    result = _coordinate(f, f.standins[part])
+    zero = number_value(f, 0)
+    match part:
+        case Apply("mod", (_, by)) if part.dtype == I32:
+            size = value(f, by)
+            up = zero.le_set(result).intersect(result.lt_set(size))
+            down = size.lt_set(result).intersect(result.le_set(zero))
+            return up.union(down).union(size.eq_set(zero).intersect(result.eq_set(zero)))
+        case Apply("floordiv", (top, by)) if part.dtype == I32:
+            whole, size = value(f, top), value(f, by)
+            up = zero.le_set(result).intersect(result.le_set(whole))
+            down = whole.le_set(result).intersect(result.lt_set(zero))
+            return up.union(down).union(size.le_set(zero))
+        case Apply("bitand", (_, Const(mask, dtype))) if dtype == I32 and mask >= 0:
+            return zero.le_set(result).intersect(result.le_set(number_value(f, int(mask))))
+        case _ if part.dtype == BOOL:
+            return zero.le_set(result).intersect(result.le_set(number_value(f, 1)))
+        case _:
+            low, high = number_value(f, -(2**31)), number_value(f, 2**31)
+            return low.le_set(result).intersect(result.lt_set(high))
+
+
+def _bounded_below(points: isl.Set) -> bool:
+    import islpy as isl
+
+    count = points.dim(isl.dim_type.set)
+    return all(points.dim_has_lower_bound(isl.dim_type.set, place) for place in range(count))
+
+
+def variables_of(expressions: Iterable[Expr]) -> tuple[str, ...]:
+    """The i32 variables that expressions mention, in order of appearance."""
+    found = (x.name for e in expressions for x in walk(e) if isinstance(x, Var) and x.dtype == I32)
+    return tuple(dict.fromkeys(found))
