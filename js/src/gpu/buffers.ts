@@ -1,0 +1,170 @@
+/**
+ * The buffers of one connection: a table from handles to GPU buffers, pooled by size.
+ *
+ * A handle carries the failure of the run that should have filled it, so that an error surfaces
+ * where its result is read and nowhere else. New buffers of megabytes are slow: freed ones are kept
+ * up to a bound. No scheduling here: the caller orders the operations.
+ */
+import { CHUNK_BYTES, type Failure, GpuFailure } from "../protocol.ts";
+
+const POOL_BYTES = 256 * 1024 * 1024;
+
+export interface Entry {
+  readonly gpu: GPUBuffer;
+  readonly bytes: number;
+  /** Why the content is worthless, or undefined while it is sound. */
+  failure: Failure | undefined;
+}
+
+export interface BufferTable {
+  readonly allocate: (handle: number, bytes: number) => Promise<void>;
+  /** The entry of a handle; throws GpuFailure "lost" where the page does not hold it. */
+  readonly entry: (handle: number) => Entry;
+  readonly write: (handle: number, offset: number, payload: Uint8Array<ArrayBuffer>) => void;
+  /** The bytes of a range, in pieces of at most CHUNK_BYTES with their offset in the range. */
+  readonly read: (
+    range: Range,
+    piece: (offset: number, payload: Uint8Array) => void,
+  ) => Promise<void>;
+  readonly free: (handle: number) => void;
+  readonly destroy: () => void;
+}
+
+export interface Range {
+  readonly handle: number;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+function roundUp(value: number, step: number): number {
+  return Math.ceil(value / step) * step;
+}
+
+/** A storage buffer of exactly `bytes`; throws GpuFailure "limit" or "out-of-memory". */
+export async function createStorage(device: GPUDevice, bytes: number): Promise<GPUBuffer> {
+  const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+  const [limit, value] =
+    maxBufferSize < maxStorageBufferBindingSize
+      ? ["maxBufferSize", maxBufferSize]
+      : ["maxStorageBufferBindingSize", maxStorageBufferBindingSize];
+  if (bytes > value) {
+    const message = `a buffer of ${bytes} bytes exceeds the device's ${limit} of ${value}`;
+    throw new GpuFailure({ kind: "limit", message, limit, value });
+  }
+  device.pushErrorScope("out-of-memory");
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const gpu = device.createBuffer({ size: roundUp(bytes, 4), usage });
+  const error = await device.popErrorScope();
+  if (error !== null) {
+    const message = `the GPU has no room for a buffer of ${bytes} bytes: ${error.message}`;
+    throw new GpuFailure({ kind: "out-of-memory", message });
+  }
+  return gpu;
+}
+
+/** Copies a range of `source` into a fresh mapped buffer; the caller destroys it. */
+export async function mapRange(
+  device: GPUDevice,
+  source: GPUBuffer,
+  { offset, bytes }: { readonly offset: number; readonly bytes: number },
+): Promise<GPUBuffer> {
+  const size = roundUp(bytes, 4);
+  const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+  const staging = device.createBuffer({ label: "read", size, usage });
+  const encoder = device.createCommandEncoder({ label: "read" });
+  encoder.copyBufferToBuffer(source, offset, staging, 0, size);
+  device.queue.submit([encoder.finish()]);
+  await staging.mapAsync(GPUMapMode.READ);
+  return staging;
+}
+
+/** Freed buffers by size, oldest out first once they hold more than POOL_BYTES together. */
+function bufferPool(): {
+  readonly take: (bytes: number) => GPUBuffer | undefined;
+  readonly give: (gpu: GPUBuffer) => void;
+  readonly destroy: () => void;
+} {
+  const kept = new Set<GPUBuffer>();
+  let total = 0;
+
+  function remove(gpu: GPUBuffer): GPUBuffer {
+    kept.delete(gpu);
+    total -= gpu.size;
+    return gpu;
+  }
+
+  function take(bytes: number): GPUBuffer | undefined {
+    for (const gpu of kept) if (gpu.size === bytes) return remove(gpu);
+    return undefined;
+  }
+
+  function give(gpu: GPUBuffer): void {
+    kept.add(gpu);
+    total += gpu.size;
+    for (const oldest of kept) {
+      if (total <= POOL_BYTES) break;
+      remove(oldest).destroy();
+    }
+  }
+
+  function destroy(): void {
+    for (const gpu of kept) remove(gpu).destroy();
+  }
+
+  return { take, give, destroy };
+}
+
+export function bufferTable(device: GPUDevice): BufferTable {
+  const entries = new Map<number, Entry>();
+  const pool = bufferPool();
+
+  async function allocate(handle: number, bytes: number): Promise<void> {
+    const gpu = pool.take(roundUp(bytes, 4)) ?? (await createStorage(device, bytes));
+    entries.set(handle, { gpu, bytes, failure: undefined });
+  }
+
+  function entry(handle: number): Entry {
+    const found = entries.get(handle);
+    if (found !== undefined) return found;
+    throw new GpuFailure({ kind: "lost", message: `the page does not hold buffer ${handle}` });
+  }
+
+  function write(handle: number, offset: number, payload: Uint8Array<ArrayBuffer>): void {
+    const target = entry(handle);
+    device.queue.writeBuffer(target.gpu, offset, payload);
+    target.failure = undefined;
+  }
+
+  async function read(
+    { handle, offset, bytes }: Range,
+    piece: (offset: number, payload: Uint8Array) => void,
+  ): Promise<void> {
+    const { gpu, failure } = entry(handle);
+    if (failure !== undefined) throw new GpuFailure(failure);
+    const staging = await mapRange(device, gpu, { offset, bytes });
+    try {
+      const mapped = staging.getMappedRange();
+      for (let start = 0; start < bytes; start += CHUNK_BYTES) {
+        const length = Math.min(CHUNK_BYTES, bytes - start);
+        piece(start, new Uint8Array(mapped, start, length));
+      }
+    } finally {
+      staging.destroy();
+    }
+  }
+
+  function free(handle: number): void {
+    const found = entries.get(handle);
+    if (found === undefined) return;
+    entries.delete(handle);
+    pool.give(found.gpu);
+  }
+
+  function destroy(): void {
+    for (const { gpu } of entries.values()) gpu.destroy();
+    entries.clear();
+    pool.destroy();
+  }
+
+  return { allocate, entry, write, read, free, destroy };
+}

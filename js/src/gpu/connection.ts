@@ -1,0 +1,107 @@
+/**
+ * The websocket from the page to one kernel process: finds an address that works, and rejoins.
+ *
+ * The addresses are tried in order; the one that worked is tried first from then on. After the
+ * last failed round it stops for good: a restarted kernel has another address and another token.
+ */
+import { PROTOCOL_VERSION, type PageMessage } from "../protocol.ts";
+import type { DeviceSource } from "./device.ts";
+import { createRuntime } from "./runtime.ts";
+
+export type ConnectionState = "connecting" | "connected" | "stopped";
+
+export interface ConnectOptions {
+  readonly addresses: readonly string[];
+  readonly where: "worker" | "page";
+  readonly source: DeviceSource;
+  readonly signal: AbortSignal;
+  readonly onState: (state: ConnectionState) => void;
+  /** Milliseconds before each further round of attempts; one round per entry. */
+  readonly pauses?: readonly number[];
+}
+
+const PAUSES = [250, 500, 1000, 2000, 4000];
+
+/** Resolves after `milliseconds`, or at once when the signal aborts. */
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, milliseconds);
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    }
+    signal.addEventListener("abort", done);
+  });
+}
+
+/** Serves one socket until it closes; tells whether it ever opened. */
+function serve(address: string, options: ConnectOptions): Promise<boolean> {
+  const { source, where, signal, onState } = options;
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve(false);
+      return;
+    }
+    const ended = new AbortController();
+    let opened = false;
+    const socket = new WebSocket(address);
+    socket.binaryType = "arraybuffer";
+    const send = (message: PageMessage): void => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+    };
+    const leave = (): void => {
+      socket.close();
+    };
+    const runtime = createRuntime({
+      source,
+      send,
+      sendBytes: (frame) => {
+        if (socket.readyState === WebSocket.OPEN) socket.send(frame);
+      },
+      signal: ended.signal,
+    });
+    socket.addEventListener("open", () => {
+      opened = true;
+      void source.report().then((gpu) => {
+        send({
+          kind: "hello",
+          version: PROTOCOL_VERSION,
+          where,
+          user_agent: navigator.userAgent,
+          gpu,
+        });
+        onState("connected");
+      });
+    });
+    socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
+      if (typeof data === "string") runtime.text(data);
+      else runtime.binary(data);
+    });
+    socket.addEventListener("close", () => {
+      ended.abort();
+      signal.removeEventListener("abort", leave);
+      resolve(opened);
+    });
+    signal.addEventListener("abort", leave);
+  });
+}
+
+/** Keeps a kernel process connected until `signal` aborts or nothing answers any more. */
+export async function connect(options: ConnectOptions): Promise<void> {
+  const { signal, onState, pauses = PAUSES } = options;
+  let addresses = options.addresses;
+  let round = 0;
+  while (!signal.aborted && round <= pauses.length) {
+    onState("connecting");
+    for (const address of addresses) {
+      if (!(await serve(address, options))) continue;
+      addresses = [address, ...addresses.filter((other) => other !== address)];
+      round = -1;
+      break;
+    }
+    round += 1;
+    await pause(pauses[Math.min(round, pauses.length - 1)] ?? 0, signal);
+  }
+  onState("stopped");
+}

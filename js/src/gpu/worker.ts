@@ -1,0 +1,49 @@
+/**
+ * The dedicated worker that holds the page's GPU: a busy page neither delays nor stops it.
+ *
+ * Bundled as text and started from a blob, because a notebook has no address of its own for it.
+ */
+import { connect, type ConnectionState } from "./connection.ts";
+import { missingGpu, sharedDeviceSource } from "./device.ts";
+
+/** What the page tells the worker. */
+export type Order =
+  | { readonly kind: "join"; readonly key: string; readonly addresses: readonly string[] }
+  | { readonly kind: "leave"; readonly key: string };
+
+/** What the worker tells the page; `started` comes first, and says whether workers see a GPU. */
+export type WorkerReport =
+  | { readonly kind: "started"; readonly gpu: boolean }
+  | { readonly kind: "state"; readonly key: string; readonly state: ConnectionState };
+
+function report(message: WorkerReport): void {
+  globalThis.postMessage(message);
+}
+
+const joined = new Map<string, AbortController>();
+
+function join(key: string, addresses: readonly string[]): void {
+  const stop = new AbortController();
+  joined.set(key, stop);
+  const onState = (state: ConnectionState): void => {
+    report({ kind: "state", key, state });
+  };
+  const source = sharedDeviceSource();
+  void connect({ addresses, where: "worker", source, signal: stop.signal, onState });
+}
+
+globalThis.addEventListener("message", ({ data }: MessageEvent<Order>) => {
+  switch (data.kind) {
+    case "join":
+      join(data.key, data.addresses);
+      break;
+    case "leave":
+      joined.get(data.key)?.abort();
+      joined.delete(data.key);
+      break;
+    default:
+      data satisfies never;
+  }
+});
+
+report({ kind: "started", gpu: missingGpu() === undefined });

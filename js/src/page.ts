@@ -1,0 +1,143 @@
+/**
+ * Joins this page to a kernel process, so that its GPU can be used from Python.
+ *
+ * One worker per page serves every kernel; where workers see no GPU, the page's own thread does.
+ * Knows how a Jupyter page spells its addresses, and nothing of widgets.
+ */
+import workerText from "worker:./gpu/worker.ts";
+import { connect, type ConnectionState } from "./gpu/connection.ts";
+import { sharedDeviceSource } from "./gpu/device.ts";
+import { oncePerPage } from "./gpu/once.ts";
+import type { Order, WorkerReport } from "./gpu/worker.ts";
+
+/** Where a kernel process listens. */
+export interface Server {
+  readonly port: number;
+  readonly token: string;
+}
+
+export interface JoinOptions {
+  readonly signal: AbortSignal;
+  readonly onState?: (state: ConnectionState) => void;
+}
+
+/** The part of `Location` that addresses depend on. */
+export interface Place {
+  readonly protocol: string;
+  readonly host: string;
+  readonly hostname: string;
+}
+
+const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
+/**
+ * The websocket addresses of a server as seen from a page, likeliest first: directly where the
+ * page itself comes from this machine, else through the notebook server's proxy.
+ */
+export function addressesOf({ port, token }: Server, place: Place, baseUrl: string): string[] {
+  const direct = `ws://127.0.0.1:${port}/${token}/ws`;
+  const scheme = place.protocol === "https:" ? "wss" : "ws";
+  const proxied = `${scheme}://${place.host}${baseUrl}proxy/${port}/${token}/ws`;
+  return LOOPBACK.has(place.hostname) ? [direct, proxied] : [proxied, direct];
+}
+
+/** The base address of the Jupyter server that served this page; "/" where there is none. */
+export function jupyterBaseUrl(document: Document): string {
+  const text = document.getElementById("jupyter-config-data")?.textContent ?? "{}";
+  const config = JSON.parse(text) as { readonly baseUrl?: string };
+  const base = config.baseUrl ?? document.body.dataset["baseUrl"] ?? "/";
+  return base.endsWith("/") ? base : `${base}/`;
+}
+
+/** The worker of this page and the listeners to the states of its connections. */
+interface PageWorker {
+  readonly order: (order: Order) => void;
+  readonly states: Map<string, (state: ConnectionState) => void>;
+}
+
+/** Starts the worker; undefined where it cannot start or sees no GPU. */
+async function startWorker(): Promise<PageWorker | undefined> {
+  const address = URL.createObjectURL(new Blob([workerText], { type: "text/javascript" }));
+  const states: PageWorker["states"] = new Map();
+  try {
+    const worker = new Worker(address, { name: "workbench" });
+    const gpu = await new Promise<boolean>((resolve) => {
+      worker.addEventListener("error", () => {
+        resolve(false);
+      });
+      worker.addEventListener("message", ({ data }: MessageEvent<WorkerReport>) => {
+        if (data.kind === "started") resolve(data.gpu);
+        else states.get(data.key)?.(data.state);
+      });
+    });
+    if (!gpu) {
+      worker.terminate();
+      return undefined;
+    }
+    return {
+      states,
+      order: (order) => {
+        worker.postMessage(order);
+      },
+    };
+  } catch {
+    return undefined; // a content security policy may forbid blob workers
+  } finally {
+    URL.revokeObjectURL(address);
+  }
+}
+
+interface PageState {
+  /** The worker once it was wanted. */
+  worker?: Promise<PageWorker | undefined>;
+  /** How many holders each joined server has, and how to leave it. */
+  readonly joined: Map<string, { holders: number; readonly leave: () => void }>;
+}
+
+function pageState(): PageState {
+  return oncePerPage<PageState>("workbench.page.v1", () => ({ joined: new Map() }));
+}
+
+/** Starts serving; gives what ends it. */
+function start(server: Server, onState: (state: ConnectionState) => void): () => void {
+  const state = pageState();
+  const stop = new AbortController();
+  const key = server.token;
+  const addresses = addressesOf(server, globalThis.location, jupyterBaseUrl(document));
+  state.worker ??= startWorker();
+  void state.worker.then((worker) => {
+    if (stop.signal.aborted) return;
+    if (worker === undefined) {
+      const source = sharedDeviceSource();
+      void connect({ addresses, where: "page", source, signal: stop.signal, onState });
+      return;
+    }
+    worker.states.set(key, onState);
+    worker.order({ kind: "join", key, addresses });
+    stop.signal.addEventListener("abort", () => {
+      worker.states.delete(key);
+      worker.order({ kind: "leave", key });
+    });
+  });
+  return () => {
+    stop.abort();
+  };
+}
+
+/** Serves a kernel process from this page until the last caller's `signal` aborts. */
+export function joinPage(server: Server, { signal, onState }: JoinOptions): void {
+  if (signal.aborted) return;
+  const { joined } = pageState();
+  const known = joined.get(server.token) ?? {
+    holders: 0,
+    leave: start(server, (state) => onState?.(state)),
+  };
+  joined.set(server.token, known);
+  known.holders += 1;
+  signal.addEventListener("abort", () => {
+    known.holders -= 1;
+    if (known.holders > 0) return;
+    joined.delete(server.token);
+    known.leave();
+  });
+}

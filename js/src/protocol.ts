@@ -1,0 +1,284 @@
+/**
+ * The messages between the kernel (Python) and the page, and the Program they carry.
+ *
+ * Text frames hold one JSON message; binary frames hold a 16-byte header and up to 8 MiB of bytes.
+ * The Python twin is `workbench/runtime/page_messages.py`; the two change together.
+ * Nothing here touches the GPU, the DOM or a socket.
+ */
+
+export const PROTOCOL_VERSION = 1;
+
+/** Payload bytes of one binary frame: below the 10 MiB at which Jupyter's servers cut the socket. */
+export const CHUNK_BYTES = 8 * 1024 * 1024;
+
+/** Bytes in front of each payload: u32 request, u32 zero, u64 offset within the transfer. */
+export const HEADER_BYTES = 16;
+
+// ---------------------------------------------------------------- the Program
+
+export type Role = "input" | "output" | "temporary" | "constant" | "status" | "scalars";
+
+export interface BufferPlan {
+  readonly name: string;
+  readonly dtype: "f32" | "i32" | "u32" | "bool";
+  readonly shape: readonly number[];
+  readonly role: Role;
+}
+
+export interface BindingPlan {
+  readonly index: number;
+  readonly buffer: string;
+  readonly access: "read" | "read_write" | "uniform";
+}
+
+export interface KernelPlan {
+  readonly name: string;
+  readonly code: string;
+  readonly workgroup_size: readonly [number, number, number];
+  readonly bindings: readonly BindingPlan[];
+}
+
+export type Step =
+  | {
+      readonly op: "dispatch";
+      readonly kernel: string;
+      readonly workgroups: readonly [number, number, number];
+    }
+  | { readonly op: "copy"; readonly source: string; readonly target: string }
+  | { readonly op: "repeat"; readonly count: number; readonly body: readonly Step[] }
+  | { readonly op: "while"; readonly flag: string; readonly body: readonly Step[] };
+
+export interface Program {
+  readonly version: 1;
+  readonly name: string;
+  readonly target: string;
+  readonly buffers: readonly BufferPlan[];
+  readonly scalars: readonly { readonly name: string; readonly dtype: string }[];
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly kernels: readonly KernelPlan[];
+  readonly body: readonly Step[];
+  readonly loops?: readonly string[];
+}
+
+/** Bytes that a planned buffer takes on the device: four an element, and never none. */
+export function bytesOf(plan: BufferPlan, scalarCount: number): number {
+  switch (plan.role) {
+    case "status":
+      return 16;
+    case "scalars":
+      return Math.max(16, Math.ceil((4 * scalarCount) / 16) * 16);
+    case "input":
+    case "output":
+    case "temporary":
+    case "constant":
+      return Math.max(4, 4 * plan.shape.reduce((product, extent) => product * extent, 1));
+    default:
+      return plan.role satisfies never;
+  }
+}
+
+// ---------------------------------------------------------------- kernel -> page
+
+export interface CompileRequest {
+  readonly kind: "compile";
+  readonly id: number;
+  readonly key: string;
+  readonly program: Program;
+}
+
+export interface AllocateRequest {
+  readonly kind: "alloc";
+  readonly id: number;
+  readonly buffer: number;
+  readonly bytes: number;
+}
+
+/** `bytes` bytes follow in binary frames whose header carries this id. */
+export interface WriteRequest {
+  readonly kind: "write";
+  readonly id: number;
+  readonly buffer: number;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export interface RunRequest {
+  readonly kind: "run";
+  readonly id: number;
+  readonly key: string;
+  /** Handles of the inputs, outputs and constants by their name in the program. */
+  readonly buffers: Readonly<Record<string, number>>;
+  /** Bit patterns of the scalar parameters, in order: JSON has no NaN and no infinity. */
+  readonly scalars: readonly number[];
+  readonly timed: boolean;
+  readonly deadline_ms: number;
+}
+
+export interface ReadRequest {
+  readonly kind: "read";
+  readonly id: number;
+  readonly buffer: number;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export interface FreeRequest {
+  readonly kind: "free";
+  readonly id: number;
+  readonly buffers: readonly number[];
+}
+
+/** The requests that are answered one after the other, in the order of their arrival. */
+export type OrderedRequest =
+  CompileRequest | AllocateRequest | WriteRequest | RunRequest | ReadRequest | FreeRequest;
+
+/** The requests that overtake: `cancel` ends every run whose id is at most `through`. */
+export type Request =
+  | OrderedRequest
+  | { readonly kind: "ping"; readonly id: number }
+  | { readonly kind: "cancel"; readonly id: number; readonly through: number };
+
+// ---------------------------------------------------------------- page -> kernel
+
+export type FailureKind =
+  | "shader"
+  | "limit"
+  | "out-of-memory"
+  | "lost"
+  | "budget"
+  | "deadline"
+  | "cancelled"
+  | "unavailable"
+  | "internal";
+
+export interface Failure {
+  readonly kind: FailureKind;
+  readonly message: string;
+  readonly kernel?: string;
+  /** One-based place in the kernel's code, in UTF-16 units as the browser counts them. */
+  readonly line?: number;
+  readonly column?: number;
+  readonly length?: number;
+  readonly limit?: string;
+  readonly value?: number;
+  readonly loop?: number;
+}
+
+export interface AdapterReport {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  readonly software: boolean;
+  readonly limits: Readonly<Record<string, number>>;
+  readonly features: readonly string[];
+}
+
+export type GpuReport =
+  | { readonly available: true; readonly adapter: AdapterReport }
+  | { readonly available: false; readonly cause: string; readonly remedy: string };
+
+export interface KernelTime {
+  readonly kernel: string;
+  readonly dispatches: number;
+  readonly nanoseconds: number;
+}
+
+export interface RunResult {
+  readonly submits: number;
+  readonly dispatches: number;
+  /** From the first submit until the queue was idle; absent unless the run was timed. */
+  readonly milliseconds?: number;
+  /** Per kernel from GPU timestamps; absent unless timed and the device has `timestamp-query`. */
+  readonly kernels?: readonly KernelTime[];
+}
+
+export interface CompileResult {
+  readonly milliseconds: number;
+  readonly cached: boolean;
+}
+
+export type Result = CompileResult | RunResult | Readonly<Record<string, never>>;
+
+export type Reply =
+  | { readonly kind: "reply"; readonly id: number; readonly ok: Result }
+  | { readonly kind: "reply"; readonly id: number; readonly error: Failure };
+
+export type PageMessage =
+  | Reply
+  | {
+      readonly kind: "hello";
+      readonly version: number;
+      readonly where: "worker" | "page";
+      readonly user_agent: string;
+      readonly gpu: GpuReport;
+    }
+  | { readonly kind: "pong"; readonly id: number }
+  | { readonly kind: "received"; readonly id: number; readonly bytes: number }
+  | { readonly kind: "lost"; readonly message: string }
+  | { readonly kind: "fault"; readonly message: string };
+
+// ---------------------------------------------------------------- frames
+
+export interface Frame {
+  readonly id: number;
+  readonly offset: number;
+  readonly payload: Uint8Array<ArrayBuffer>;
+}
+
+/** One binary frame: the header and `payload`, ready to be sent. */
+export function packFrame(id: number, offset: number, payload: Uint8Array): ArrayBuffer {
+  const frame = new ArrayBuffer(HEADER_BYTES + payload.byteLength);
+  const header = new DataView(frame);
+  header.setUint32(0, id, true);
+  header.setBigUint64(8, BigInt(offset), true);
+  new Uint8Array(frame, HEADER_BYTES).set(payload);
+  return frame;
+}
+
+/** The parts of a binary frame; the payload is a view, not a copy. */
+export function unpackFrame(frame: ArrayBuffer): Frame {
+  const header = new DataView(frame);
+  return {
+    id: header.getUint32(0, true),
+    offset: Number(header.getBigUint64(8, true)),
+    payload: new Uint8Array(frame, HEADER_BYTES),
+  };
+}
+
+/** A failure on its way through promises; `failureOf` turns anything thrown into one. */
+export class GpuFailure extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.name = "GpuFailure";
+    this.failure = failure;
+  }
+}
+
+export function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof GpuFailure) return thrown.failure;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return { kind: "internal", message };
+}
+
+const REQUEST_KINDS: ReadonlySet<unknown> = new Set<Request["kind"]>([
+  "compile",
+  "alloc",
+  "write",
+  "run",
+  "read",
+  "free",
+  "ping",
+  "cancel",
+]);
+
+/** The request in a text frame. Throws GpuFailure where it is none of the known kinds. */
+export function parseRequest(text: string): Request {
+  const message = JSON.parse(text) as Request;
+  if (REQUEST_KINDS.has(message.kind)) return message;
+  const shown = text.slice(0, 80);
+  throw new GpuFailure({ kind: "internal", message: `unknown message from the kernel: ${shown}` });
+}
