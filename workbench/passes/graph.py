@@ -1,0 +1,166 @@
+"""Graph passes, in order: literal dims, copies of returned parameters, hoisted reductions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from workbench.base.source import Origin
+from workbench.ir.expr import (
+    Expr,
+    Load,
+    Reduce,
+    Select,
+    Var,
+    free_names,
+    rebuild,
+    walk,
+)
+from workbench.ir.graph import Array, Axis, Block, Definition, Equation, Graph
+from workbench.ir.ops import REDUCTIONS
+from workbench.ir.stmt import map_exprs, walk_stmts
+from workbench.passes.fold import bind_dims, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_WORDS = {fold_op: word for word, fold_op in REDUCTIONS.items()}
+
+
+def specialise(graph: Graph, dims: Mapping[str, int]) -> Graph:
+    """The graph for one set of values of its dims: every extent a literal, no dim left."""
+    values = {name: int(dims[name]) for name in graph.dims}
+
+    def f(e: Expr) -> Expr:
+        return fold(bind_dims(e, values))
+
+    return replace(
+        graph,
+        dims=(),
+        inputs=tuple(_map_array(a, f) for a in graph.inputs),
+        facts=(),
+        definitions=tuple(_map_definition(d, f) for d in graph.definitions),
+    )
+
+
+def copy_outputs(graph: Graph) -> Graph:
+    """A returned parameter, or an array returned twice, becomes an equation that copies it."""
+    arrays = graph.arrays()
+    inputs = {a.name for a in graph.inputs}
+    outputs: list[str] = []
+    copies: list[Equation] = []
+    for name in graph.outputs:
+        if name in inputs or name in outputs:
+            fresh = fresh_name(f"{name}_copy", names_of(graph) | set(outputs))
+            copies.append(_copy(arrays[name], fresh))
+            outputs.append(fresh)
+        else:
+            outputs.append(name)
+    if not copies:
+        return graph
+    return replace(graph, definitions=(*graph.definitions, *copies), outputs=tuple(outputs))
+
+
+def hoist_reductions(graph: Graph) -> Graph:
+    """A reduction that uses fewer indices than its equation becomes an equation of its own.
+
+    before:  y[i, j] = e[i, j] / sum(e[i, k] for k in range(N))
+    after:   y_sum[i] = sum(e[i, k] for k in range(N))
+             y[i, j] = e[i, j] / y_sum[i]
+    Reductions inside a branch of `a if c else b` stay, for they are evaluated only if taken.
+    """
+    names = names_of(graph)
+    definitions: list[Definition] = []
+    for d in graph.definitions:
+        if isinstance(d, Block):
+            definitions.append(d)
+            continue
+        found: list[Equation] = []
+        value = _hoist(d.value, d, found, names)
+        definitions += [*found, d if value is d.value else replace(d, value=value)]
+    same = len(definitions) == len(graph.definitions)
+    return graph if same else replace(graph, definitions=tuple(definitions))
+
+
+PASSES: tuple[tuple[str, Callable[[Graph], Graph]], ...] = (
+    ("copy_outputs", copy_outputs),
+    ("hoist_reductions", hoist_reductions),
+)
+"""What runs between the graph and its loops, in this order; each is a stage of the trace."""
+
+
+def names_of(graph: Graph) -> set[str]:
+    """Every name used in a graph: arrays, scalars, indices, locals."""
+    names = set(graph.arrays()) | {s.name for s in graph.scalars} | set(graph.dims)
+    for d in graph.definitions:
+        if isinstance(d, Equation):
+            names |= {a.name for a in d.axes}
+            for e in walk(d.value):
+                if isinstance(e, Reduce):
+                    names |= {r.var for r in e.ranges}
+        else:
+            for s in walk_stmts(d.body):
+                names |= {getattr(s, "var", ""), getattr(s, "name", "")}
+    return names - {""}
+
+
+def fresh_name(wanted: str, taken: set[str]) -> str:
+    """`wanted`, or `wanted_1`, `wanted_2` ... if it is taken; the answer is taken from now on."""
+    name, number = wanted, 0
+    while name in taken:
+        number += 1
+        name = f"{wanted}_{number}"
+    taken.add(name)
+    return name
+
+
+def _hoist(e: Expr, home: Equation, found: list[Equation], names: set[str]) -> Expr:
+    match e:
+        case Select():
+            cond = _hoist(e.cond, home, found, names)
+            return e if cond is e.cond else replace(e, cond=cond)
+        case Reduce():
+            axes = {a.name for a in home.axes}
+            used = free_names(e) & axes
+            bound_outside = free_names(e) - axes
+            if used == axes or _uses_locals(bound_outside, home):
+                return rebuild(e, lambda x: _hoist(x, home, found, names))
+            return _hoisted(e, home, found, names)
+        case _:
+            return rebuild(e, lambda x: _hoist(x, home, found, names))
+
+
+def _uses_locals(names: frozenset[str], home: Equation) -> bool:
+    """Whether any of the names is bound by a reduction of the equation."""
+    bound = {r.var for e in walk(home.value) if isinstance(e, Reduce) for r in e.ranges}
+    return bool(names & bound)
+
+
+def _hoisted(e: Reduce, home: Equation, found: list[Equation], names: set[str]) -> Expr:
+    used = free_names(e)
+    axes = tuple(a for a in home.axes if a.name in used)
+    name = fresh_name(f"{home.target}_{_WORDS.get(e.op, e.op)}", names)
+    place = e.origin.derive(f"hoisted out of {home.target}")
+    value = rebuild(e, lambda x: _hoist(x, home, found, names))
+    found.append(Equation(name, e.dtype, axes, value, origin=e.origin, place=place))
+    index = tuple(Var(a.name, origin=a.origin) for a in axes)
+    return Load(name, index, e.dtype, origin=place)
+
+
+def _copy(a: Array, name: str) -> Equation:
+    origin: Origin = a.origin.derive("copied, for it is returned")
+    axes = tuple(Axis(f"{name}_{n}", x, origin=origin) for n, x in enumerate(a.shape))
+    value = Load(a.name, tuple(Var(x.name) for x in axes), a.dtype, origin=origin)
+    return Equation(name, a.dtype, axes, value, origin=origin, place=origin)
+
+
+def _map_array(a: Array, f: Callable[[Expr], Expr]) -> Array:
+    return replace(a, shape=tuple(f(x) for x in a.shape))
+
+
+def _map_definition(d: Definition, f: Callable[[Expr], Expr]) -> Definition:
+    if isinstance(d, Block):
+        body = tuple(map_exprs(s, f) for s in d.body)
+        return replace(d, body=body, defines=tuple(_map_array(a, f) for a in d.defines))
+    axes = tuple(replace(a, extent=f(a.extent)) for a in d.axes)
+    return replace(d, axes=axes, value=f(d.value))

@@ -1,0 +1,322 @@
+"""Lowering: a graph with literal extents becomes loop nests, one for each definition.
+
+    C[i, j] = sum(A[i, k] * B[k, j] for k in range(K))
+
+    for i in range(M):  # parallel
+        for j in range(N):  # parallel
+            C[i, j] = 0.0
+            for k in range(K):
+                C[i, j] += A[i, k] * B[k, j]
+
+A reduction inside a larger expression gets an accumulator in private memory. Loop variables
+and locals are made unique in the function: a second `i` becomes `i_1`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, assert_never
+
+from workbench.base.dtypes import BOOL, I32
+from workbench.base.errors import CodegenError
+from workbench.ir.expr import (
+    Cast,
+    Const,
+    Expr,
+    Load,
+    Range,
+    Reduce,
+    Select,
+    Var,
+    apply,
+    integer,
+    rebuild,
+    walk,
+)
+from workbench.ir.graph import Array, Block, Definition, Equation, Graph, defined
+from workbench.ir.loops import Buffer, Loops, Role
+from workbench.ir.ops import unit
+from workbench.ir.stmt import (
+    Alloc,
+    Assign,
+    Barrier,
+    Body,
+    Break,
+    Continue,
+    For,
+    If,
+    Local,
+    LoopKind,
+    Memory,
+    Stmt,
+    Store,
+    While,
+)
+from workbench.passes.fold import literal_int
+from workbench.passes.graph import fresh_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from workbench.base.source import Origin
+
+LARGEST_INDEX = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Names taken in the whole function (grows), and what names of the source stand for here."""
+
+    taken: set[str]
+    values: Mapping[str, Expr]
+
+    def bind(self, name: str, dtype: Var | None = None) -> tuple[str, _Scope]:
+        """A fresh name for `name` and the scope in which it stands for it."""
+        fresh = fresh_name(name, self.taken)
+        var = Var(fresh, I32 if dtype is None else dtype.dtype)
+        return fresh, replace(self, values={**self.values, name: var})
+
+
+def lower(graph: Graph) -> Loops:
+    """The loops of a specialised graph. Raises `CodegenError` for arrays beyond 2^31 elements."""
+    arrays = graph.arrays()
+    scope = _Scope(set(arrays) | {s.name for s in graph.scalars}, {})
+    body: list[Stmt] = []
+    for d in graph.definitions:
+        body += _definition(d, scope)
+    inputs = {a.name for a in graph.inputs}
+    written = [a for d in graph.definitions for a in defined(d)]
+    buffers = [_buffer(a, "input") for a in graph.inputs]
+    for a in written:
+        if a.name not in inputs:
+            buffers.append(_buffer(a, "output" if a.name in graph.outputs else "temporary"))
+    return Loops(
+        graph.name, tuple(buffers), graph.scalars, tuple(body), graph.outputs, origin=graph.origin
+    )
+
+
+def _buffer(a: Array, role: Role) -> Buffer:
+    shape = tuple(_extent(x) for x in a.shape)
+    if math.prod(shape) > LARGEST_INDEX:
+        raise CodegenError(
+            f"array '{a.name}' of shape {shape} has {math.prod(shape)} elements; "
+            f"indices are i32 and end at {LARGEST_INDEX}",
+            span=a.origin.nearest_span(),
+            hint="split the array into several",
+        )
+    return Buffer(a.name, a.dtype, shape, role, origin=a.origin)
+
+
+def _extent(e: Expr) -> int:
+    value = literal_int(e)
+    assert value is not None, "lowering wants a specialised graph"
+    return max(0, value)
+
+
+def _definition(d: Definition, scope: _Scope) -> Body:
+    match d:
+        case Equation():
+            return _equation(d, scope)
+        case Block():
+            return _body(d.body, scope)
+        case _:
+            assert_never(d)
+
+
+def _equation(d: Equation, scope: _Scope) -> Body:
+    loops: list[tuple[str, Expr, Origin]] = []
+    for a in d.axes:
+        name, scope = scope.bind(a.name)
+        loops.append((name, a.extent, a.origin))
+    index = tuple(Var(name, origin=origin) for name, _, origin in loops)
+    body = _assign_to(d, index, scope)
+    for name, extent, origin in reversed(loops):
+        body = (For(name, integer(0), extent, body, LoopKind.PARALLEL, origin=origin),)
+    return body
+
+
+def _assign_to(d: Equation, index: tuple[Expr, ...], scope: _Scope) -> Body:
+    value = d.value
+    if isinstance(value, Reduce) and value.op not in {"argmax", "argmin"}:
+        start = Store(
+            d.target, index, unit(value.op, d.dtype),
+            origin=value.origin.derive("before the first term"), place=d.place,
+        )  # fmt: skip
+
+        def update(term: Expr) -> Stmt:
+            return Store(d.target, index, term, value.op, origin=value.origin, place=d.place)
+
+        return (start, *_reduction_loops(value, update, scope))
+    before: list[Stmt] = []
+    final = _expr(value, scope, before)
+    return (*before, Store(d.target, index, final, origin=d.origin, place=d.place))
+
+
+def _reduction_loops(e: Reduce, update: Callable[[Expr], Stmt], scope: _Scope) -> Body:
+    """The loops over the ranges of a reduction, `update(term)` innermost."""
+
+    def nest(ranges: tuple[Range, ...], scope: _Scope) -> Body:
+        if not ranges:
+            before: list[Stmt] = []
+            test = None if e.cond is None else _expr(e.cond, scope, before)
+            inside: list[Stmt] = before if test is None else []
+            term = _expr(e.body, scope, inside)
+            fitted = term if term.dtype == e.dtype else Cast(e.dtype, term, origin=term.origin)
+            inside.append(update(fitted))
+            if test is None:
+                return tuple(inside)
+            return (*before, If(test, tuple(inside), origin=test.origin))
+        outer, *rest = ranges
+        before = []
+        start, stop = _expr(outer.start, scope, before), _expr(outer.stop, scope, before)
+        name, inner = scope.bind(outer.var)
+        return (*before, For(name, start, stop, nest(tuple(rest), inner), origin=outer.origin))
+
+    return nest(e.ranges, scope)
+
+
+def _expr(e: Expr, scope: _Scope, before: list[Stmt]) -> Expr:
+    """The expression without reductions; the statements that compute those go to `before`."""
+    match e:
+        case Var(name):
+            bound = scope.values.get(name)
+            return e if bound is None else replace(bound, origin=e.origin)
+        case Reduce(op):
+            return (_best if op in {"argmax", "argmin"} else _accumulate)(e, scope, before)
+        case Select() if any(isinstance(x, Reduce) for x in (*walk(e.yes), *walk(e.no))):
+            return _select(e, scope, before)
+        case _:
+            return rebuild(e, lambda x: _expr(x, scope, before))
+
+
+def _accumulate(e: Reduce, scope: _Scope, before: list[Stmt]) -> Expr:
+    name = fresh_name("acc", scope.taken)
+    place = e.origin.derive("its accumulator")
+    before += [
+        Alloc(name, e.dtype, (), Memory.PRIVATE, origin=place),
+        Store(name, (), unit(e.op, e.dtype), origin=e.origin.derive("before the first term"),
+              place=place),
+    ]  # fmt: skip
+    before += _reduction_loops(
+        e, lambda term: Store(name, (), term, e.op, origin=e.origin, place=place), scope
+    )
+    return Load(name, (), e.dtype, origin=place)
+
+
+def _best(e: Reduce, scope: _Scope, before: list[Stmt]) -> Expr:
+    """argmax and argmin: the best value so far and its index, -1 before the first term."""
+    value, index = fresh_name("best", scope.taken), fresh_name("best_index", scope.taken)
+    dtype = e.body.dtype
+    place = e.origin.derive("its best index so far")
+    (over,) = e.ranges
+    if literal_int(over.start) is not None and literal_int(over.stop) is not None:
+        _refuse_empty(e, over)
+    before += [
+        Alloc(value, dtype, (), Memory.PRIVATE, origin=place),
+        Alloc(index, I32, (), Memory.PRIVATE, origin=place),
+        Store(value, (), Const(0.0 if dtype.kind == "f" else 0, dtype), origin=place, place=place),
+        Store(index, (), integer(-1), origin=place, place=place),
+    ]
+    term_name = fresh_name("term", scope.taken)
+    term = Var(term_name, dtype)
+    best, so_far = Load(value, (), dtype), Load(index, (), I32)
+    better = apply("gt" if e.op == "argmax" else "lt", term, best, origin=e.origin)
+    if dtype.kind == "f":
+        first_nan = apply("and", apply("ne", term, term), apply("eq", best, best))
+        better = apply("or", better, first_nan, origin=e.origin)
+    better = apply("or", apply("lt", so_far, integer(0)), better, origin=e.origin)
+    start, stop = _expr(over.start, scope, before), _expr(over.stop, scope, before)
+    loop, inner = scope.bind(over.var)
+    keep: Body = (
+        Store(value, (), term, origin=e.origin, place=place),
+        Store(index, (), Var(loop), origin=e.origin, place=place),
+    )
+    inside: list[Stmt] = []
+    body = _expr(e.body, inner, inside)
+    inside += [Local(term_name, body, fixed=True, origin=body.origin)]
+    inside += [If(better, keep, origin=e.origin)]
+    if e.cond is not None:
+        tests: list[Stmt] = []
+        test = _expr(e.cond, inner, tests)
+        inside = [*tests, If(test, tuple(inside), origin=test.origin)]
+    before.append(For(loop, start, stop, tuple(inside), origin=over.origin))
+    return Load(index, (), I32, origin=place)
+
+
+def _refuse_empty(e: Reduce, over: Range) -> None:
+    start, stop = literal_int(over.start), literal_int(over.stop)
+    if start is not None and stop is not None and start >= stop:
+        raise CodegenError(
+            f"{e.op} over the empty range {over.var} in range({start}, {stop}) has no answer",
+            span=e.origin.nearest_span(),
+            hint="call it with a dim of at least 1",
+        )
+
+
+def _select(e: Select, scope: _Scope, before: list[Stmt]) -> Expr:
+    """`yes if cond else no` with a reduction in a branch: an `if` that sets a local."""
+    cond = _expr(e.cond, scope, before)
+    name = fresh_name("chosen", scope.taken)
+    zero = Const(False if e.dtype is BOOL else 0.0 if e.dtype.kind == "f" else 0, e.dtype)
+    branches: list[Body] = []
+    for branch in (e.yes, e.no):
+        inside: list[Stmt] = []
+        value = _expr(branch, scope, inside)
+        branches.append((*inside, Assign(name, value, origin=branch.origin)))
+    before += [
+        Local(name, zero, origin=e.origin),
+        If(cond, branches[0], branches[1], origin=e.origin),
+    ]
+    return Var(name, e.dtype, origin=e.origin)
+
+
+def _body(body: Body, scope: _Scope) -> Body:
+    """The statements of a block, reductions taken out and names made unique."""
+    out: list[Stmt] = []
+    for s in body:
+        scope = _stmt(s, scope, out)
+    return tuple(out)
+
+
+def _stmt(s: Stmt, scope: _Scope, out: list[Stmt]) -> _Scope:
+    """Append the lowered statement to `out`; gives the scope of the statements after it."""
+    match s:
+        case For():
+            start, stop = _expr(s.start, scope, out), _expr(s.stop, scope, out)
+            name, inner = scope.bind(s.var)
+            out.append(replace(s, var=name, start=start, stop=stop, body=_body(s.body, inner)))
+        case While():
+            out.append(_while(s, scope))
+        case If():
+            cond = _expr(s.cond, scope, out)
+            then, orelse = _body(s.then, scope), _body(s.orelse, scope)
+            out.append(replace(s, cond=cond, then=then, orelse=orelse))
+        case Local(name, value):
+            new = _expr(value, scope, out)
+            fresh, scope = scope.bind(name, Var(name, value.dtype))
+            out.append(replace(s, name=fresh, value=new))
+        case Assign(name, value):
+            target = scope.values[name]
+            assert isinstance(target, Var), "an assigned name stands for a local"
+            out.append(replace(s, name=target.name, value=_expr(value, scope, out)))
+        case Store():
+            index = tuple(_expr(x, scope, out) for x in s.index)
+            out.append(replace(s, index=index, value=_expr(s.value, scope, out)))
+        case Alloc() | Break() | Continue() | Barrier():
+            out.append(s)
+        case _:
+            assert_never(s)
+    return scope
+
+
+def _while(s: While, scope: _Scope) -> While:
+    before: list[Stmt] = []
+    cond = _expr(s.cond, scope, before)
+    body = _body(s.body, scope)
+    if not before:
+        return replace(s, cond=cond, body=body)
+    leave = If(apply("not", cond, origin=cond.origin), (Break(),), origin=cond.origin)
+    return replace(s, cond=Const(value=True, dtype=BOOL), body=(*before, leave, *body))
+
+

@@ -1,0 +1,363 @@
+"""Mapping: each outermost nest of the scheduled loops becomes one device kernel.
+
+Loops mapped to workgroup and invocation axes disappear, their variables become ids;
+cooperative copies are shared out between the invocations, with a barrier before and after;
+guards move below barriers, so that every invocation reaches every barrier.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, assert_never
+
+from workbench.base.errors import CodegenError
+from workbench.base.source import NOWHERE, Origin
+from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel, Mapped
+from workbench.ir.expr import Expr, Load, Var, apply, free_names, integer, rebuild
+from workbench.ir.loops import Loops
+from workbench.ir.stmt import (
+    Alloc,
+    Assign,
+    Barrier,
+    Body,
+    Break,
+    Continue,
+    For,
+    If,
+    Local,
+    LoopKind,
+    Memory,
+    Stmt,
+    Store,
+    While,
+    expressions,
+    map_bodies,
+    map_exprs,
+    reads,
+    walk_stmts,
+    writes,
+)
+from workbench.passes.fold import fold, literal_int
+from workbench.passes.graph import fresh_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_AXES = {
+    LoopKind.WORKGROUP_X: (0, 0), LoopKind.WORKGROUP_Y: (0, 1), LoopKind.WORKGROUP_Z: (0, 2),
+    LoopKind.INVOCATION_X: (1, 0), LoopKind.INVOCATION_Y: (1, 1), LoopKind.INVOCATION_Z: (1, 2),
+}  # fmt: skip
+_IDS = (WORKGROUP_IDS, LOCAL_IDS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Extents of the workgroup axes and of the invocation axes, each (x, y, z)."""
+
+    extents: tuple[tuple[int, int, int], tuple[int, int, int]]
+
+    @property
+    def invocations(self) -> int:
+        x, y, z = self.extents[1]
+        return x * y * z
+
+
+def map_kernels(loops: Loops) -> Mapped:
+    """The device kernels of scheduled loops, in order of dispatch.
+
+    Raises `CodegenError` where a schedule cannot be mapped: an axis loop that does not start
+    at 0 or has no literal extent, a store that several invocations would repeat.
+    """
+    names: set[str] = {loops.name} | {b.name for b in loops.buffers}
+    nests = list(_nests(loops.body))
+    single = len(nests) == 1
+    kernels = [_kernel(loops, nest, names, single=single) for nest in nests]
+    return Mapped(
+        loops.name, loops.buffers, loops.scalars, tuple(kernels), loops.outputs,
+        origin=loops.origin,
+    )  # fmt: skip
+
+
+def _nests(body: Body) -> Iterator[Body]:
+    """Each top-level parallel loop alone, and the runs of other statements between them."""
+    run: list[Stmt] = []
+    for s in body:
+        if isinstance(s, For) and (s.kind.mapped or s.kind is LoopKind.PARALLEL):
+            if run:
+                yield tuple(run)
+                run = []
+            yield (s,)
+        else:
+            run.append(s)
+    if run:
+        yield tuple(run)
+
+
+def _kernel(loops: Loops, nest: Body, names: set[str], *, single: bool) -> DeviceKernel:
+    grid = _grid(nest)
+    _refuse_repeated_stores(nest, grid)
+    written = {s.array for s in writes(nest) if loops.buffer(s.array)}
+    used = written | {x.array for x in reads(nest) if loops.buffer(x.array)}
+    first = next((b.name for b in loops.buffers if b.name in written), "step")
+    name = loops.name if single else fresh_name(f"{loops.name}_{first}", names)
+    body, workgroup_arrays = _workgroup_arrays(_device_body(nest, grid, inside_loop=False))
+    ids = _used_names(body)
+    if "local_index" in ids:
+        body = (Local("local_index", _linear(grid), fixed=True), *body)
+    scalars = tuple(s for s in loops.scalars if s.name in ids)
+    return DeviceKernel(
+        name,
+        tuple(b for b in loops.buffers if b.name in used),
+        frozenset(written),
+        scalars,
+        grid.extents[1],
+        grid.extents[0],
+        _short_names((*workgroup_arrays, *body), set(used) | {s.name for s in scalars}),
+        origin=_nest_origin(nest, loops.origin),
+    )
+
+
+def _nest_origin(nest: Body, default: Origin) -> Origin:
+    return next((s.place for s in writes(nest) if s.place is not NOWHERE), default)
+
+
+def _grid(nest: Body) -> _Grid:
+    extents = [[1, 1, 1], [1, 1, 1]]
+    for s in walk_stmts(nest):
+        if isinstance(s, For) and s.kind in _AXES:
+            level, axis = _AXES[s.kind]
+            stop = literal_int(s.stop)
+            if literal_int(s.start) != 0 or stop is None or s.step != 1:
+                raise CodegenError(
+                    f"loop '{s.var}' cannot be mapped to {s.kind.value}: "
+                    "its range is not range(literal)",
+                    span=s.origin.nearest_span(),
+                )
+            extents[level][axis] = max(extents[level][axis], stop)
+    groups, size = extents
+    return _Grid(((groups[0], groups[1], groups[2]), (size[0], size[1], size[2])))
+
+
+def _refuse_repeated_stores(nest: Body, grid: _Grid) -> None:
+    """Every store outside private memory stands inside a loop of every axis in use."""
+    local = {
+        s.name: s.memory for s in walk_stmts(nest) if isinstance(s, Alloc)
+    }
+
+    def visit(body: Body, axes: frozenset[tuple[int, int]]) -> None:
+        for s in body:
+            if isinstance(s, Store) and local.get(s.array) is None:
+                missing = [
+                    f"{('workgroup', 'invocation')[level]}.{'xyz'[axis]}"
+                    for level in (0, 1)
+                    for axis in range(3)
+                    if grid.extents[level][axis] > 1 and (level, axis) not in axes
+                ]
+                if missing:
+                    raise CodegenError(
+                        f"the write of '{s.array}' stands outside the loop mapped to "
+                        f"{', '.join(missing)}, so several invocations would repeat it",
+                        span=s.origin.nearest_span(),
+                        hint="map loops that surround every write of the nest",
+                    )
+            inner = axes | ({_AXES[s.kind]} if isinstance(s, For) and s.kind in _AXES else set())
+            if isinstance(s, For) and s.kind is LoopKind.COOPERATIVE:
+                inner = frozenset((level, axis) for level in (0, 1) for axis in range(3))
+            for b in _bodies(s):
+                visit(b, inner)
+
+    visit(nest, frozenset())
+
+
+def _bodies(s: Stmt) -> tuple[Body, ...]:
+    found: list[Body] = []
+
+    def keep(body: Body) -> Body:
+        found.append(body)
+        return body
+
+    map_bodies(s, keep)
+    return tuple(found)
+
+
+def _device_body(body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
+    out: list[Stmt] = []
+    for s in body:
+        match s:
+            case For() if s.kind in _AXES:
+                out += _mapped_loop(s, grid, inside_loop=inside_loop)
+            case For() if s.kind is LoopKind.COOPERATIVE:
+                out += _cooperative(s, grid, inside_loop=inside_loop)
+            case For():
+                inner = _device_body(s.body, grid, inside_loop=True)
+                out.append(replace(s, body=inner, kind=LoopKind.SERIAL))
+            case If() if s.guard and _has_cooperative(s.then):
+                out += _sink(s, s.then, grid, inside_loop=inside_loop)
+            case While() | If():
+                _refuse_barrier_inside(s)
+                out.append(map_bodies(s, lambda b: _device_body(b, grid, inside_loop=True)))
+            case Local() | Assign() | Store() | Alloc() | Break() | Continue() | Barrier():
+                out.append(s)
+            case _:
+                assert_never(s)
+    return tuple(out)
+
+
+def _mapped_loop(s: For, grid: _Grid, *, inside_loop: bool) -> Body:
+    """The id takes the place of the loop; an axis that is longer elsewhere needs a guard."""
+    level, axis = _AXES[s.kind]
+    extent = literal_int(s.stop) or 0
+    number = Var(_IDS[level][axis], origin=s.origin)
+    name = Local(s.var, number, fixed=True, origin=s.origin)
+    if extent == grid.extents[level][axis]:
+        return (name, *_device_body(s.body, grid, inside_loop=inside_loop))
+    fits = apply("lt", Var(s.var), integer(extent), origin=s.origin)
+    guard = If(fits, s.body, guard=True, origin=s.origin)
+    return (name, *_device_body((guard,), grid, inside_loop=inside_loop))
+
+
+def _cooperative(s: For, grid: _Grid, *, inside_loop: bool) -> Body:
+    loop = replace(
+        s,
+        start=Var("local_index", origin=s.origin),
+        step=grid.invocations,
+        kind=LoopKind.SERIAL,
+        body=_device_body(s.body, grid, inside_loop=True),
+    )
+    barrier = Barrier(origin=s.origin.derive("the copy is complete before anyone reads it"))
+    if not inside_loop:
+        return (loop, barrier)
+    done = Barrier(origin=s.origin.derive("everyone has read the last copy"))
+    return (done, loop, barrier)
+
+
+def _sink(guard: If, body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
+    """The guard put around everything in `body` except barriers and what leads to them."""
+    out: list[Stmt] = []
+    held: list[Stmt] = []
+
+    def release() -> None:
+        if held:
+            inner = _device_body(tuple(held), grid, inside_loop=inside_loop)
+            out.append(replace(guard, then=inner))
+            held.clear()
+
+    for s in body:
+        match s:
+            case Alloc() | Local():
+                release()
+                out.append(s)
+            case For() if s.kind is LoopKind.COOPERATIVE or s.kind in _AXES:
+                release()
+                wrapped = s if s.kind is LoopKind.COOPERATIVE else replace(
+                    s, body=(replace(guard, then=s.body),)
+                )  # fmt: skip
+                out += _device_body((wrapped,), grid, inside_loop=inside_loop)
+            case For() if _has_cooperative(s.body):
+                release()
+                inner = _sink(guard, s.body, grid, inside_loop=True)
+                out.append(replace(s, body=inner, kind=LoopKind.SERIAL))
+            case If() if s.guard and _has_cooperative(s.then):
+                release()
+                both = apply("and", guard.cond, s.cond, origin=s.origin)
+                out += _sink(replace(s, cond=both), s.then, grid, inside_loop=inside_loop)
+            case _:
+                held.append(s)
+    release()
+    return tuple(out)
+
+
+def _has_cooperative(body: Body) -> bool:
+    return any(isinstance(s, For) and s.kind is LoopKind.COOPERATIVE for s in walk_stmts(body))
+
+
+def _refuse_barrier_inside(s: While | If) -> None:
+    if any(_has_cooperative(b) for b in _bodies(s)):
+        raise CodegenError(
+            "a cooperative copy stands under a condition, where not every invocation "
+            "may reach its barrier",
+            span=s.origin.nearest_span(),
+            hint="cache at a loop outside the condition",
+        )
+
+
+def _workgroup_arrays(body: Body) -> tuple[Body, Body]:
+    """The body without workgroup-memory declarations, and those declarations."""
+    found: list[Stmt] = []
+
+    def take(inner: Body) -> Body:
+        out: list[Stmt] = []
+        for s in inner:
+            if isinstance(s, Alloc) and s.memory is Memory.WORKGROUP:
+                found.append(s)
+            else:
+                out.append(map_bodies(s, take))
+        return tuple(out)
+
+    rest = take(body)
+    return rest, tuple(found)
+
+
+def _linear(grid: _Grid) -> Expr:
+    x, y, _ = grid.extents[1]
+    ids = [Var(name) for name in LOCAL_IDS]
+    rows = apply("add", apply("mul", ids[2], integer(y)), ids[1])
+    return fold(apply("add", apply("mul", rows, integer(x)), ids[0]))
+
+
+def _used_names(body: Body) -> frozenset[str]:
+    found: set[str] = set()
+    for s in walk_stmts(body):
+        for e in expressions(s):
+            found |= free_names(e)
+    return frozenset(found)
+
+
+def _short_names(body: Body, taken: set[str]) -> Body:
+    """Names made unique for the whole function (`i_1`) get their short form back (`i`)."""
+    declared = [
+        name
+        for s in walk_stmts(body)
+        if (name := getattr(s, "var", None) or getattr(s, "name", None)) is not None
+    ]
+    taken |= {*WORKGROUP_IDS, *LOCAL_IDS, "local_index"}
+    names: dict[str, str] = {}
+    for name in declared:
+        if name not in names and name != "local_index":
+            stem, _, number = name.rpartition("_")
+            wanted = stem if stem and number.isdigit() else name
+            free = wanted not in taken and wanted not in declared
+            names[name] = wanted if free else name
+            taken.add(names[name])
+    changed = {old: new for old, new in names.items() if old != new}
+    return _renamed(body, changed) if changed else body
+
+
+def _renamed(body: Body, names: dict[str, str]) -> Body:
+    def rename(s: Stmt) -> Stmt:
+        inner = map_bodies(s, lambda b: tuple(rename(x) for x in b))
+        match inner:
+            case For():
+                return replace(inner, var=names.get(inner.var, inner.var))
+            case Local() | Assign() | Alloc():
+                return replace(inner, name=names.get(inner.name, inner.name))
+            case Store():
+                return replace(inner, array=names.get(inner.array, inner.array))
+            case While() | If() | Break() | Continue() | Barrier():
+                return inner
+            case _:
+                assert_never(inner)
+
+    return tuple(map_exprs(rename(s), lambda e: _rename_expr(e, names)) for s in body)
+
+
+def _rename_expr(e: Expr, names: dict[str, str]) -> Expr:
+    match e:
+        case Var(name) if name in names:
+            return replace(e, name=names[name])
+        case Load(array) if array in names:
+            index = tuple(_rename_expr(x, names) for x in e.index)
+            return replace(e, array=names[array], index=index)
+        case _:
+            return rebuild(e, lambda x: _rename_expr(x, names))
+
