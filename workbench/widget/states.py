@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CORNER = 3
 """Rows and columns shown from each corner of a result."""
-LIVE_SIDE, SAVED_SIDE = 320, 72
+LIVE_SIDE, SAVED_SIDE = 320, 56
 """Pixels of the longer side of a picture: in the live panel, and saved with the notebook."""
 PICTURE_LEAST = 8
 """Results with a side shorter than this are shown as numbers only."""
@@ -61,8 +61,13 @@ def number_origins(
 
 
 def failure_of(error: WorkbenchError) -> Failure:
-    """What the error view shows for an error: one text per source, a caret per mistake."""
+    """What the error view shows for an error: one text per source, a caret per mistake.
+
+    A mistake that stands alone is the message; several stand in words at their carets.
+    """
     mistakes = error.mistakes
+    alone = len(mistakes) == 1
+    unplaced = [mistake.message for mistake in mistakes if alone or mistake.span is None]
     sources: dict[int, Source] = {}
     carets: dict[int, list[Caret]] = {}
     for mistake in mistakes:
@@ -71,12 +76,14 @@ def failure_of(error: WorkbenchError) -> Failure:
             line, column = mistake.span.position
             length = min(mistake.span.end - mistake.span.start, len(source.line(line)) - column + 1)
             sources[id(source)] = source
-            caret = Caret(line, column - 1, max(1, length), mistake.message)
+            hint = f"; try: {mistake.hint}" if mistake.hint else ""
+            words = "" if alone else mistake.message + hint
+            caret = Caret(line, column - 1, max(1, length), words)
             carets.setdefault(id(source), []).append(caret)
     return Failure(
         kind=type(error).__name__,
-        message="\n".join(mistake.message for mistake in mistakes),
-        hint="\n".join(mistake.hint for mistake in mistakes if mistake.hint),
+        message="\n".join(unplaced if alone else [f"{len(mistakes)} mistakes", *unplaced]),
+        hint=mistakes[0].hint if alone else "",
         texts=tuple(
             MarkedText(source.name, source.text, tuple(carets[key]))
             for key, source in sources.items()
@@ -159,4 +166,4 @@ def _ends(extent: int) -> tuple[int | None, ...]:
 
 def _word(value: object) -> str:
     """One value, short: five digits of a float, an integer or a truth value whole."""
-    return f"{value:.5g}" if isinstance(value, float | np.float32 | np.float16) else str(value)
+    return f"{value:.5g}" if np.asarray(value).dtype.kind == "f" else str(value)

@@ -1,0 +1,171 @@
+// What a panel shows and the messages it exchanges with Python: the page's side of
+// workbench/widget/messages.py, and the one place here that knows them. Nothing here draws.
+
+export const version = 1;
+
+export type CheckState = "tick" | "cross" | "pending" | "none";
+export type Language = "python" | "wgsl" | "llvm" | "asm" | "wasm" | "text";
+
+export interface Check {
+  readonly state: CheckState;
+  readonly words: string;
+}
+
+/** One text of the pipeline; `text` is null until the page asks for it. */
+export interface Stage {
+  readonly name: string;
+  readonly text: string | null;
+  /** Flat: start, end, origin, start, end, origin and so on, in UTF-16 units. */
+  readonly marks: readonly number[];
+  readonly lines: number;
+  readonly seconds: number;
+  readonly note: string;
+  readonly language: Language;
+  readonly check: Check;
+  readonly changed: boolean;
+}
+
+export interface Origins {
+  readonly parents: readonly (readonly number[])[];
+  readonly spans: readonly (readonly [number, number] | null)[];
+  readonly notes: readonly string[];
+}
+
+export interface Output {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly numbers: readonly (readonly [string, string])[];
+  readonly image: string | null;
+  readonly rows: readonly (readonly string[])[];
+}
+
+export interface Run {
+  readonly device: string;
+  readonly adapter: string;
+  readonly reason: string;
+  readonly caution: string;
+  readonly times: Readonly<Record<"compile" | "transfer" | "run", number | null>>;
+  readonly agreements: readonly { readonly device: string; readonly check: Check }[];
+  readonly outputs: readonly Output[];
+}
+
+/** `line` counts from 1, `column` from 0. */
+export interface Caret {
+  readonly line: number;
+  readonly column: number;
+  readonly length: number;
+  readonly words: string;
+}
+
+export interface MarkedText {
+  readonly name: string;
+  readonly text: string;
+  readonly language: Language;
+  readonly carets: readonly Caret[];
+}
+
+export interface Failure {
+  readonly kind: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly texts: readonly MarkedText[];
+}
+
+export interface PanelState {
+  readonly version: number;
+  readonly title: string;
+  readonly views: readonly string[];
+  readonly stages: readonly Stage[];
+  readonly origins: Origins;
+  readonly run: Run | null;
+  readonly failure: Failure | null;
+}
+
+/** What the panel needs of a widget's model; anywidget's model is one. */
+export interface WidgetModel {
+  get(key: string): unknown;
+  send(content: unknown): void;
+  on(event: string, listener: (...values: never[]) => void): void;
+  off(event: string, listener: (...values: never[]) => void): void;
+}
+
+/** The live state of a panel, and the way to the texts that did not travel with it. */
+export interface Session {
+  readonly state: PanelState;
+  /** Calls back after every change of the state, until the signal ends. */
+  onChange(listener: (state: PanelState) => void, signal: AbortSignal): void;
+  /** Asks Python for a stage; the answer arrives as a change of the state. */
+  request(stage: string): void;
+}
+
+const empty: PanelState = {
+  version,
+  title: "",
+  views: [],
+  stages: [],
+  origins: { parents: [], spans: [], notes: [] },
+  run: null,
+  failure: null,
+};
+
+/** Reads the bytes of the widget's `state`; an absent or empty state shows nothing. */
+export function decode(bytes: unknown): PanelState {
+  if (!ArrayBuffer.isView(bytes) || bytes.byteLength === 0) return empty;
+  const state = JSON.parse(new TextDecoder().decode(bytes as DataView<ArrayBuffer>)) as PanelState;
+  if (state.version !== version) {
+    const found = String(state.version);
+    throw new Error(`the panel's state has version ${found}, this page reads ${String(version)}`);
+  }
+  return state;
+}
+
+/** The session of a model; `signal` ends its listening. */
+export function openSession(model: WidgetModel, signal: AbortSignal): Session {
+  const listeners = new Set<(state: PanelState) => void>();
+  const asked = new Set<string>();
+  let state = decode(model.get("state"));
+  const publish = (next: PanelState): void => {
+    state = next;
+    for (const listener of [...listeners]) listener(next);
+  };
+  const changed = (): void => {
+    asked.clear();
+    publish(decode(model.get("state")));
+  };
+  const arrived = (content: unknown): void => {
+    const stage = answeredStage(content);
+    if (stage === null) return;
+    asked.delete(stage.name);
+    const stages = state.stages.map((each) => (each.name === stage.name ? stage : each));
+    publish({ ...state, stages });
+  };
+  model.on("change:state", changed);
+  model.on("msg:custom", arrived);
+  signal.addEventListener("abort", () => {
+    model.off("change:state", changed);
+    model.off("msg:custom", arrived);
+    listeners.clear();
+  });
+  return {
+    get state() {
+      return state;
+    },
+    onChange(listener, until) {
+      listeners.add(listener);
+      until.addEventListener("abort", () => listeners.delete(listener));
+    },
+    request(stage) {
+      if (asked.has(stage)) return;
+      asked.add(stage);
+      model.send({ kind: "stage", name: stage });
+    },
+  };
+}
+
+/** The stage in an answer of Python, null for every other message. */
+function answeredStage(content: unknown): Stage | null {
+  if (typeof content !== "object" || content === null) return null;
+  const message = content as { readonly kind?: unknown; readonly stage?: Stage | null };
+  return message.kind === "stage" ? (message.stage ?? null) : null;
+}

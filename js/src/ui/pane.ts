@@ -1,0 +1,86 @@
+// One pane of the stage explorer: a choice of stage, what it is, copy and search, and its text.
+
+import type { KeyBinding } from "@codemirror/view";
+import type { Lit } from "../link.ts";
+import type { Stage } from "../model.ts";
+import { codePane } from "./code.ts";
+import { element } from "./dom.ts";
+
+export interface PaneOptions {
+  readonly label: string;
+  readonly keys: readonly KeyBinding[];
+  readonly onChoose: (stage: string) => void;
+  readonly onHover: (offset: number | null) => void;
+  readonly onClick: (offset: number) => void;
+  readonly onFocus: () => void;
+  readonly announce: (words: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface Pane {
+  readonly el: HTMLElement;
+  readonly show: (stage: Stage) => void;
+  readonly offer: (stages: readonly Stage[], chosen: string) => void;
+  readonly light: (lit: Lit | undefined, pinned: boolean) => void;
+  readonly reveal: (lit: Lit | undefined) => void;
+  readonly wrap: (wrapped: boolean) => void;
+}
+
+export function pane(options: PaneOptions): Pane {
+  const choice = element("select", { class: "wb-choice", "aria-label": options.label });
+  const note = element("span", { class: "wb-note" });
+  const copy = element("button", { type: "button", class: "wb-button", title: "copy the text" }, "copy");
+  const find = element("button", { type: "button", class: "wb-button", title: "search (Ctrl-F)" }, "find");
+  const body = element("div", { class: "wb-code" });
+  const head = element("div", { class: "wb-pane-head" }, choice, note, find, copy);
+  const el = element("section", { class: "wb-pane", "aria-label": options.label }, head, body);
+  const code = codePane(body, { ...options, label: options.label });
+  let shown: Stage | null = null;
+
+  choice.addEventListener("change", () => { options.onChoose(choice.value); });
+  el.addEventListener("focusin", options.onFocus);
+  el.addEventListener("pointerdown", options.onFocus);
+  find.addEventListener("click", code.find);
+  copy.addEventListener("click", () => {
+    void copyText(shown?.text ?? "").then((copied) => {
+      options.announce(copied ? `${shown?.name ?? ""} copied` : "this page may not copy; select the text");
+      copy.textContent = copied ? "copied" : "not allowed";
+    });
+  });
+  copy.addEventListener("blur", () => { copy.textContent = "copy"; });
+
+  return {
+    el,
+    show(stage) {
+      const same = shown?.name === stage.name && shown.text === stage.text;
+      shown = stage;
+      note.textContent = stage.note;
+      note.title = stage.note;
+      if (same) return;
+      const label = `${stage.name}, ${stage.lines} lines; arrow keys move between linked parts`;
+      code.show(stage.text ?? "the text comes when the kernel answers", stage.language, label);
+    },
+    offer(stages, chosen) {
+      const names = stages.map((stage) => stage.name);
+      if (names.join() !== [...choice.options].map((each) => each.value).join()) {
+        choice.replaceChildren(...names.map((name) => element("option", { value: name }, name)));
+      }
+      choice.value = chosen;
+    },
+    light(lit, pinned) {
+      code.light({ ranges: lit?.ranges ?? [], weak: lit?.strength === "nearest", pinned });
+    },
+    reveal: (lit) => { code.reveal(lit?.ranges ?? []); },
+    wrap: code.wrap,
+  };
+}
+
+/** Whether the clipboard took the text; pages without a secure context have none. */
+async function copyText(text: string): Promise<boolean> {
+  const clipboard = navigator.clipboard as Clipboard | undefined;
+  if (clipboard === undefined) return false;
+  return clipboard.writeText(text).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,68 @@
+// The selection of a stage explorer and what it lights in every stage, as values.
+
+import { innermost, step } from "../link.ts";
+import type { Direction, Links, Lit, Mark } from "../link.ts";
+import type { Stage } from "../model.ts";
+
+export interface Selection {
+  readonly stage: string;
+  readonly mark: Mark;
+  /** Kept until another is chosen, not only while the pointer is there. */
+  readonly pinned: boolean;
+}
+
+/** A mark over more of a text than this says nothing when it lights. */
+const rootShare = 0.5;
+
+/** What the pointer at `offset` selects; null on what belongs to the whole program only. */
+export function selectAt(stage: Stage, offset: number, pinned: boolean): Selection | null {
+  const mark = innermost(stage.marks, offset);
+  if (mark === null || mark.end - mark.start > rootShare * (stage.text ?? "").length) return null;
+  return { stage: stage.name, mark, pinned };
+}
+
+/** What an arrow key selects in `stage`; stays where there is nothing further. */
+export function selectStep(
+  stage: Stage,
+  current: Selection | null,
+  direction: Direction,
+): Selection | null {
+  const from = current?.stage === stage.name ? current.mark : null;
+  const mark = step(stage.marks, from, direction);
+  return mark === null ? current : { stage: stage.name, mark, pinned: true };
+}
+
+/** What a selection lights, by stage. */
+export function litBy(
+  selection: Selection | null,
+  stages: readonly Stage[],
+  links: Links,
+): ReadonlyMap<string, Lit> {
+  if (selection === null) return new Map();
+  return new Map(
+    stages.map((stage) => [stage.name, links.lit(stage.marks, selection.mark.origin)]),
+  );
+}
+
+/** The characters of a selection, one line, shortened. */
+export function excerpt(selection: Selection, stages: readonly Stage[], most = 60): string {
+  const text = stages.find((stage) => stage.name === selection.stage)?.text ?? "";
+  const words = text.slice(selection.mark.start, selection.mark.end).replace(/\s+/g, " ").trim();
+  return words.length > most ? `${words.slice(0, most - 1)}…` : words;
+}
+
+/** Where else a selection is lit, in words, for the line below the panes and screen readers. */
+export function describe(
+  selection: Selection,
+  stages: readonly Stage[],
+  lit: ReadonlyMap<string, Lit>,
+): string {
+  const places = stages.flatMap((stage) => {
+    const found = lit.get(stage.name);
+    if (stage.name === selection.stage || !stage.changed || found === undefined) return [];
+    if (found.strength === "same") return [`${stage.name} ${found.ranges.length}`];
+    return found.strength === "nearest" ? [`${stage.name} (from)`] : [];
+  });
+  const elsewhere = places.length === 0 ? "nowhere else" : places.join(", ");
+  return `in ${selection.stage}; also ${elsewhere}`;
+}
