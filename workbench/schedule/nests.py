@@ -1,0 +1,152 @@
+"""Loop nests as trees: find a loop with what stands around it, replace it, pick fresh names.
+
+Every function gives new values and shares what did not change; none asks whether a change
+keeps the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from workbench.base.source import Origin
+from workbench.ir.expr import Const, Expr, Load, Var, rebuild, substitute
+from workbench.ir.loops import Loops
+from workbench.ir.stmt import (
+    Alloc,
+    Body,
+    For,
+    Local,
+    Memory,
+    Stmt,
+    bodies,
+    map_bodies,
+    map_exprs,
+    walk_stmts,
+    writes,
+)
+
+
+def around(body: Body, var: str) -> tuple[Stmt, ...]:
+    """The statements around the loop `var`, outermost first, the loop itself last."""
+    for s in body:
+        if isinstance(s, For) and s.var == var:
+            return (s,)
+        for inner in bodies(s):
+            found = around(inner, var)
+            if found:
+                return (s, *found)
+    return ()
+
+
+def nest_of(loops: Loops, var: str) -> Stmt:
+    """The statement of the function's own body in which the loop stands."""
+    return around(loops.body, var)[0]
+
+
+def loops_in(body: Body) -> Iterator[For]:
+    """Every loop of a body, outermost first, in text order."""
+    return (s for s in walk_stmts(body) if isinstance(s, For))
+
+
+def replace_loop(loops: Loops, var: str, change: Callable[[For], Body]) -> Loops:
+    """The function with the loop `var` replaced by the statements that `change` gives."""
+
+    def visit(body: Body) -> Body:
+        out: list[Stmt] = []
+        for s in body:
+            if isinstance(s, For) and s.var == var:
+                out += change(s)
+            else:
+                out.append(map_bodies(s, visit))
+        same = len(out) == len(body) and all(a is b for a, b in zip(out, body, strict=True))
+        return body if same else tuple(out)
+
+    return replace(loops, body=visit(loops.body))
+
+
+def taken(loops: Loops) -> set[str]:
+    """Every name of the function: arrays, scalars, loops, locals."""
+    names = {b.name for b in loops.buffers} | {s.name for s in loops.scalars}
+    for s in walk_stmts(loops.body):
+        match s:
+            case For(var):
+                names.add(var)
+            case Local(name) | Alloc(name):
+                names.add(name)
+            case _:
+                pass
+    return names
+
+
+def fresh(names: set[str], wish: str) -> str:
+    """`wish`, or with the first free number behind it; the name is added to `names`."""
+    name, count = wish, 0
+    while name in names:
+        count += 1
+        name = f"{wish}_{count}"
+    names.add(name)
+    return name
+
+
+def literal(e: Expr) -> int | None:
+    """The value of an integer literal, None for anything else."""
+    return int(e.value) if isinstance(e, Const) and e.dtype.kind in "iu" else None
+
+
+def extent(loop: For) -> int | None:
+    """How often a loop with literal bounds runs, else None."""
+    start, stop = literal(loop.start), literal(loop.stop)
+    if start is None or stop is None:
+        return None
+    return max(0, -(-(stop - start) // loop.step))
+
+
+def with_values(body: Body, values: dict[str, Expr]) -> Body:
+    """The body with variables replaced."""
+    return tuple(map_exprs(s, lambda e: substitute(e, values)) for s in body)
+
+
+def renamed(loop: For, names: dict[str, str], note: str) -> For:
+    """A copy of a loop in which the loops named in `names` have new variables."""
+
+    def visit(s: Stmt) -> Stmt:
+        inner = map_bodies(s, lambda b: tuple(visit(x) for x in b))
+        if isinstance(inner, For) and inner.var in names:
+            return replace(inner, var=names[inner.var], origin=inner.origin.derive(note))
+        return inner
+
+    changed = visit(map_exprs(loop, lambda e: _renamed_vars(e, names)))
+    assert isinstance(changed, For)
+    return changed
+
+
+def memory_of(loops: Loops, array: str) -> Memory | None:
+    """Where an array lives, None where there is no such array."""
+    if loops.buffer(array) is not None:
+        return Memory.STORAGE
+    found = (s for s in walk_stmts(loops.body) if isinstance(s, Alloc) and s.name == array)
+    return next((s.memory for s in found), None)
+
+
+def stored(loops: Loops, body: Body) -> tuple[str, ...]:
+    """The storage arrays that a body writes, in order of first writing."""
+    names = dict.fromkeys(s.array for s in writes(body))
+    return tuple(n for n in names if loops.buffer(n) is not None)
+
+
+def with_loads(e: Expr, array: str, change: Callable[[Load], Expr]) -> Expr:
+    """The expression with each load of `array` changed; subscripts inside first."""
+    inner = rebuild(e, lambda x: with_loads(x, array, change))
+    return change(inner) if isinstance(inner, Load) and inner.array == array else inner
+
+
+def derived(e: Expr, origin: Origin) -> Expr:
+    """The same expression made for `origin`, throughout."""
+    return replace(rebuild(e, lambda x: derived(x, origin)), origin=origin)
+
+
+def _renamed_vars(e: Expr, names: dict[str, str]) -> Expr:
+    if isinstance(e, Var):
+        return replace(e, name=names[e.name]) if e.name in names else e
+    return rebuild(e, lambda x: _renamed_vars(x, names))
