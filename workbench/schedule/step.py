@@ -6,13 +6,13 @@ A step is a frozen dataclass in one of the family files (`loop_steps`, `memory_s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from workbench.base.errors import Mistake, ScheduleError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from workbench.base.source import Origin
     from workbench.ir.loops import Loops
@@ -98,6 +98,7 @@ class Schedule:
     """
 
     steps: tuple[Any, ...] = ()
+    home: Callable[[], Loops] | None = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:
         return "Schedule()" + "".join("." + step_text(s) for s in self.steps)
@@ -108,7 +109,9 @@ class Schedule:
         if name.startswith("_") or name not in STEPS:
             msg = f"no step '{name}'; steps: {', '.join(sorted(STEPS))}"
             raise AttributeError(msg)
-        return lambda *args, **options: Schedule((*self.steps, make(name, *args, **options)))
+        return lambda *args, **options: replace(
+            self, steps=(*self.steps, make(name, *args, **options))
+        )
 
     def __dir__(self) -> list[str]:
         _load_families()
@@ -129,8 +132,15 @@ class Schedule:
             pass
         return loops
 
-    def check(self, loops: Loops) -> Verdict:
-        """The first refusal, or yes with the notes of every step."""
+    def check(self, loops: Loops | None = None) -> Verdict:
+        """The first refusal, or yes with the notes of every step.
+
+        Without `loops`, those of the kernel that `Kernel.schedule()` was asked of.
+        """
+        if loops is None:
+            if self.home is None:
+                raise ScheduleError("this schedule belongs to no kernel", hint="k.schedule()")
+            loops = self.home()
         notes: tuple[str, ...] = ()
         for s in self.steps:
             verdict = s.check(loops)

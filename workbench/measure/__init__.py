@@ -1,0 +1,1 @@
+"""Layer 5: whether the answers are right and how long they took."""

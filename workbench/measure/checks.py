@@ -1,0 +1,251 @@
+"""Every stage executed and compared with the graph at float64: ticks, crosses and numbers.
+
+Small programs are run whole at the sizes asked for; large ones at reduced sizes, and then
+selected outputs and some workgroups of the real kernel at the real sizes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from workbench.base.errors import CallError, CodegenError, DeviceError
+from workbench.ir.compare import agreement
+from workbench.ir.device import Mapped
+from workbench.ir.expr import Reduce, walk
+from workbench.ir.graph import Block, Equation, Graph
+from workbench.ir.interpret import run_graph, run_loops, run_mapped
+from workbench.ir.loops import Loops
+from workbench.passes.fold import literal_int
+from workbench.passes.graph import specialise
+from workbench.pipeline import Compilation, Snapshot, compile_graph
+from workbench.program import Program
+from workbench.runtime.arrays import array, enqueue
+from workbench.runtime.device import open_device
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workbench.ir.compare import Agreement
+
+State = Literal["tick", "cross", "none"]
+WORK = 3_000_000
+"""Evaluations of scalar expressions beyond which a check runs at reduced sizes."""
+SMALL = (5, 6, 7, 4, 8, 16)
+"""Sizes tried for reduced dims, in turn; primes and non-powers first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What came out at one stage; `words` say the sizes and the largest difference."""
+
+    stage: str
+    state: State
+    words: str
+
+    @property
+    def ok(self) -> bool:
+        """False for a cross."""
+        return self.state != "cross"
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """All checks of a compilation, in the order of the stages."""
+
+    checks: tuple[Check, ...]
+    sizes: Mapping[str, int]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no stage shows a cross."""
+        return all(c.ok for c in self.checks)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __getitem__(self, stage: str) -> Check:
+        return next(c for c in self.checks if c.stage == stage)
+
+    def __iter__(self) -> Any:
+        return iter(self.checks)
+
+    def __repr__(self) -> str:
+        signs = {"tick": "✓", "cross": "✗", "none": "·"}
+        return "\n".join(f"{signs[c.state]} {c.stage:12} {c.words}" for c in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One set of inputs and what the answer should be, at float64."""
+
+    inputs: dict[str, np.ndarray]
+    scalars: dict[str, Any]
+    expected: dict[str, np.ndarray]
+    terms: int
+    words: str
+
+
+def check(
+    c: Compilation, inputs: Mapping[str, Any] | None = None, sizes: Mapping[str, int] | None = None
+) -> Checks:
+    """Execute every stage of a compilation and compare it with the graph at float64.
+
+    `inputs` are arrays by name (random ones otherwise); `sizes` the dims to check at. A program
+    too large for the interpreters is compiled again at reduced sizes for its inner stages.
+    """
+    dims = dict(sizes) if sizes is not None else dict(c.dims)
+    if sizes is None and work(specialise(c.graph, dims)) > WORK:
+        dims, inputs = small_dims(c.graph, dims), None
+    at = c if dims == dict(c.dims) else _again(c, dims)
+    case = _case(at, inputs)
+    found = [_check_stage(s, at, case) for s in at.stages.values()]
+    return Checks(tuple(found), dims)
+
+
+def _again(c: Compilation, dims: dict[str, int]) -> Compilation:
+    """The same stages at other sizes: made by the same steps."""
+    return compile_graph(
+        c.graph, c.source, dims, schedule=c.schedule, target=c.target, limits=c.limits
+    )
+
+
+def work(graph: Graph) -> int:
+    """How many scalar evaluations a specialised graph takes, roughly."""
+    total = 0
+    for d in graph.definitions:
+        match d:
+            case Equation():
+                points = math.prod(literal_int(a.extent) or 0 for a in d.axes)
+                per_point = 1
+                for e in walk(d.value):
+                    if isinstance(e, Reduce):
+                        lengths = ((literal_int(r.stop) or 64) for r in e.ranges)
+                        per_point += math.prod(lengths)
+                total += points * per_point
+            case Block():
+                shape = d.defines[0].shape if d.defines else ()
+                total += 64 * math.prod(literal_int(x) or 0 for x in shape)
+    return total
+
+
+def small_dims(graph: Graph, dims: Mapping[str, int]) -> dict[str, int]:
+    """Reduced dims that keep every assert; the real ones where none of the tried sizes does."""
+    from workbench.pipeline import check_dims  # noqa: PLC0415
+
+    for start in range(len(SMALL)):
+        tried = {
+            name: min(value, SMALL[(start + n) % len(SMALL)])
+            for n, (name, value) in enumerate(dims.items())
+        }
+        same = {name: min(value, SMALL[start]) for name, value in dims.items()}
+        for candidate in (tried, same):
+            try:
+                check_dims(graph, candidate)
+            except CallError:
+                continue
+            return candidate
+    return dict(dims)
+
+
+def random_inputs(graph: Graph, seed: int = 0) -> dict[str, np.ndarray]:
+    """Inputs for a specialised graph: floats in [-1, 1), small ints, random bools."""
+    rng = np.random.default_rng(seed)
+    found: dict[str, np.ndarray] = {}
+    for a in graph.inputs:
+        shape = tuple(literal_int(x) or 0 for x in a.shape)
+        match a.dtype.kind:
+            case "f":
+                values = rng.uniform(-1, 1, shape)
+            case "b":
+                values = rng.integers(0, 2, shape)
+            case "i":
+                values = rng.integers(-9, 10, shape)
+            case "u":
+                values = rng.integers(0, 10, shape)
+        found[a.name] = values.astype(a.dtype.numpy)
+    return found
+
+
+def random_scalars(graph: Graph, dims: Mapping[str, int]) -> dict[str, Any]:
+    """Values for scalar parameters: their defaults, else 1.5 or 3."""
+    del dims
+    return {
+        s.name: s.default if s.default is not None else (1.5 if s.dtype.kind == "f" else 3)
+        for s in graph.scalars
+    }
+
+
+def _case(c: Compilation, inputs: Mapping[str, Any] | None) -> _Case:
+    special = specialise(c.graph, c.dims)
+    scalars = random_scalars(c.graph, c.dims)
+    arrays = random_inputs(special)
+    if inputs is not None:
+        arrays |= {
+            a.name: np.asarray(inputs[a.name]) for a in special.inputs if a.name in inputs
+        }
+        scalars |= {s.name: inputs[s.name] for s in special.scalars if s.name in inputs}
+    sizes = ", ".join(f"{k} = {v}" for k, v in c.dims.items()) or "its own sizes"
+    outputs = c.stages["loops"].value.outputs
+    final = [s.value for s in c.stages.all if isinstance(s.value, Graph)][-1]
+    expected = run_graph(final if outputs != special.outputs else special, arrays, scalars)
+    terms = max(1, work(special) // max(1, sum(v.size for v in expected.values())))
+    return _Case(arrays, scalars, {o: expected[o] for o in outputs}, terms, sizes)
+
+
+def _check_stage(s: Snapshot, c: Compilation, case: _Case) -> Check:
+    match s.value:
+        case Graph() if s.name == "graph":
+            special = specialise(s.value, c.dims)
+            found = run_graph(special, case.inputs, case.scalars, wide=False)
+            pairs = zip(special.outputs, case.expected, strict=True)
+            found = {new: found[old] for old, new in pairs}
+            return _compare(s.name, found, case)
+        case Graph():
+            found = run_graph(s.value, case.inputs, case.scalars, wide=False)
+            pairs = zip(s.value.outputs, case.expected, strict=True)
+            return _compare(s.name, {new: found[old] for old, new in pairs}, case)
+        case Loops():
+            return _compare(s.name, run_loops(s.value, case.inputs, case.scalars), case)
+        case Mapped():
+            outputs, findings = run_mapped(s.value, case.inputs, case.scalars, seed=0)
+            if not findings.ok:
+                words = "; ".join(f.words for f in findings.faults[:3])
+                return Check(s.name, "cross", words)
+            return _compare(s.name, outputs, case)
+        case Program():
+            return _check_program(s.name, s.value, c, case)
+        case _:
+            return Check(s.name, "none", "your text")
+
+
+def _check_program(stage: str, program: Program, c: Compilation, case: _Case) -> Check:
+    device = open_device("cpu" if program.target == "llvm" else "native")
+    description = device.describe()
+    if not description.available:
+        return Check(stage, "none", f"not run here: {description.cause}")
+    try:
+        outputs = enqueue(
+            program, device, [array(case.inputs[n]) for n in program.inputs],
+            [case.scalars[p.name] for p in program.scalars], words=f"the check of {c.name}",
+        )  # fmt: skip
+        found = {n: a.numpy() for n, a in zip(program.outputs, outputs, strict=True)}
+    except (DeviceError, CodegenError) as error:
+        return Check(stage, "cross", str(error))
+    return _compare(stage, found, case, where=f" on {device.name}")
+
+
+def _compare(stage: str, found: dict[str, np.ndarray], case: _Case, where: str = "") -> Check:
+    worst: Agreement | None = None
+    for name, expected in case.expected.items():
+        one = agreement(np.asarray(found[name]), expected, np.asarray(found[name]).dtype,
+                        terms=case.terms)  # fmt: skip
+        if worst is None or not one.ok:
+            worst = one
+    if worst is None:
+        return Check(stage, "none", "returns nothing")
+    state: State = "tick" if worst.ok else "cross"
+    return Check(stage, state, f"{worst.words}; run{where} at {case.words}")

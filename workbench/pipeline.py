@@ -1,0 +1,309 @@
+"""Layer 5: `compile_graph`, one straight way from a graph to a program, each stage kept.
+
+Touches no device: `on` has become a target and limits before it comes here.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from workbench.base.errors import CallError
+from workbench.base.limits import GUARANTEED, Limits
+from workbench.base.text import Text
+from workbench.ir.device import Mapped
+from workbench.ir.graph import Graph
+from workbench.ir.loops import Loops
+from workbench.ir.show import graph_text, loops_text, mapped_text
+from workbench.passes.graph import PASSES, specialise
+from workbench.passes.lower import lower
+from workbench.passes.mapping import map_kernels
+from workbench.schedule.rules import default_schedule
+from workbench.schedule.step import Schedule, step_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from workbench.base.source import Source
+    from workbench.program import Program
+
+Target = Literal["wgsl", "llvm"]
+Language = Literal["python", "wgsl", "llvm", "asm"]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The program at one stage: its value, what made it, and its text when somebody looks.
+
+    `seconds` is the time the stage took; `changed` is false where a pass did nothing.
+    """
+
+    name: str
+    value: Any = field(repr=False)
+    note: str
+    seconds: float
+    language: Language = "python"
+    changed: bool = True
+    render: Callable[[Any], Text] = field(default=lambda value: Text(str(value)), repr=False)
+
+    @cached_property
+    def marked(self) -> Text:
+        """The text with its marks, made at the first look."""
+        return self.render(self.value)
+
+    @property
+    def text(self) -> str:
+        """The text."""
+        return self.marked.value
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The snapshots of a compilation in order; passes that changed nothing are hidden.
+
+    `stages["wgsl"]`, `list(stages)` gives the names shown, `stages.all` has the hidden ones.
+    """
+
+    all: tuple[Snapshot, ...]
+
+    def __iter__(self) -> Iterator[str]:
+        return (s.name for s in self.all if s.changed)
+
+    def __len__(self) -> int:
+        return sum(s.changed for s in self.all)
+
+    def __getitem__(self, name: str) -> Snapshot:
+        for s in self.all:
+            if s.name == name:
+                return s
+        raise KeyError(f"no stage '{name}'; stages: {', '.join(self)}")
+
+    def __contains__(self, name: object) -> bool:
+        return any(s.name == name for s in self.all)
+
+    def values(self) -> tuple[Snapshot, ...]:
+        """The snapshots shown, in order."""
+        return tuple(s for s in self.all if s.changed)
+
+    def diff(self, a: str, b: str) -> str:
+        """A unified diff of the texts of two stages."""
+        from difflib import unified_diff  # noqa: PLC0415  (only who compares needs it)
+
+        before, after = self[a].text.splitlines(), self[b].text.splitlines()
+        return "\n".join(unified_diff(before, after, a, b, lineterm=""))
+
+    def replaced(self, name: str, value: Any) -> Stages:
+        """The same stages with another value at one of them; what was made from it stays."""
+        new = (
+            Snapshot(s.name, value, s.note, s.seconds, s.language, s.changed, s.render)
+            if s.name == name
+            else s
+            for s in self.all
+        )
+        return Stages(tuple(new))
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """Everything that one compilation made.
+
+    `dims` are the literals it was compiled for; `schedule` the steps applied, the default
+    rule's included. `program` is what a device runs.
+    """
+
+    source: Source
+    graph: Graph
+    dims: Mapping[str, int]
+    target: Target
+    limits: Limits
+    schedule: Schedule
+    stages: Stages
+    program: Program
+
+    @property
+    def name(self) -> str:
+        """The name of the kernel."""
+        return self.graph.name
+
+    @property
+    def seconds(self) -> float:
+        """Time of all stages together."""
+        return sum(s.seconds for s in self.stages.all)
+
+    def with_stage(self, name: str, value: Any) -> Compilation:
+        """The same compilation with another value at one stage: for experiments and checks."""
+        return replace(self, stages=self.stages.replaced(name, value))
+
+    def check(self, inputs: Any = None, sizes: Mapping[str, int] | None = None) -> Any:
+        """Execute every stage and compare: see `workbench.measure.checks.check`."""
+        from workbench.measure.checks import check  # noqa: PLC0415  (devices, only if asked)
+
+        return check(self, inputs, sizes)
+
+
+class _Trace:
+    """Runs stages one after the other and keeps a snapshot of each."""
+
+    def __init__(self) -> None:
+        self.snapshots: list[Snapshot] = []
+
+    def stage(
+        self, name: str, note: str, f: Callable[[], Any], render: Callable[[Any], Text],
+        *, language: Language = "python", before: Any = None,
+    ) -> Any:  # fmt: skip
+        start = time.perf_counter()
+        value = f()
+        seconds = time.perf_counter() - start
+        changed = value is not before
+        self.snapshots.append(Snapshot(name, value, note, seconds, language, changed, render))
+        return value
+
+
+def compile_graph(
+    graph: Graph,
+    source: Source,
+    dims: Mapping[str, int],
+    *,
+    schedule: Schedule | None = None,
+    target: Target = "wgsl",
+    limits: Limits = GUARANTEED,
+    parse_seconds: float = 0.0,
+) -> Compilation:
+    """Compile a graph for one set of dims.
+
+    Without a schedule the default rule of the target decides; with one, the rule maps only the
+    nests that the schedule left unmapped. Raises `CallError` for a missing dim or one that
+    breaks an assert, `ScheduleError` for an illegal step, `CodegenError` for what the target
+    cannot hold.
+    """
+    check_dims(graph, dims)
+    trace = _Trace()
+    origin_text = Text(source.text, _source_marks(graph))
+    trace.snapshots.append(
+        Snapshot("source", source, "what you wrote", parse_seconds, render=lambda _: origin_text)
+    )
+    trace.snapshots.append(
+        Snapshot("graph", graph, "what is computed, no order chosen", 0.0, render=graph_text)
+    )
+    lowered = _to_loops(trace, graph, dims)
+    scheduled, applied = _scheduled(trace, lowered, schedule, target)
+    program = (_wgsl if target == "wgsl" else _llvm)(trace, scheduled, limits)
+    return Compilation(
+        source, graph, dict(dims), target, limits, applied, Stages(tuple(trace.snapshots)), program
+    )
+
+
+def check_dims(graph: Graph, dims: Mapping[str, int]) -> None:
+    """Refuse missing, unknown or negative dims, and those that break an assert."""
+    from workbench.passes.fold import bind_dims, fold  # noqa: PLC0415
+    from workbench.ir.expr import Const  # noqa: PLC0415
+    from workbench.ir.show import expr_text  # noqa: PLC0415
+
+    missing = [d for d in graph.dims if d not in dims]
+    if missing:
+        values = ", ".join(f"{d!r}: 64" for d in graph.dims)
+        raise CallError(
+            f"{graph.name}: no value for dim {', '.join(missing)}", hint=f"dims={{{values}}}"
+        )
+    for name in dims:
+        if name not in graph.dims:
+            raise CallError(
+                f"{graph.name}: no dim '{name}'", hint="its dims are " + ", ".join(graph.dims)
+            )
+        if dims[name] < 0:
+            raise CallError(f"{graph.name}: dim {name} is {dims[name]}, below 0")
+    for fact in graph.facts:
+        value = fold(bind_dims(fact, {k: int(v) for k, v in dims.items()}))
+        if isinstance(value, Const) and not value.value:
+            shown = ", ".join(f"{k} = {v}" for k, v in dims.items())
+            raise CallError(
+                f"{graph.name}: assert {expr_text(fact)} does not hold for {shown}",
+                span=fact.origin.nearest_span(),
+            )
+
+
+def _to_loops(trace: _Trace, graph: Graph, dims: Mapping[str, int]) -> Loops:
+    special = trace.stage(
+        "specialise", "the dims of this call put in", lambda: specialise(graph, dims), graph_text,
+        before=None if graph.dims else graph,
+    )  # fmt: skip
+    for name, graph_pass in PASSES:
+        before = special
+        note = (graph_pass.__doc__ or "").strip().partition("\n")[0]
+        special = trace.stage(
+            name, note, lambda p=graph_pass, g=before: p(g), graph_text, before=before
+        )
+    final = special
+    return trace.stage("loops", "one nest per equation", lambda: lower(final), loops_text)
+
+
+def _scheduled(
+    trace: _Trace, loops: Loops, schedule: Schedule | None, target: Target
+) -> tuple[Loops, Schedule]:
+    """Apply the user's steps, then the rule's for what they left unmapped."""
+    start = time.perf_counter()
+    steps: tuple[Any, ...] = ()
+    given = schedule or Schedule()
+    for origin, part in (("you", lambda _: given), ("the default rule", None)):
+        chosen = part(loops) if part else default_schedule(loops, target)
+        for s, after in chosen.states(loops):
+            seconds, start = time.perf_counter() - start, time.perf_counter()
+            words = step_text(s)
+            trace.snapshots.append(
+                Snapshot(words, after, f"step by {origin}", seconds, render=loops_text)
+            )
+            steps, loops = (*steps, s), after
+    final = loops
+    trace.stage("scheduled", "the loops after every step", lambda: final, loops_text)
+    return loops, Schedule(steps)
+
+
+def _wgsl(trace: _Trace, loops: Loops, limits: Limits) -> Program:
+    from workbench.codegen.wgsl import emit  # noqa: PLC0415  (one target is loaded, not all)
+
+    mapped: Mapped = trace.stage(
+        "kernel", "loops mapped to workgroups and invocations", lambda: map_kernels(loops),
+        mapped_text,
+    )  # fmt: skip
+    return trace.stage(
+        "wgsl", "what the GPU's driver is given", lambda: emit(mapped, limits), program_text,
+        language="wgsl",
+    )  # fmt: skip
+
+
+def _llvm(trace: _Trace, loops: Loops, _: Limits) -> Program:
+    from workbench.codegen import llvm  # noqa: PLC0415  (one target is loaded, not all)
+
+    program = trace.stage(
+        "llvm", "what LLVM is given", lambda: llvm.emit(loops), program_text, language="llvm"
+    )
+    for name, note, f, language in (
+        ("llvm-opt", "after LLVM's O2 for this CPU", llvm.optimised, "llvm"),
+        ("asm", "what this CPU runs", llvm.assembly, "asm"),
+    ):
+        trace.snapshots.append(Snapshot(name, program, note, 0.0, language, render=f))
+    return program
+
+
+def program_text(program: Program) -> Text:
+    """The code of every kernel, with its marks."""
+    from workbench.base.text import Mark  # noqa: PLC0415
+
+    value, marks = "", list[Mark]()
+    for number, k in enumerate(program.kernels):
+        value += "\n" if number else ""
+        shift = len(value)
+        marks += [Mark(m.start + shift, m.end + shift, m.origin) for m in k.text.marks]
+        value += k.text.value
+    return Text(value, tuple(marks))
+
+
+def _source_marks(graph: Graph) -> tuple[Any, ...]:
+    """Every span that a node of the graph came from, outer ones first."""
+    from workbench.base.text import Mark  # noqa: PLC0415
+    from workbench.ir.origins import graph_origins  # noqa: PLC0415
+
+    found = [Mark(o.span.start, o.span.end, o) for o in graph_origins(graph) if o.span]
+    return tuple(sorted(found, key=lambda m: (m.start, -m.end)))

@@ -1,0 +1,293 @@
+"""Arrays that live where they were computed: one version per place, bytes cross when read.
+
+A place is the host or a device. Writing on the host makes the other places stale; a call
+makes its result on the device and leaves the host stale until somebody reads.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from workbench.base.dtypes import BOOL, DTYPES, DType
+from workbench.base.errors import CallError, DeviceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from workbench.program import Program
+    from workbench.runtime.device import Device, Memory, Run
+
+DEADLINE = 60.0
+"""Seconds that a running call has before it is stopped, unless told otherwise."""
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One enqueued call: where it stands, its run, and what it would take to run it again."""
+
+    words: str
+    device: Device
+    run: Run
+    inputs: tuple[Array, ...]
+    versions: tuple[int, ...]
+    again: Callable[[], tuple[Array, ...]]
+    error: Exception | None = None
+    finished: bool = False
+    deadline: float = DEADLINE
+    timing: Any = None
+
+    def wait(self) -> None:
+        """Wait for the run to finish; raises its error, the same one each time it is asked."""
+        if self.error is not None:
+            raise self.error
+        if not self.finished:
+            try:
+                self.timing = self.run.wait(self.deadline)
+            except DeviceError as error:
+                self.error = DeviceError(f"{self.words}: {error}")
+                self.error.__cause__ = error
+                raise self.error from error
+            self.finished = True
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the inputs are still what they were at the call."""
+        return all(a.version == v for a, v in zip(self.inputs, self.versions, strict=True))
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """A copy on a device and the version it holds."""
+
+    memory: Memory
+    version: int
+
+
+@dataclass(eq=False)
+class Array:
+    """A resident n-dimensional array; made by `wb.array(x)` and by calls of kernels.
+
+    `np.asarray(a)` and `a.numpy()` are read-only views of the host copy, fetched if stale;
+    `a[...] = v` and `with a.host() as x:` write, and make the copies on devices stale.
+    """
+
+    dtype: DType
+    shape: tuple[int, ...]
+    version: int = 0
+    call: Call | None = None
+    _host: np.ndarray | None = None
+    _host_version: int = -1
+    _places: dict[str, Place] = field(default_factory=dict[str, "Place"])
+    output: int = 0
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes on a device."""
+        return max(4, self.size * self.dtype.bits // 8)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where a current copy is: "host" and names of devices."""
+        found = [n for n, p in self._places.items() if self._current(p)]
+        return (("host",) if self._host_version == self.version else ()) + tuple(found)
+
+    def numpy(self) -> np.ndarray:
+        """The values on the host, read-only; waits for the call that makes them.
+
+        Raises `DeviceError` if that call failed, was stopped, or its page is gone.
+        """
+        if self._host is None or self._host_version != self.version:
+            self._fetch()
+        assert self._host is not None
+        view = self._host.view()
+        view.flags.writeable = False
+        return view
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001
+        values = self.numpy()
+        if dtype is not None and np.dtype(dtype) != values.dtype:
+            return values.astype(dtype)
+        return values.copy() if copy else values
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.numpy()[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        with self.host() as values:
+            values[key] = value
+
+    @contextmanager
+    def host(self) -> Iterator[np.ndarray]:
+        """The writable host copy; on leaving, copies on devices are stale."""
+        self.numpy()
+        assert self._host is not None
+        try:
+            yield self._host
+        finally:
+            self.version += 1
+            self._host_version = self.version
+            self.call = None
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        import asyncio  # noqa: PLC0415  (only those who await need it)
+
+        yield from asyncio.to_thread(self.numpy).__await__()
+        return self
+
+    def __len__(self) -> int:
+        if not self.shape:
+            msg = "len() of a 0-d array"
+            raise TypeError(msg)
+        return self.shape[0]
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
+
+    def __repr__(self) -> str:
+        extents = ", ".join(map(str, self.shape))
+        where = ", ".join(self.places) or "being computed"
+        return f"<Array {self.dtype}[{extents}] on {where}>"
+
+    def on(self, device: Device) -> Memory:
+        """The current copy on a device; bytes cross if it has none. Waits only for other devices.
+
+        Raises `DeviceError` where the device refuses the size or a read from another fails.
+        """
+        place = self._places.get(device.name)
+        if place is not None and place.memory.device is device and self._current(place):
+            return place.memory
+        if self._host is None or self._host_version != self.version:
+            self._fetch()
+        assert self._host is not None
+        memory = place.memory if place is not None and place.memory.alive else None
+        if memory is None:
+            memory = device.allocate(-(-self.nbytes // 4) * 4)
+            weakref.finalize(self, device.free, memory).atexit = False
+        device.write(memory, to_words(self._host, self.dtype))
+        self._places[device.name] = Place(memory, self.version)
+        return memory
+
+    def made_on(self, device: Device, memory: Memory) -> None:
+        """Say that a device is about to write the current version into `memory`."""
+        weakref.finalize(self, device.free, memory).atexit = False
+        self._places[device.name] = Place(memory, self.version)
+
+    def _current(self, place: Place) -> bool:
+        return place.version == self.version and place.memory.alive
+
+    def _fetch(self) -> None:
+        if self.call is not None:
+            self.call.wait()
+        place = next((p for p in self._places.values() if self._current(p)), None)
+        if place is None:
+            self._recompute()
+            return
+        device = place.memory.device
+        try:
+            raw = device.read(place.memory, self.nbytes)
+        except DeviceError:
+            if place.memory.alive:
+                raise
+            self._recompute()
+            return
+        self._host = from_words(raw, self.dtype, self.shape)
+        self._host_version = self.version
+
+    def _recompute(self) -> None:
+        """The page that held the only copy is gone: run the call again if that gives the same."""
+        if self.call is None or not self.call.repeatable:
+            words = "an array" if self.call is None else f"the result of {self.call.words}"
+            raise DeviceError(
+                f"{words} was only in a page that is gone, and its inputs have changed since",
+                hint="call the kernel again",
+            )
+        twin = self.call.again()[self.output]
+        self._host = np.array(twin.numpy())
+        self._host_version = self.version
+
+
+def array(x: Any, dtype: DType | None = None) -> Array:
+    """A resident array with a copy of `x` (anything NumPy reads).
+
+    float64 and int64 values of Python numbers and lists become f32 and i32; a NumPy array
+    keeps its dtype and is refused if no target holds it, with the `.astype` to write.
+    Raises `CallError` for dtypes that have no name here.
+    """
+    if isinstance(x, Array):
+        return x
+    values = np.asarray(x)
+    if not isinstance(x, np.ndarray | np.generic) and values.dtype.kind in "fi":
+        values = values.astype(np.float32 if values.dtype.kind == "f" else np.int32)
+    found = dtype or next((t for t in DTYPES.values() if t.numpy == values.dtype), None)
+    if found is None:
+        raise CallError(
+            f"arrays of {values.dtype} have no dtype here",
+            hint=".astype(numpy.float32), or one of " + ", ".join(DTYPES),
+        )
+    host = np.array(values, dtype=found.numpy, order="C")
+    return Array(found, host.shape, _host=host, _host_version=0)
+
+
+def enqueue(
+    program: Program,
+    device: Device,
+    inputs: Sequence[Array],
+    scalars: Sequence[float],
+    *,
+    words: str,
+) -> tuple[Array, ...]:
+    """Run a program on arrays after everything enqueued before; returns at once.
+
+    `words` name the call in errors, which surface when a result is read.
+    """
+    device.prepare(program)
+    buffers = {name: a.on(device) for name, a in zip(program.inputs, inputs, strict=True)}
+    results: list[Array] = []
+    for number, name in enumerate(program.outputs):
+        b = program.buffer(name)
+        result = Array(b.dtype, b.shape, output=number)
+        memory = device.allocate(-(-result.nbytes // 4) * 4)
+        result.made_on(device, memory)
+        buffers[name] = memory
+        results.append(result)
+    run = device.enqueue(program, buffers, scalars)
+    call = Call(
+        words, device, run, tuple(inputs), tuple(a.version for a in inputs),
+        again=lambda: enqueue(program, device, inputs, scalars, words=words),
+    )  # fmt: skip
+    for result in results:
+        result.call = call
+    return tuple(results)
+
+
+def to_words(values: np.ndarray, dtype: DType) -> memoryview:
+    """The bytes a device holds: C order, bool as 32-bit words 0 or 1."""
+    words = values.astype(np.uint32) if dtype is BOOL else np.ascontiguousarray(values)
+    return memoryview(words.reshape(-1).view(np.uint8))
+
+
+def from_words(raw: bytearray, dtype: DType, shape: tuple[int, ...]) -> np.ndarray:
+    """The values behind a device's bytes, of the given shape."""
+    count = math.prod(shape)
+    stored = np.dtype(np.uint32) if dtype is BOOL else dtype.numpy
+    values = np.frombuffer(raw, stored, count).reshape(shape)
+    return values != 0 if dtype is BOOL else values

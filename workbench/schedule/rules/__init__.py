@@ -1,0 +1,94 @@
+"""Default schedules: rules that return an ordinary `Schedule`, visible and editable.
+
+Numbers for a class of device are data (`WORKGROUP`), not code. A rule looks only at nests that
+no step has mapped yet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from workbench.base.limits import GUARANTEED
+from workbench.ir.stmt import Alloc, For, LoopKind, Store, walk_stmts
+from workbench.schedule.names import short_name
+from workbench.schedule.step import Schedule, make
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workbench.ir.loops import Loops
+
+WORKGROUP: dict[int, tuple[int, ...]] = {1: (64,), 2: (8, 8), 3: (2, 4, 8)}
+"""Invocations per workgroup along the innermost parallel loops, outermost first."""
+
+
+def default_schedule(loops: Loops, target: Literal["wgsl", "llvm"]) -> Schedule:
+    """Steps that make a sane parallel kernel of every nest that is not mapped yet."""
+    rule = _gpu_nest if target == "wgsl" else _cpu_nest
+    schedule = Schedule()
+    for s in loops.body:
+        if isinstance(s, For) and s.kind is LoopKind.PARALLEL and not _mapped(s):
+            for step in rule(loops, s):
+                if step.check(loops):
+                    loops = step.apply(loops)
+                    schedule = Schedule((*schedule.steps, step))
+    return schedule
+
+
+def _mapped(nest: For) -> bool:
+    return any(
+        isinstance(s, For) and (s.kind.mapped or s.kind is LoopKind.WORKER)
+        for s in walk_stmts((nest,))
+    )
+
+
+def _chain(nest: For) -> list[For]:
+    """The outermost parallel loops that stand directly inside one another."""
+    chain = [nest]
+    while len(chain[-1].body) == 1:
+        (inner,) = chain[-1].body
+        if not (isinstance(inner, For) and inner.kind is LoopKind.PARALLEL):
+            break
+        chain.append(inner)
+    return chain
+
+
+def _gpu_nest(loops: Loops, nest: For) -> Iterator[Any]:
+    """The innermost three parallel loops onto workgroups of 64 invocations, x innermost.
+
+    Arrays that a reduction accumulates into are kept in private memory meanwhile.
+    """
+    chain = _chain(nest)[-3:]
+    limit = GUARANTEED.max_compute_workgroups_per_dimension
+    sizes = WORKGROUP[len(chain)]
+    for axis, loop, size in zip("xyz", reversed(chain), reversed(sizes), strict=False):
+        name = short_name(loops, loop.var)
+        extent = loop.stop.value if hasattr(loop.stop, "value") else 0
+        if len(chain) == 1 and extent > limit * size:
+            yield make("split", name, size * (limit // 2 + 1))
+            yield make("parallelize", f"{name}_o", "workgroup.y")
+            name = f"{name}_i"
+        yield make("parallelize", name, f"workgroup.{axis}", size)
+    innermost = chain[-1]
+    for array in _accumulated(innermost, loops):
+        name = short_name(loops, innermost.var)
+        yield make("cache", array, "private", at=f"{name}_i")
+
+
+def _cpu_nest(loops: Loops, nest: For) -> Iterator[Any]:
+    """The outermost parallel loop is shared out to the workers; sums are kept in registers."""
+    chain = _chain(nest)
+    for array in _accumulated(chain[-1], loops):
+        yield make("cache", array, "private", at=short_name(loops, chain[-1].var))
+    yield make("parallelize", short_name(loops, nest.var), "worker")
+
+
+def _accumulated(innermost: For, loops: Loops) -> list[str]:
+    """Arrays in storage that a reduction inside the loop accumulates into."""
+    private = {s.name for s in walk_stmts((innermost,)) if isinstance(s, Alloc)}
+    found = [
+        s.array
+        for s in walk_stmts(innermost.body)
+        if isinstance(s, Store) and s.reduce is not None and s.array not in private
+    ]
+    return [a for a in dict.fromkeys(found) if loops.buffer(a) is not None]

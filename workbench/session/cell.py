@@ -1,0 +1,171 @@
+"""What happens when a cell is run: compile, run where its arrays exist, compare, time.
+
+Gives one value, `CellRun`, that views, twins and the command line draw from.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.base.errors import WorkbenchError
+from workbench.measure.agree import Expected, expected
+from workbench.measure.checks import Checks, check
+from workbench.runtime.arrays import Array
+from workbench.runtime.device import Timing, open_device
+from workbench.session.devices import LISTED, choose
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workbench.pipeline import Compilation
+    from workbench.session.kernel import Kernel
+
+REPEATS = 7
+"""Runs whose median `--time` reports, after one that warms up."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAnswer:
+    """One device's answer compared with the reference; `state` is tick, cross or none."""
+
+    device: str
+    state: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class CellRun:
+    """Everything one cell did. `outputs` is empty where its arrays did not exist."""
+
+    kernel: Kernel
+    compilation: Compilation
+    device: str
+    reason: str
+    checks: Checks | None = None
+    outputs: Mapping[str, Array] | None = None
+    timing: Timing | None = None
+    repeats: int = 0
+    answers: tuple[DeviceAnswer, ...] = ()
+
+
+def run_cell(
+    k: Kernel,
+    namespace: Mapping[str, Any],
+    *,
+    on: str = "auto",
+    schedule: Any = None,
+    checked: bool = True,
+    timed: bool = False,
+) -> CellRun:
+    """Compile a kernel; where every array and scalar it names exists, run and compare it.
+
+    Raises what compiling and calling raise. A disagreement is a cross, not an error.
+    """
+    device, reason = choose(on)
+    values = arguments(k, namespace)
+    if values is None:
+        c = k.compile(schedule=schedule, on=device)
+        return CellRun(k, c, device, reason, check(c) if checked else None)
+    result = k(**values, on=device, schedule=schedule)
+    last = k.last
+    assert last is not None
+    c = last.compilation
+    outputs = dict(zip(c.program.outputs, last.outputs, strict=True))
+    for a in outputs.values():
+        a.numpy()
+    run = CellRun(k, c, device, reason, outputs=outputs, timing=_timing(result))
+    if timed:
+        run = _timed(run, values, schedule)
+    if checked:
+        reference = expected(c, last.inputs)
+        answers = _answers(run, values, reference, schedule)
+        run = replace(run, checks=check(c, last.inputs), answers=answers)
+    return run
+
+
+def arguments(k: Kernel, namespace: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The arguments of a kernel found by name, None where an array or a scalar is missing."""
+    values: dict[str, Any] = {}
+    for a in k.graph.inputs:
+        value = namespace.get(a.name)
+        if not isinstance(value, Array | np.ndarray):
+            return None
+        values[a.name] = value
+    for s in k.graph.scalars:
+        value = namespace.get(s.name, s.default)
+        if isinstance(value, bool | int | float | np.generic):
+            values[s.name] = value
+        else:
+            return None
+    return values
+
+
+def _timing(result: Array | tuple[Array, ...]) -> Timing | None:
+    first = result[0] if isinstance(result, tuple) else result
+    return None if first.call is None else first.call.timing
+
+
+def _timed(run: CellRun, values: Mapping[str, Any], schedule: Any) -> CellRun:
+    """The median over repeats with resident inputs; by the device's clock where it has one."""
+    from workbench.runtime.arrays import array  # noqa: PLC0415
+
+    resident = {
+        n: array(v) if isinstance(v, np.ndarray) else v for n, v in values.items()
+    }
+    seconds: list[float] = []
+    kernel_seconds: list[float] = []
+    for _ in range(REPEATS + 1):
+        start = time.perf_counter()
+        result = run.kernel(**resident, on=run.device, schedule=schedule)
+        first = result[0] if isinstance(result, tuple) else result
+        assert first.call is not None
+        first.call.wait()
+        seconds.append(time.perf_counter() - start)
+        timing = first.call.timing
+        if timing is not None and timing.kernel is not None:
+            kernel_seconds.append(timing.kernel)
+    old = run.timing or Timing()
+    kernel = median(kernel_seconds[1:]) if len(kernel_seconds) > 1 else None
+    return replace(
+        run, repeats=REPEATS, timing=replace(old, total=median(seconds[1:]), kernel=kernel)
+    )
+
+
+def _answers(
+    run: CellRun, values: Mapping[str, Any], reference: Expected, schedule: Any
+) -> tuple[DeviceAnswer, ...]:
+    """Every device that is here runs the call; each answer is compared with the reference."""
+    assert run.outputs is not None
+    shown = {n: a.numpy() for n, a in run.outputs.items()}
+    ok, words = reference.compare(shown)
+    answers = [DeviceAnswer(run.device, "tick" if ok else "cross", words)]
+    for name in LISTED:
+        if name == run.device:
+            continue
+        description = open_device(name).describe()
+        if not description.available:
+            answers.append(DeviceAnswer(name, "none", f"not here: {description.cause}"))
+            continue
+        answers.append(_answer(run.kernel, name, values, reference, schedule))
+    return tuple(answers)
+
+
+def _answer(
+    k: Kernel, name: str, values: Mapping[str, Any], reference: Expected, schedule: Any
+) -> DeviceAnswer:
+    try:
+        result = k(**values, on=name, schedule=schedule)
+        assert k.last is not None
+        arrays = result if isinstance(result, tuple) else (result,)
+        names = k.last.compilation.program.outputs
+        ok, words = reference.compare(
+            {n: a.numpy() for n, a in zip(names, arrays, strict=True)}
+        )
+    except WorkbenchError as error:
+        return DeviceAnswer(name, "cross", str(error).partition("\n")[0])
+    return DeviceAnswer(name, "tick" if ok else "cross", words)

@@ -1,0 +1,93 @@
+"""The devices of this session: which are here, why one is not, and which "auto" takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+from workbench.base.errors import DeviceError
+from workbench.runtime.device import NAMES, Description, open_device
+
+LISTED = tuple(n for n in NAMES if n != "null")
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """A table of devices: prints as text, shows as HTML in a notebook."""
+
+    rows: tuple[Description, ...]
+
+    def __iter__(self) -> object:
+        return iter(self.rows)
+
+    def __getitem__(self, name: str) -> Description:
+        return next(d for d in self.rows if d.name == name)
+
+    def __repr__(self) -> str:
+        lines: list[str] = []
+        for d in self.rows:
+            if d.available:
+                kind = "" if d.hardware else " (software)"
+                lines.append(f"{d.name:8} {d.target:5} {d.adapter}{kind}")
+                lines.append(" " * 15 + _limits(d))
+            else:
+                lines.append(f"{d.name:8} not here: {d.cause}")
+                lines.append(" " * 9 + f"try: {d.remedy}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        cells: list[str] = []
+        for d in self.rows:
+            if d.available:
+                kind = "" if d.hardware else " <em>(software)</em>"
+                what = f"{escape(d.adapter)}{kind}<br><small>{escape(_limits(d))}</small>"
+            else:
+                what = f"not here: {escape(d.cause)}<br>try: <code>{escape(d.remedy)}</code>"
+            cells.append(
+                f"<tr><th scope='row' style='text-align:left'>{d.name}</th>"
+                f"<td style='text-align:left'>{d.target}</td>"
+                f"<td style='text-align:left'>{what}</td></tr>"
+            )
+        head = "<tr><th>device</th><th>runs</th><th style='text-align:left'>adapter</th></tr>"
+        return f"<table><thead>{head}</thead><tbody>{''.join(cells)}</tbody></table>"
+
+
+def devices() -> Devices:
+    """Every device: adapter, limits and features, or the cause and the remedy."""
+    return Devices(tuple(open_device(n).describe() for n in LISTED))
+
+
+def choose(on: str) -> tuple[str, str]:
+    """The device for `on`, and why it, in words.
+
+    "auto" takes a hardware GPU in the page, a hardware GPU natively, then the cpu; software
+    adapters only when they are named. Raises `DeviceError` where the named one is not here.
+    """
+    if on != "auto":
+        d = open_device(on).describe()
+        if not d.available:
+            raise DeviceError(f"device '{on}' is not here: {d.cause}", hint=d.remedy)
+        return on, "named"
+    passed: list[str] = []
+    for name in LISTED:
+        d = open_device(name).describe()
+        if d.available and d.hardware:
+            because = f" ({'; '.join(passed)})" if passed else ""
+            return name, f"auto: the best device here{because}"
+        passed.append(
+            f"{name}: {'software adapter' if d.available else d.cause}"
+        )
+    raise DeviceError(
+        "no device here: " + "; ".join(passed), hint="pip install llvmlite, for on='cpu'"
+    )
+
+
+def _limits(d: Description) -> str:
+    if d.target == "llvm":
+        return ", ".join(d.features)
+    parts = [
+        f"{d.limits.max_compute_invocations_per_workgroup} invocations a workgroup",
+        f"{d.limits.max_compute_workgroup_storage_size // 1024} KiB workgroup memory",
+        f"{d.limits.max_storage_buffer_binding_size // 2**20} MiB a binding",
+    ]
+    return ", ".join([*parts, *d.features])

@@ -1,0 +1,342 @@
+"""`Kernel`: the public callable made from a text, and how a call becomes a program's run."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import textwrap
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.base.errors import CallError, Mistake, ScheduleError, SourceError
+from workbench.base.source import Source
+from workbench.ir.expr import Const, Var
+from workbench.ir.show import expr_text
+from workbench.pipeline import Compilation, compile_graph
+from workbench.runtime.arrays import Array, array, enqueue
+from workbench.runtime.device import open_device
+from workbench.schedule.step import Schedule, make
+from workbench.session.devices import choose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from workbench.ir.graph import Array as GraphArray
+    from workbench.ir.graph import Graph, Scalar
+    from workbench.lang import ScheduleText
+
+DEFAULT_DIM = 64
+"""The value of a dim when something is compiled to be looked at and no array gives one."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSchedule:
+    """A `@schedule` function of the cell: called with its knobs it gives a `Schedule`."""
+
+    text: ScheduleText
+
+    def __call__(self, **knobs: int) -> Schedule:
+        """The schedule for these knobs. Raises `ScheduleError` for a knob it does not have."""
+        unknown = [k for k in knobs if k not in self.text.knobs]
+        if unknown:
+            known = ", ".join(self.text.knobs) or "none"
+            raise ScheduleError(f"{self.text.name}: no knob '{unknown[0]}'; its knobs: {known}")
+        steps: list[Any] = []
+        for call in self.text.resolved({**self.text.knobs, **knobs}):
+            try:
+                steps.append(make(call.name, *call.args, **dict(call.options)))
+            except ScheduleError as error:
+                raise ScheduleError(
+                    *(Mistake(m.message, call.span, m.hint) for m in error.mistakes)
+                ) from error
+        return Schedule(tuple(steps))
+
+    def __repr__(self) -> str:
+        knobs = ", ".join(f"{k}={v}" for k, v in self.text.knobs.items())
+        return f"<schedule {self.text.name}({knobs})>"
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """What the last call of a kernel was: for the panel."""
+
+    compilation: Compilation
+    device: str
+    reason: str
+    inputs: Mapping[str, Any]
+    outputs: tuple[Array, ...]
+    seconds: float
+
+
+@dataclass(eq=False)
+class Kernel:
+    """A kernel of the cell language: call it with arrays, or look inside it.
+
+    `k(A, B)` or `k(A=a, B=b)`; scalars follow the arrays in the order of the signature.
+    `on` names a device ("auto" takes the best one here), `schedule` replaces the default rule.
+    """
+
+    graph: Graph
+    source: Source
+    schedules: Mapping[str, KernelSchedule] = field(default_factory=dict[str, KernelSchedule])
+    parse_seconds: float = 0.0
+    last: Last | None = None
+    _cache: dict[Any, Compilation] = field(default_factory=dict[Any, Compilation])
+
+    @property
+    def name(self) -> str:
+        """The name in the text."""
+        return self.graph.name
+
+    @property
+    def __doc__(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return f"{self.signature()}\n\n{self.graph.doc}".rstrip()
+
+    def __repr__(self) -> str:
+        return f"<kernel {self.signature()}>"
+
+    def signature(self) -> str:
+        """The signature as the text says it."""
+        shown = [_typed(a) for a in self.graph.inputs]
+        shown += [
+            f"{s.name}: {s.dtype}" + ("" if s.default is None else f" = {s.default}")
+            for s in self.graph.scalars
+        ]
+        arrays = self.graph.arrays()
+        results = [_typed(arrays[o]).partition(": ")[2] for o in self.graph.outputs]
+        result = results[0] if len(results) == 1 else f"({', '.join(results)})"
+        return f"{self.name}({', '.join(shown)}) -> {result}"
+
+    def __call__(
+        self, *args: Any, on: str = "auto", schedule: Any = None, **named: Any
+    ) -> Array | tuple[Array, ...]:
+        """Enqueue the kernel on a device; returns at once, an Array per result.
+
+        Raises `CallError` where arguments do not fit the signature (rank, dtype, dim), and what
+        `compile` raises. Errors of the run itself surface when a result is read.
+        """
+        values = bind(self.graph, args, named)
+        arrays = {a.name: _fitted(self.graph, a, values[a.name]) for a in self.graph.inputs}
+        scalars = {s.name: _scalar(self.graph, s, values[s.name]) for s in self.graph.scalars}
+        dims = infer_dims(self.graph, arrays)
+        device_name, reason = choose(on)
+        start = time.perf_counter()
+        c = self.compile(schedule=schedule, on=device_name, dims=dims)
+        device = open_device(device_name)
+        inputs = [arrays[n] for n in c.program.inputs]
+        numbers = [scalars[p.name] for p in c.program.scalars]
+        outputs = enqueue(c.program, device, inputs, numbers, words=f"{self.name}(...)")
+        seconds = time.perf_counter() - start
+        self.last = Last(c, device_name, reason, {**arrays, **scalars}, outputs, seconds)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def compile(
+        self, schedule: Any = None, on: str = "native", dims: Mapping[str, int] | None = None
+    ) -> Compilation:
+        """Compile for a device's target and limits; the same arguments give the same object.
+
+        A dim that is not given is 64. Raises `ScheduleError`, `CodegenError`, `CallError`.
+        """
+        values = {d: DEFAULT_DIM for d in self.graph.dims} | dict(dims or {})
+        steps = self._steps(schedule)
+        description = open_device(on).describe()
+        key = (tuple(sorted(values.items())), steps, description.target, description.limits)
+        if key not in self._cache:
+            self._cache[key] = compile_graph(
+                self.graph, self.source, values, schedule=steps, target=description.target,
+                limits=description.limits, parse_seconds=self.parse_seconds,
+            )  # fmt: skip
+        return self._cache[key]
+
+    def schedule(self, dims: Mapping[str, int] | None = None) -> Schedule:
+        """An empty schedule of this kernel: `.split("k", 8).reorder("i", "j")`, `.check()`.
+
+        `check()` looks at the loops for `dims` (64 where a dim is not given).
+        """
+        values = {d: DEFAULT_DIM for d in self.graph.dims} | dict(dims or {})
+        return Schedule(home=lambda: self.loops(values))
+
+    def loops(self, dims: Mapping[str, int]) -> Any:
+        """The loops before any step, for literal dims."""
+        from workbench.passes.graph import PASSES, specialise  # noqa: PLC0415
+        from workbench.passes.lower import lower  # noqa: PLC0415
+
+        graph = specialise(self.graph, dims)
+        for _, graph_pass in PASSES:
+            graph = graph_pass(graph)
+        return lower(graph)
+
+    def _steps(self, schedule: Any) -> Schedule | None:
+        match schedule:
+            case None | Schedule():
+                return schedule
+            case KernelSchedule():
+                return schedule()
+            case str() if schedule in self.schedules:
+                return self.schedules[schedule]()
+            case _:
+                known = ", ".join(self.schedules) or "none in its text"
+                raise ScheduleError(
+                    f"{self.name}: no schedule {schedule!r}; schedules: {known}",
+                    hint=f"{self.name}.schedule().split(...)",
+                )
+
+
+def kernel(source: str | Callable[..., Any]) -> Kernel:
+    """The last kernel of a text in the cell language, or of a Python function's text.
+
+    The text is parsed and checked, never executed. Raises `SourceError` with every mistake.
+    """
+    if callable(source):
+        try:
+            text = textwrap.dedent(inspect.getsource(source))
+        except OSError as error:
+            raise SourceError(
+                f"the text of {source!r} is not known",
+                hint='wb.kernel("""def ...""") with the text itself',
+            ) from error
+        lines = text.splitlines(keepends=True)
+        while lines and lines[0].lstrip().startswith("@"):
+            lines.pop(0)
+        source = "".join(lines)
+    found = kernels(Source(source))
+    return list(found.values())[-1]
+
+
+def kernels(source: Source) -> dict[str, Kernel]:
+    """Every kernel of a text by name, in order. Raises `SourceError` where there is none."""
+    from workbench.lang import parse  # noqa: PLC0415  (with `ast` and isl: when first compiled)
+
+    start = time.perf_counter()
+    module = parse(source)
+    seconds = time.perf_counter() - start
+    if not module.kernels:
+        raise SourceError(
+            "the text has no kernel: no function with an array in its signature",
+            hint="def double(x: f32[N]) -> f32[N]:",
+        )
+    return {
+        g.name: Kernel(
+            g, source,
+            {s.name: KernelSchedule(s) for s in module.schedules if s.kernel == g.name}, seconds,
+        )
+        for g in module.kernels
+    }  # fmt: skip
+
+
+def bind(graph: Graph, args: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments by name. Raises `CallError` for too many, unknown, doubled or missing ones."""
+    names = [a.name for a in graph.inputs] + [s.name for s in graph.scalars]
+    shown = f"{graph.name}({', '.join(names)})"
+    if len(args) > len(names):
+        raise CallError(f"{shown} takes {len(names)} arguments, {len(args)} were given")
+    values = dict(zip(names, args, strict=False))
+    for name, value in named.items():
+        if name not in names:
+            raise CallError(f"{shown} has no parameter '{name}'")
+        if name in values:
+            raise CallError(f"{shown}: '{name}' is given twice")
+        values[name] = value
+    for s in graph.scalars:
+        if s.name not in values and s.default is not None:
+            values[s.name] = s.default
+    missing = [n for n in names if n not in values]
+    if missing:
+        raise CallError(f"{shown}: no value for {', '.join(missing)}")
+    return values
+
+
+def infer_dims(graph: Graph, arrays: Mapping[str, Array]) -> dict[str, int]:
+    """The dims that the shapes of the arguments give. Raises `CallError` where two disagree."""
+    dims: dict[str, int] = {}
+    place: dict[str, str] = {}
+    for a in graph.inputs:
+        for axis, (extent, size) in enumerate(zip(a.shape, arrays[a.name].shape, strict=True)):
+            where = f"{a.name}.shape[{axis}]"
+            if isinstance(extent, Var):
+                if dims.setdefault(extent.name, size) != size:
+                    raise CallError(
+                        f"{graph.name}: dim {extent.name} is {dims[extent.name]} in "
+                        f"{place[extent.name]} and {size} in {where}"
+                    )
+                place.setdefault(extent.name, where)
+            elif isinstance(extent, Const) and extent.value != size:
+                raise CallError(
+                    f"{graph.name}: {where} is {size}, the signature says {extent.value}"
+                )
+    _check_compound(graph, arrays, dims)
+    return dims
+
+
+def _check_compound(graph: Graph, arrays: Mapping[str, Array], dims: dict[str, int]) -> None:
+    """Extents such as `N + 2` are compared once the dims are known."""
+    from workbench.passes.fold import bind_dims, literal_int  # noqa: PLC0415
+
+    for a in graph.inputs:
+        for axis, extent in enumerate(a.shape):
+            if not isinstance(extent, Var | Const):
+                wanted = literal_int(bind_dims(extent, dims))
+                size = arrays[a.name].shape[axis]
+                if wanted is not None and wanted != size:
+                    raise CallError(
+                        f"{graph.name}: {a.name}.shape[{axis}] is {size}, "
+                        f"{expr_text(extent)} is {wanted}"
+                    )
+
+
+def _fitted(graph: Graph, a: GraphArray, value: Any) -> Array:
+    """The argument as an Array of the right dtype and rank."""
+    found = value if isinstance(value, Array) else _to_array(graph, a, value)
+    if found.dtype != a.dtype:
+        raise CallError(
+            f"{graph.name}: {a.name} is {found.dtype}, the signature says {a.dtype}",
+            hint=f"{a.name}.astype(numpy.{a.dtype.numpy.name})",
+        )
+    if found.ndim != len(a.shape):
+        raise CallError(
+            f"{graph.name}: {a.name} has {found.ndim} dimensions (shape {found.shape}), "
+            f"the signature says {_typed(a)}"
+        )
+    return found
+
+
+def _to_array(graph: Graph, a: GraphArray, value: Any) -> Array:
+    if isinstance(value, np.ndarray | np.generic) and value.dtype != a.dtype.numpy:
+        raise CallError(
+            f"{graph.name}: {a.name} is an array of {value.dtype}, the signature says {a.dtype}",
+            hint=f"{a.name}.astype(numpy.{a.dtype.numpy.name})",
+        )
+    try:
+        values = np.asarray(value)
+        if values.dtype.kind not in "fiub":
+            raise CallError(f"{graph.name}: {a.name} is a {type(value).__name__}, not an array")
+        return array(values.astype(a.dtype.numpy), a.dtype)
+    except (ValueError, TypeError) as error:
+        raise CallError(
+            f"{graph.name}: {a.name} is a {type(value).__name__}, not an array: {error}"
+        ) from error
+
+
+def _scalar(graph: Graph, s: Scalar, value: Any) -> float:
+    """The value of a scalar parameter, checked against its dtype."""
+    number = value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
+    if isinstance(number, bool) != (s.dtype.kind == "b") or not isinstance(number, int | float):
+        raise CallError(
+            f"{graph.name}: {s.name} is {value!r}, the signature says {s.dtype}"
+        )
+    if s.dtype.kind in "iu":
+        bounds = np.iinfo(s.dtype.numpy)
+        if isinstance(number, float) and not number.is_integer():
+            raise CallError(f"{graph.name}: {s.name} is {number}, not a whole number")
+        if not bounds.min <= number <= bounds.max or math.isnan(number):
+            raise CallError(f"{graph.name}: {s.name} is {number}, outside {s.dtype}")
+        return int(number)
+    return number
+
+
+def _typed(a: GraphArray) -> str:
+    extents = f"[{', '.join(expr_text(x) for x in a.shape)}]" if a.shape else ""
+    return f"{a.name}: {a.dtype}{extents}"
