@@ -20,4 +20,11 @@ export default tseslint.config(
       "@typescript-eslint/switch-exhaustiveness-check": "error",
     },
   },
+  {
+    files: ["src/**"],
+    rules: {
+      "max-lines": ["error", 400],
+      "max-lines-per-function": ["error", { max: 50, skipComments: true }],
+    },
+  },
 );
