@@ -94,24 +94,33 @@ export function step(
   direction: Direction,
 ): Mark | null {
   const marks = readingOrder(flat);
-  if (current === null) return marks[0] ?? null;
+  const found = current === null ? marks[0] : neighbour(marks, current, direction);
+  return found ?? null;
+}
+
+function neighbour(
+  marks: readonly Mark[],
+  current: Mark,
+  direction: Direction,
+): Mark | undefined {
   const at = marks.findIndex((mark) => sameMark(mark, current));
-  const inside = (inner: Mark, outer: Mark): boolean =>
-    outer.start <= inner.start && inner.end <= outer.end && !sameRange(inner, outer);
+  const before = marks.slice(0, Math.max(at, 0));
+  const after = marks.slice(at + 1);
   switch (direction) {
     case "next":
-      return marks[at + 1] ?? null;
+      return after[0];
     case "previous":
-      return at > 0 ? (marks[at - 1] ?? null) : null;
+      return before.at(-1);
     case "out":
-      return (
-        marks
-          .filter((mark) => inside(current, mark))
-          .sort((a, b) => a.end - a.start - (b.end - b.start))[0] ?? null
-      );
+      return before.findLast((mark) => inside(current, mark));
     case "in":
-      return marks.slice(at + 1).find((mark) => inside(mark, current)) ?? null;
+      return after.find((mark) => inside(mark, current));
   }
+}
+
+/** Whether one mark lies within another and is not as long. */
+function inside(inner: Mark, outer: Mark): boolean {
+  return outer.start <= inner.start && inner.end <= outer.end && !sameRange(inner, outer);
 }
 
 /** Ranges in order, those that overlap or touch joined. */

@@ -112,7 +112,7 @@ const empty: PanelState = {
 /** Reads the bytes of the widget's `state`; an absent or empty state shows nothing. */
 export function decode(bytes: unknown): PanelState {
   if (!ArrayBuffer.isView(bytes) || bytes.byteLength === 0) return empty;
-  const state = JSON.parse(new TextDecoder().decode(bytes as DataView<ArrayBuffer>)) as PanelState;
+  const state = JSON.parse(new TextDecoder().decode(bytes)) as PanelState;
   if (state.version !== version) {
     const found = String(state.version);
     throw new Error(`the panel's state has version ${found}, this page reads ${String(version)}`);

@@ -196,7 +196,7 @@ def answer(state: PanelState, request: object) -> dict[str, Json] | None:
 
 def duration(seconds: float) -> str:
     """A time in words with three digits: 0.0000123 is "12.3 µs", 1.5 is "1.50 s"."""
-    for limit, factor, unit in ((1e-3, 1e6, "µs"), (1.0, 1e3, "ms")):
+    for limit, factor, unit in ((0.9995e-3, 1e6, "µs"), (0.9995, 1e3, "ms")):
         if seconds < limit:
             return f"{_digits(seconds * factor)} {unit}"
     return f"{_digits(seconds)} s"

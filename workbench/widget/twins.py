@@ -52,8 +52,10 @@ def html_twin(state: PanelState) -> str:
     if state.failure is not None:
         parts.append(_failure_html(state.failure))
     code = state.code
-    for stage in _main_stages(state):
-        parts.append(_stage_html(stage, opened=stage is not code or len(state.stages) == 1))
+    parts += [
+        _stage_html(stage, opened=stage is not code or len(state.stages) == 1)
+        for stage in _main_stages(state)
+    ]
     if state.stages:
         parts.append(_stages_html(state.stages))
     if state.run is not None:
@@ -107,8 +109,9 @@ def _run_lines(run: Run) -> list[str]:
     lines = ["run", f"  {_device(run)}"]
     if times:
         lines.append("  " + " · ".join(f"{name} {time}" for name, time in times))
-    for each in run.agreements:
-        lines.append(f"  {SIGNS[each.check.state]} {each.device}  {each.check.words}")
+    lines += [
+        f"  {SIGNS[each.check.state]} {each.device}  {each.check.words}" for each in run.agreements
+    ]
     for output in run.outputs:
         lines.append(f"  {_described(output)}")
         lines += [f"    {row}" for row in _aligned(output.rows)]

@@ -1,7 +1,13 @@
 // A read-only text with line numbers, colours, search, and ranges that can be lit.
 
 import { openSearchPanel, search, searchKeymap } from "@codemirror/search";
-import { Compartment, EditorState, RangeSetBuilder, StateEffect, StateField } from "@codemirror/state";
+import {
+  Compartment,
+  EditorState,
+  RangeSetBuilder,
+  StateEffect,
+  StateField,
+} from "@codemirror/state";
 import type { Extension, Range as EditorRange, Text } from "@codemirror/state";
 import { Decoration, EditorView, keymap, lineNumbers } from "@codemirror/view";
 import type { DecorationSet, KeyBinding } from "@codemirror/view";
@@ -208,6 +214,9 @@ const theme = EditorView.theme({
     border: "1px solid var(--wb-line)",
     color: "inherit",
   },
-  ".cm-searchMatch": { backgroundColor: "var(--wb-found)", outline: "1px solid var(--wb-found-line)" },
+  ".cm-searchMatch": {
+    backgroundColor: "var(--wb-found)",
+    outline: "1px solid var(--wb-found-line)",
+  },
   ".cm-searchMatch-selected": { backgroundColor: "var(--wb-found-line)" },
 });

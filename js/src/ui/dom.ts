@@ -1,8 +1,6 @@
 // Making elements in one line. Text is always set as text, never read as HTML.
 
-export interface Attributes {
-  readonly [name: string]: string | number | boolean | undefined;
-}
+export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
 type Child = Node | string | null | undefined | false;
 
@@ -14,7 +12,8 @@ export function element<Tag extends keyof HTMLElementTagNameMap>(
 ): HTMLElementTagNameMap[Tag] {
   const made = document.createElement(tag);
   setAttributes(made, attributes);
-  made.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  const there = (child: Child) => child !== null && child !== undefined && child !== false;
+  made.append(...children.filter(there));
   return made;
 }
 

@@ -29,8 +29,8 @@ export interface Pane {
 export function pane(options: PaneOptions): Pane {
   const choice = element("select", { class: "wb-choice", "aria-label": options.label });
   const note = element("span", { class: "wb-note" });
-  const copy = element("button", { type: "button", class: "wb-button", title: "copy the text" }, "copy");
-  const find = element("button", { type: "button", class: "wb-button", title: "search (Ctrl-F)" }, "find");
+  const find = button("find", "search (Ctrl-F)");
+  const copy = copyButton(() => shown, options.announce);
   const body = element("div", { class: "wb-code" });
   const head = element("div", { class: "wb-pane-head" }, choice, note, find, copy);
   const el = element("section", { class: "wb-pane", "aria-label": options.label }, head, body);
@@ -41,13 +41,6 @@ export function pane(options: PaneOptions): Pane {
   el.addEventListener("focusin", options.onFocus);
   el.addEventListener("pointerdown", options.onFocus);
   find.addEventListener("click", code.find);
-  copy.addEventListener("click", () => {
-    void copyText(shown?.text ?? "").then((copied) => {
-      options.announce(copied ? `${shown?.name ?? ""} copied` : "this page may not copy; select the text");
-      copy.textContent = copied ? "copied" : "not allowed";
-    });
-  });
-  copy.addEventListener("blur", () => { copy.textContent = "copy"; });
 
   return {
     el,
@@ -73,6 +66,27 @@ export function pane(options: PaneOptions): Pane {
     reveal: (lit) => { code.reveal(lit?.ranges ?? []); },
     wrap: code.wrap,
   };
+}
+
+function button(label: string, title: string): HTMLButtonElement {
+  return element("button", { type: "button", class: "wb-button", title }, label);
+}
+
+/** Copies the text of the stage that is shown, and says whether the page could. */
+function copyButton(
+  shown: () => Stage | null,
+  announce: (words: string) => void,
+): HTMLButtonElement {
+  const made = button("copy", "copy the text");
+  made.addEventListener("click", () => {
+    const stage = shown();
+    void copyText(stage?.text ?? "").then((copied) => {
+      made.textContent = copied ? "copied" : "not allowed";
+      announce(copied ? `${stage?.name ?? ""} copied` : "this page may not copy; select the text");
+    });
+  });
+  made.addEventListener("blur", () => { made.textContent = "copy"; });
+  return made;
 }
 
 /** Whether the clipboard took the text; pages without a secure context have none. */

@@ -9,8 +9,13 @@ export interface Rail {
   readonly update: (stages: readonly Stage[]) => void;
   /** `shown` in order of the panes; `active` is the one that the rail changes. */
   readonly select: (shown: readonly string[], active: string) => void;
-  /** Places lit by stage; weak where only an ancestor is there. */
-  readonly count: (places: ReadonlyMap<string, { readonly places: number; readonly weak: boolean }>) => void;
+  readonly count: (places: ReadonlyMap<string, Places>) => void;
+}
+
+/** How many places of a stage are lit; weak where only an ancestor is there. */
+export interface Places {
+  readonly places: number;
+  readonly weak: boolean;
 }
 
 interface Row {
@@ -37,26 +42,20 @@ export function rail(panel: string, choose: (stage: string) => void): Rail {
     "aria-orientation": "vertical",
   });
   let rows = new Map<string, Row>();
-  let hidden = true;
   const more = element("button", { type: "button", class: "wb-button wb-more" });
   const el = element("div", { class: "wb-side" }, list, more);
-  const reveal = (): void => {
-    el.classList.toggle("wb-all", !hidden);
-    more.setAttribute("aria-expanded", String(!hidden));
-  };
+  more.title = "passes that changed nothing";
+  more.setAttribute("aria-expanded", "false");
   more.addEventListener("click", () => {
-    hidden = !hidden;
-    reveal();
+    more.setAttribute("aria-expanded", String(el.classList.toggle("wb-all")));
   });
   list.addEventListener("keydown", (event) => {
-    const names = [...rows.keys()].filter((name) => rows.get(name)?.tab.offsetParent !== null);
-    const at = names.findIndex((name) => rows.get(name)?.tab === document.activeElement);
-    const move = moves[event.key];
-    const next = move === undefined || at < 0 ? undefined : names[move(at, names.length - 1)];
+    const tabs = [...rows.values()].map((row) => row.tab);
+    const next = movedFocus(event, tabs.filter((tab) => tab.checkVisibility()));
     if (next === undefined) return;
     event.preventDefault();
-    choose(next);
-    rows.get(next)?.tab.focus();
+    choose(next.dataset["stage"] ?? "");
+    next.focus();
   });
   return {
     el,
@@ -70,8 +69,6 @@ export function rail(panel: string, choose: (stage: string) => void): Rail {
       const unchanged = stages.filter((stage) => !stage.changed).length;
       more.hidden = unchanged === 0;
       more.textContent = `${unchanged} unchanged`;
-      more.title = "passes that changed nothing";
-      reveal();
     },
     select(shown, active) {
       for (const [name, { tab }] of rows) {
@@ -87,6 +84,16 @@ export function rail(panel: string, choose: (stage: string) => void): Rail {
       }
     },
   };
+}
+
+/** The tab that a key moves to from the one that has the focus. */
+function movedFocus(
+  event: KeyboardEvent,
+  tabs: readonly HTMLButtonElement[],
+): HTMLButtonElement | undefined {
+  const at = tabs.findIndex((tab) => tab === event.target);
+  const move = moves[event.key];
+  return move === undefined || at < 0 ? undefined : tabs[move(at, tabs.length - 1)];
 }
 
 function railRow(stage: Stage, panel: string, choose: (stage: string) => void): Row {

@@ -1,6 +1,6 @@
 // The selection of a stage explorer and what it lights in every stage, as values.
 
-import { innermost, step } from "../link.ts";
+import { innermost, sameMark, step } from "../link.ts";
 import type { Direction, Links, Lit, Mark } from "../link.ts";
 import type { Stage } from "../model.ts";
 
@@ -30,6 +30,11 @@ export function selectStep(
   const from = current?.stage === stage.name ? current.mark : null;
   const mark = step(stage.marks, from, direction);
   return mark === null ? current : { stage: stage.name, mark, pinned: true };
+}
+
+export function sameSelection(a: Selection | null, b: Selection | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.stage === b.stage && a.pinned === b.pinned && sameMark(a.mark, b.mark);
 }
 
 /** What a selection lights, by stage. */

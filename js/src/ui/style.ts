@@ -55,7 +55,9 @@ export const style = `
   color: inherit; font: inherit; cursor: pointer;
 }
 .wb-button { padding: 1px 7px; color: var(--wb-soft); white-space: nowrap; }
-.wb-button:hover, .wb-choice:hover { background: color-mix(in srgb, var(--wb-text) 8%, transparent); }
+.wb-button:hover, .wb-choice:hover {
+  background-color: color-mix(in srgb, var(--wb-text) 8%, transparent);
+}
 .wb-button[aria-pressed="true"] { background: var(--wb-lit); color: var(--wb-text); }
 
 .wb-foot {
@@ -151,7 +153,9 @@ export const style = `
 .wb-panel .cm-deletedText, .wb-panel .cm-deletedChunk .cm-deletedText {
   background: color-mix(in srgb, var(--wb-warn) 28%, transparent) !important;
 }
-.wb-panel .cm-changedLine { background: color-mix(in srgb, var(--wb-brand) 7%, transparent) !important; }
+.wb-panel .cm-changedLine {
+  background: color-mix(in srgb, var(--wb-brand) 7%, transparent) !important;
+}
 .wb-panel .cm-deletedChunk, .wb-panel .cm-merge-a .cm-changedLine {
   background: color-mix(in srgb, var(--wb-warn) 9%, transparent) !important;
 }
@@ -159,7 +163,10 @@ export const style = `
   background: var(--wb-raised) !important; color: var(--wb-soft); font: 11px var(--wb-font);
 }
 
-.wb-facts { display: grid; grid-template-columns: max-content 1fr; gap: 3px 16px; margin: 0; padding: 8px 12px; }
+.wb-facts {
+  display: grid; grid-template-columns: max-content 1fr; gap: 3px 16px;
+  margin: 0; padding: 8px 12px;
+}
 .wb-facts dt { color: var(--wb-faint); font-weight: 400; }
 .wb-facts dd { margin: 0; min-inline-size: 0; }
 .wb-caution {
@@ -177,7 +184,9 @@ export const style = `
   background: repeating-linear-gradient(135deg, var(--wb-warn) 0 2px, transparent 2px 4px);
 }
 [data-part="run"]::before, .wb-shares > [data-part="run"] { background: var(--wb-brand); }
-.wb-agreements { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: 0 18px; }
+.wb-agreements {
+  display: flex; flex-wrap: wrap; gap: 0 18px; margin: 0; padding: 0; list-style: none;
+}
 .wb-outputs { display: flex; flex-wrap: wrap; gap: 8px 28px; padding: 2px 12px 10px; }
 .wb-output { margin: 0; max-inline-size: 100%; }
 .wb-output figcaption { display: flex; flex-wrap: wrap; gap: 0 12px; margin-bottom: 4px; }
@@ -211,7 +220,8 @@ export const style = `
   }
   .wb-rail { flex-direction: row; }
   .wb-tab {
-    flex: none; grid-template-columns: auto auto auto; padding: 4px 10px; border-inline-start: 0;
+    flex: none; grid-template-columns: auto auto auto; padding: 4px 10px;
+    border-inline-start: 0;
     border-bottom: 3px solid transparent;
   }
   .wb-tab[aria-selected="true"] { border-bottom-color: var(--wb-brand); }
@@ -220,6 +230,7 @@ export const style = `
   .wb-more { margin: 0 6px 0 auto; }
 }
 @media (prefers-reduced-motion: reduce) {
-  .wb-panel * { scroll-behavior: auto !important; transition: none !important; animation: none !important; }
+  .wb-panel * { scroll-behavior: auto !important; }
+  .wb-panel * { transition: none !important; animation: none !important; }
 }
 `;

@@ -1,7 +1,8 @@
 // The error view: what is wrong, where, and what to write instead.
 
-import { Decoration, EditorView, WidgetType } from "@codemirror/view";
 import type { Range } from "@codemirror/state";
+import { Decoration, WidgetType } from "@codemirror/view";
+import type { EditorView } from "@codemirror/view";
 import type { Caret, Failure, MarkedText } from "../model.ts";
 import { codePane } from "../ui/code.ts";
 import { element } from "../ui/dom.ts";
@@ -40,7 +41,8 @@ function drawFailure(el: HTMLElement, failure: Failure, signal: AbortSignal): vo
   for (const text of failure.texts) el.append(placed(text, signal));
   if (failure.hint !== "") {
     const hint = element("pre", { class: "wb-message" }, failure.hint);
-    el.append(element("div", { class: "wb-hint" }, element("span", { class: "wb-kind" }, "try"), hint));
+    const word = element("span", { class: "wb-kind" }, "try");
+    el.append(element("div", { class: "wb-hint" }, word, hint));
   }
 }
 

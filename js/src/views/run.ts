@@ -121,5 +121,6 @@ function table(output: Output): HTMLElement | null {
     element("tr", {}, ...row.map((value) => element("td", {}, value))),
   );
   const label = `corners of ${output.name}`;
-  return element("table", { class: "wb-values", "aria-label": label }, element("tbody", {}, ...rows));
+  const body = element("tbody", {}, ...rows);
+  return element("table", { class: "wb-values", "aria-label": label }, body);
 }
