@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.base.limits import GUARANTEED
 from workbench.ir.stmt import Alloc, For, LoopKind, Store, walk_stmts
-from workbench.schedule.names import short_name
+from workbench.schedule.names import shown
 from workbench.schedule.step import Schedule, make
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _gpu_nest(loops: Loops, nest: For) -> Iterator[Any]:
     limit = GUARANTEED.max_compute_workgroups_per_dimension
     sizes = WORKGROUP[len(chain)]
     for axis, loop, size in zip("xyz", reversed(chain), reversed(sizes), strict=False):
-        name = short_name(loops, loop.var)
+        name = shown(loops, loop.var)
         extent = loop.stop.value if hasattr(loop.stop, "value") else 0
         if len(chain) == 1 and extent > limit * size:
             yield make("split", name, size * (limit // 2 + 1))
@@ -71,7 +71,7 @@ def _gpu_nest(loops: Loops, nest: For) -> Iterator[Any]:
         yield make("parallelize", name, f"workgroup.{axis}", size)
     innermost = chain[-1]
     for array in _accumulated(innermost, loops):
-        name = short_name(loops, innermost.var)
+        name = shown(loops, innermost.var)
         yield make("cache", array, "private", at=f"{name}_i")
 
 
@@ -79,8 +79,8 @@ def _cpu_nest(loops: Loops, nest: For) -> Iterator[Any]:
     """The outermost parallel loop is shared out to the workers; sums are kept in registers."""
     chain = _chain(nest)
     for array in _accumulated(chain[-1], loops):
-        yield make("cache", array, "private", at=short_name(loops, chain[-1].var))
-    yield make("parallelize", short_name(loops, nest.var), "worker")
+        yield make("cache", array, "private", at=shown(loops, chain[-1].var))
+    yield make("parallelize", shown(loops, nest.var), "worker")
 
 
 def _accumulated(innermost: For, loops: Loops) -> list[str]:

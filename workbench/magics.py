@@ -1,0 +1,170 @@
+"""Layer 9: the magics. Thin: each reads its options and calls what Python calls, too."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.display import display
+
+from workbench.base.errors import ScheduleError, WorkbenchError
+from workbench.base.source import Source
+from workbench.session.cell import run_cell
+from workbench.session.devices import LISTED, devices
+from workbench.session.kernel import Kernel, KernelSchedule, kernels
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workbench.session.devices import Devices
+
+SHOWS = ("stages", "run", "none")
+
+
+class ShownError(Exception):
+    """An error whose panel stands above it: one line is enough here."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+@magics_class
+class WorkbenchMagics(Magics):
+    """The magics of Workbench."""
+
+    @magic_arguments()
+    @argument("name", nargs="?", help="the kernel of the cell to run and show; default: the last")
+    @argument("--on", default="auto", choices=["auto", *LISTED], help="the device to run on")
+    @argument("--lang", default="index", choices=["index"], help="the language of the cell")
+    @argument("--schedule", help="a schedule: the name of one in this cell, or a Python variable")
+    @argument("--show", default="stages,run", help="views, of stages,run,none; with commas")
+    @argument("--time", action="store_true", help="repeat the run and report the median")
+    @argument("--check", default="on", choices=["on", "off"], help="execute and compare each stage")
+    @argument(
+        "--set", action="append", default=[], metavar="KNOB=VALUE", dest="knobs",
+        help="a knob of the schedule: --set T=16",
+    )  # fmt: skip
+    @cell_magic
+    def wgpu_kernel(self, line: str, cell: str) -> None:
+        """Compile a cell in the cell language, show every stage, and run it on its arrays.
+
+        Each kernel and schedule in the cell becomes a Python name. Where arrays with the names
+        of the kernel's parameters exist, it runs; the result is read with the kernel called as
+        a function. `{{name}}` in the cell or the options takes the value of a Python variable.
+        """
+        namespace = self._namespace()
+        line, cell = fill(line, namespace), fill(cell, namespace)
+        options = parse_argstring(self.wgpu_kernel, line)
+        views = _views(options.show)
+        source = Source(f"# %%wgpu_kernel {line}".rstrip() + "\n" + cell, "cell")
+        try:
+            found = kernels(source)
+            self._bind(found)
+            k = _chosen(found, options.name)
+            run = run_cell(
+                k,
+                namespace,
+                on=options.on,
+                schedule=_schedule(k, options.schedule, options.knobs, namespace),
+                checked=options.check == "on",
+                timed=options.time,
+            )
+        except WorkbenchError as error:
+            self._show_failure(error, options.name or "cell")
+            first = str(error).partition("\n")[0]
+            raise ShownError(f"{type(error).__name__}: {first}") from None
+        if views:
+            from workbench.widget.assemble import cell_state  # noqa: PLC0415
+            from workbench.widget.panel import Panel  # noqa: PLC0415
+
+            display(Panel(cell_state(run)))
+
+    @line_magic
+    def wgpu_devices(self, line: str) -> Devices:
+        """The devices of this session: adapter, limits and features, or cause and remedy."""
+        if line.strip():
+            raise UsageError(f"%wgpu_devices takes no options, was given: {line.strip()}")
+        return devices()
+
+    def _namespace(self) -> Mapping[str, Any]:
+        assert self.shell is not None
+        return self.shell.user_ns
+
+    def _bind(self, found: Mapping[str, Kernel]) -> None:
+        assert self.shell is not None
+        names: dict[str, Any] = dict(found)
+        for k in found.values():
+            names |= k.schedules
+        self.shell.push(names)
+
+    def _show_failure(self, error: WorkbenchError, title: str) -> None:
+        from workbench.widget.assemble import failure_state  # noqa: PLC0415
+        from workbench.widget.panel import Panel  # noqa: PLC0415
+
+        display(Panel(failure_state(error, title)))
+
+
+def register(ipython: Any) -> None:
+    """Add the magics to a shell, and where it has a page, join it as the browser device."""
+    ipython.register_magics(WorkbenchMagics)
+    if getattr(ipython, "kernel", None) is not None:
+        from workbench.widget.page import join  # noqa: PLC0415
+
+        join()
+
+
+def fill(text: str, namespace: Mapping[str, Any]) -> str:
+    """Each `{{name}}` replaced by the value of that Python variable.
+
+    Raises `UsageError` for a name that does not exist.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name not in namespace:
+            raise UsageError(f"{{{{{name}}}}}: no Python variable '{name}'")
+        return str(namespace[name])
+
+    return re.sub(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}", value, text)
+
+
+def _views(text: str) -> tuple[str, ...]:
+    views = tuple(v.strip() for v in text.split(","))
+    unknown = [v for v in views if v not in SHOWS]
+    if unknown:
+        raise UsageError(f"--show {unknown[0]}: views are {', '.join(SHOWS)}")
+    return () if "none" in views else views
+
+
+def _chosen(found: Mapping[str, Kernel], name: str | None) -> Kernel:
+    if name is None:
+        return list(found.values())[-1]
+    if name not in found:
+        raise UsageError(f"no kernel '{name}' in this cell; it has {', '.join(found)}")
+    return found[name]
+
+
+def _schedule(
+    k: Kernel, name: str | None, settings: list[str], namespace: Mapping[str, Any]
+) -> Any:
+    """The schedule that `--schedule` names, with the knobs of `--set`."""
+    knobs: dict[str, int] = {}
+    for setting in settings:
+        knob, sign, value = setting.partition("=")
+        if not sign or not value.lstrip("-").isdigit():
+            raise UsageError(f"--set {setting}: write KNOB=VALUE, for example --set T=16")
+        knobs[knob.strip()] = int(value)
+    if name is None and knobs and k.schedules:
+        name = next(iter(k.schedules))
+    chosen = k.schedules.get(name or "", namespace.get(name or "") if name else None)
+    if name is not None and chosen is None:
+        known = ", ".join(k.schedules) or "none"
+        raise ScheduleError(f"no schedule '{name}'; schedules of {k.name}: {known}")
+    if isinstance(chosen, KernelSchedule):
+        return chosen(**knobs)
+    if knobs:
+        raise ScheduleError(f"--set {settings[0]}: the schedule has no knobs")
+    return chosen

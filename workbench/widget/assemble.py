@@ -1,0 +1,79 @@
+"""From what a cell did to what its panel shows: `CellRun` -> `PanelState`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.runtime.device import open_device
+from workbench.widget.messages import Agreement, Check, PanelState, Run, Stage
+from workbench.widget.states import failure_of, number_origins, output_of
+
+if TYPE_CHECKING:
+    from workbench.base.errors import WorkbenchError
+    from workbench.measure.checks import Checks
+    from workbench.pipeline import Snapshot
+    from workbench.session.cell import CellRun
+
+
+def cell_state(run: CellRun) -> PanelState:
+    """The panel of a cell that compiled, and ran where its arrays existed."""
+    snapshots = run.compilation.stages.values()
+    texts = [s.marked for s in snapshots]
+    origins, marks = number_origins(texts, run.compilation.source)
+    stages = tuple(
+        Stage(
+            name=s.name,
+            text=text.value,
+            marks=numbers,
+            seconds=s.seconds,
+            note=s.note,
+            language=s.language,
+            check=_check(s, run.checks),
+        )
+        for s, text, numbers in zip(snapshots, texts, marks, strict=True)
+    )
+    return PanelState(
+        title=run.kernel.signature(), stages=stages, origins=origins, run=_run(run)
+    )
+
+
+def failure_state(error: WorkbenchError, title: str) -> PanelState:
+    """The panel of a cell whose text, schedule or call was refused."""
+    return PanelState(title=title, failure=failure_of(error), views=("error",))
+
+
+def _check(s: Snapshot, checks: Checks | None) -> Check:
+    if checks is None:
+        return Check()
+    found = next((c for c in checks.checks if c.stage == s.name), None)
+    return Check() if found is None else Check(found.state, found.words)
+
+
+def _run(run: CellRun) -> Run:
+    d = open_device(run.device).describe()
+    timing = run.timing
+    outputs = tuple(
+        output_of(name, a.numpy(), dtype=a.dtype.name)
+        for name, a in (run.outputs or {}).items()
+    )
+    reason = run.reason
+    if run.outputs is None:
+        dims = ", ".join(f"{k} = {v}" for k, v in run.compilation.dims.items())
+        missing = ", ".join(a.name for a in run.kernel.graph.inputs)
+        reason = f"compiled for {dims or 'its own sizes'}, not run: no arrays named {missing}"
+    if run.repeats:
+        reason += f"; time is the median of {run.repeats} runs by {timing and timing.clock} clock"
+    return Run(
+        device=run.device,
+        adapter=d.adapter,
+        reason=reason,
+        compile_seconds=run.compilation.seconds,
+        transfer_seconds=None if timing is None else timing.transfer,
+        run_seconds=None if timing is None else (timing.kernel or timing.total),
+        caution="" if d.hardware else "software adapter",
+        agreements=tuple(
+            Agreement(a.device, Check(a.state, a.words))  # pyright: ignore[reportArgumentType]
+            for a in run.answers
+        ),
+        outputs=outputs,
+    )
