@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 DONE := $(VENV)/done
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 NODE = $(shell $(BIN)/python -c "import hatch_build; print(hatch_build.node_root())")
+NPM = PATH="$(NODE)/bin:$$PATH" node "$(NODE)/lib/node_modules/npm/bin/npm-cli.js"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -38,7 +39,7 @@ format: setup-dev ## Format the Python and mend what the linter can mend
 lock: setup-dev ## Pin the newest versions again, for Python and for the page
 	$(COMPILE) --upgrade --group build --group dev --output-file requirements/dev.txt
 	$(COMPILE) --group build --constraint requirements/dev.txt --output-file requirements/lab.txt
-	cd js && PATH="$(NODE)/bin:$$PATH" npm update --ignore-scripts
+	cd js && $(NPM) update --ignore-scripts
 
 clean: ## Remove what runs have made; keeps the set-up
 	rm -rf build dist .hypothesis .pytest_cache .ruff_cache .import_linter_cache
@@ -79,7 +80,7 @@ $(DONE)/package: pyproject.toml hatch_build.py | $(DONE)/venv
 	@touch $@
 
 js/node_modules/.complete: js/package-lock.json $(DONE)/dev
-	cd js && PATH="$(NODE)/bin:$$PATH" npm ci --ignore-scripts
+	cd js && $(NPM) ci --ignore-scripts
 	@touch $@
 
 # The software GPU that stands in where there is none, and the browser of the tests.
