@@ -72,5 +72,9 @@ class DeviceError(WorkbenchError):
     """A device is missing, refused the program, or stopped."""
 
 
+class RunError(WorkbenchError):
+    """A program did, while it ran, what has no meaning: an index outside, a loop without end."""
+
+
 class InternalError(Exception):
     """A mistake of ours: keeps its whole traceback."""
