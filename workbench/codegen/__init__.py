@@ -1,0 +1,1 @@
+"""Layer 3: from programs to code; one file per target."""

@@ -1,0 +1,293 @@
+"""From scheduled loops to LLVM IR: one kernel per nest, for the CPU.
+
+A kernel is a module of text that needs nothing else: the function of the kernel's name unpacks
+its arguments and calls `NAME.body`, which shows each array and scalar by its name. Nothing here
+imports LLVM: what it makes of the text is the business of `runtime/cpu.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from workbench.base.errors import CodegenError
+from workbench.base.source import NOWHERE
+from workbench.codegen.llvm_expr import Place, Register, Scope, load, write_definition
+from workbench.codegen.llvm_lines import Lines, identifier, type_of
+from workbench.codegen.llvm_stmt import (
+    FINISH,
+    Inside,
+    trips,
+    write_body,
+    write_range,
+    write_slots,
+)
+from workbench.ir.expr import Expr, free_names
+from workbench.ir.graph import Scalar
+from workbench.ir.loops import Buffer, Loops
+from workbench.ir.stmt import (
+    Alloc,
+    Assign,
+    Body,
+    For,
+    Local,
+    LoopKind,
+    Memory,
+    Stmt,
+    expressions,
+    reads,
+    walk_stmts,
+    writes,
+)
+from workbench.program import (
+    Binding,
+    Buffer as ProgramBuffer,
+    Copy,
+    Dispatch,
+    Kernel,
+    Parameter,
+    Program,
+)
+
+PRIVATE_BYTES = 256 * 1024
+"""The most that the private arrays of a kernel may take: they lie on a worker's stack."""
+
+_ENDING = {"stop": "ptr", "begin": "i64", "end": "i64"}
+"""The last parameters of every body: the stop word, and the iterations to run."""
+
+SIGNATURE = "(ptr %buffers, ptr %scalars, ptr %stop, i64 %begin, i64 %end)"
+
+
+def emit(loops: Loops) -> Program:
+    """The program that runs the loops on a CPU.
+
+    Raises `CodegenError` where private arrays do not fit on a stack.
+    """
+    buffers = (*loops.buffers, *_temporaries(loops.body))
+    nests = _nests(tuple(s for s in loops.body if not _in_storage(s)))
+    kernels: list[Kernel] = []
+    actions: list[Dispatch | Copy] = []
+    for nest in nests:
+        name = _kernel_name(loops, nest, tuple(k.name for k in kernels), alone=len(nests) == 1)
+        kernels.append(_kernel(name, nest, buffers, loops.scalars))
+        actions.append(Dispatch(name, (_iterations(nest), 1, 1)))
+    copies = {o: f"{o}_copy" for o in loops.outputs if _role(buffers, o) == "input"}
+    sources = {b.name: b for b in buffers}
+    return Program(
+        name=loops.name,
+        target="llvm",
+        buffers=(
+            *(ProgramBuffer(b.name, b.dtype, b.shape, b.role) for b in buffers),
+            *(
+                ProgramBuffer(copy, sources[o].dtype, sources[o].shape, "output")
+                for o, copy in copies.items()
+            ),
+        ),
+        scalars=tuple(Parameter(s.name, s.dtype) for s in loops.scalars),
+        inputs=tuple(b.name for b in loops.buffers if b.role == "input"),
+        outputs=tuple(copies.get(o, o) for o in loops.outputs),
+        kernels=tuple(kernels),
+        body=(*actions, *(Copy(o, copy) for o, copy in copies.items())),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    """What a kernel is given: its buffers in binding order, and its scalars with their slots."""
+
+    name: str
+    buffers: tuple[Buffer, ...]
+    written: frozenset[str]
+    scalars: tuple[tuple[int, Scalar], ...]
+
+
+def _kernel(
+    name: str, nest: Body, buffers: tuple[Buffer, ...], scalars: tuple[Scalar, ...]
+) -> Kernel:
+    _check_private(name, nest)
+    touched = {e.array for e in reads(nest)} | {s.array for s in writes(nest)}
+    used = frozenset[str]().union(*(free_names(e) for e in _all_expressions(nest)))
+    signature = _Signature(
+        name,
+        tuple(b for b in buffers if b.name in touched),
+        frozenset(s.array for s in writes(nest)),
+        tuple((slot, s) for slot, s in enumerate(scalars) if s.name in used),
+    )
+    lines = Lines()
+    scope = Scope(lines)
+    _write_body_function(scope, signature, nest)
+    lines.plain()
+    _write_entry(lines, signature)
+    done: set[str] = set()
+    while missing := [f for f in scope.defined if f not in done]:
+        lines.plain()
+        write_definition(scope, missing[0])
+        done.add(missing[0])
+    bindings = tuple(
+        Binding(n, b.name, "read_write" if b.name in signature.written else "read")
+        for n, b in enumerate(signature.buffers)
+    )
+    return Kernel(name, lines.code(name), bindings, text=lines.text())
+
+
+def _write_body_function(scope: Scope, signature: _Signature, nest: Body) -> None:
+    """Write the function that computes."""
+    lines = scope.lines
+    for reserved in (*_ENDING, FINISH):
+        lines.fresh(reserved)
+    parameters: list[str] = []
+    for b in signature.buffers:
+        pointer = "%" + lines.fresh(b.name)
+        scope.arrays[b.name] = Place(pointer, b.dtype, b.shape)
+        access = "" if b.name in signature.written else "readonly "
+        size = max(4, math.prod(b.shape) * b.dtype.bits // 8)
+        parameters.append(f"ptr noalias {access}align 64 dereferenceable({size}) {pointer}")
+    for _, s in signature.scalars:
+        register = "%" + lines.fresh(s.name)
+        scope.names[s.name] = Register(register)
+        parameters.append(f"{type_of(s.dtype)} {register}")
+    parameters += [f"{t} %{name}" for name, t in _ENDING.items()]
+    written = ", ".join(sorted(signature.written & {b.name for b in signature.buffers}))
+    lines.plain(f"; {signature.name}: writes {written or 'nothing'}")
+    text = f"define internal void @{signature.name}.body({', '.join(parameters)}) noinline {{"
+    lines.plain(text, metadata="!dbg !4")
+    lines.begin(lines.fresh("entry"))
+    write_slots(scope, nest)
+    match nest:
+        case (For() as loop,) if _iterates(loop):
+            write_range(scope, loop, begin="%begin", end="%end")
+        case _:
+            write_body(scope, nest, Inside())
+    lines.jump(FINISH)
+    lines.begin(FINISH)
+    lines.line("ret void")
+    lines.plain("}")
+
+
+def _write_entry(lines: Lines, signature: _Signature) -> None:
+    """Write the function that a device calls."""
+    lines.forget_names()
+    for reserved in ("buffers", "scalars", *_ENDING, "entry"):
+        lines.fresh(reserved)
+    lines.plain("; what a device calls; every kernel has these arguments")
+    lines.plain(f"define void @{signature.name}{SIGNATURE} {{")
+    lines.plain("entry:")
+    arguments: list[str] = []
+    for n, b in enumerate(signature.buffers):
+        slot = lines.value(f"{b.name}.slot", f"getelementptr ptr, ptr %buffers, i64 {n}")
+        arguments.append(f"ptr {lines.value(b.name, f'load ptr, ptr {slot}')}")
+    for n, s in signature.scalars:
+        slot = lines.value(f"{s.name}.slot", f"getelementptr i32, ptr %scalars, i64 {n}")
+        loaded = load(Scope(lines), slot, s.dtype, name=s.name, origin=NOWHERE)
+        arguments.append(f"{type_of(s.dtype)} {loaded}")
+    arguments += [f"{t} %{name}" for name, t in _ENDING.items()]
+    lines.line(f"call void @{signature.name}.body({', '.join(arguments)})")
+    lines.line("ret void")
+    lines.plain("}")
+
+
+_RANGES = frozenset(LoopKind) - {LoopKind.SERIAL, LoopKind.UNROLLED, LoopKind.COOPERATIVE}
+"""The kinds whose iterations may run in any order and at once."""
+
+
+def _iterates(loop: For) -> bool:
+    """Whether the iterations of an outermost loop are the kernel's."""
+    return loop.kind in _RANGES and trips(loop) is not None
+
+
+def _iterations(nest: Body) -> int:
+    """How many iterations a kernel has."""
+    match nest:
+        case (For() as loop,) if _iterates(loop):
+            return trips(loop) or 0
+        case _:
+            return 1
+
+
+def _nests(body: Body) -> tuple[Body, ...]:
+    """The statements that make a kernel each.
+
+    Statements stay together as long as one declares what a later one uses, and while serial
+    statements write what later serial statements write again.
+    """
+    groups: list[Body] = []
+    current: Body = ()
+    for n, s in enumerate(body):
+        current = (*current, s)
+        rest = body[n + 1 :]
+        if not _declared(current) & _mentioned(rest) and not _continued(current, rest):
+            groups.append(current)
+            current = ()
+    return tuple(groups)
+
+
+def _continued(group: Body, rest: Body) -> bool:
+    """Whether a serial group and the serial statements right behind it write the same array."""
+    following: list[Stmt] = []
+    for s in rest:
+        if _is_parallel(s):
+            break
+        following.append(s)
+    if any(_is_parallel(s) for s in group):
+        return False
+    return bool({s.array for s in writes(group)} & {s.array for s in writes(tuple(following))})
+
+
+def _is_parallel(s: Stmt) -> bool:
+    return any(isinstance(x, For) and x.kind in _RANGES for x in walk_stmts((s,)))
+
+
+def _declared(group: Body) -> frozenset[str]:
+    """The names that the statements of a group make for those behind them."""
+    return frozenset(s.name for s in group if isinstance(s, Local | Alloc))
+
+
+def _mentioned(body: Body) -> frozenset[str]:
+    """Every name of a scalar or an array that a body uses."""
+    names = {n for e in _all_expressions(body) for n in free_names(e)}
+    names |= {s.name for s in walk_stmts(body) if isinstance(s, Assign)}
+    return frozenset(names | {e.array for e in reads(body)} | {s.array for s in writes(body)})
+
+
+def _all_expressions(body: Body) -> Iterator[Expr]:
+    return (e for s in walk_stmts(body) for e in expressions(s))
+
+
+def _kernel_name(loops: Loops, nest: Body, taken: tuple[str, ...], *, alone: bool) -> str:
+    """The function's name, and the array it writes where there are several kernels."""
+    stored = [s.array for s in writes(nest) if loops.buffer(s.array)]
+    name = identifier(loops.name if alone or not stored else f"{loops.name}_{stored[-1]}")
+    count = 2
+    unique = name
+    while unique in taken:
+        unique, count = f"{name}_{count}", count + 1
+    return unique
+
+
+def _in_storage(s: Stmt) -> bool:
+    return isinstance(s, Alloc) and s.memory is Memory.STORAGE
+
+
+def _temporaries(body: Body) -> Iterator[Buffer]:
+    """The arrays between nests that stand as statements."""
+    for s in body:
+        if isinstance(s, Alloc) and s.memory is Memory.STORAGE:
+            yield Buffer(s.name, s.dtype, s.shape, "temporary", origin=s.origin)
+
+
+def _role(buffers: tuple[Buffer, ...], name: str) -> str:
+    return next(b.role for b in buffers if b.name == name)
+
+
+def _check_private(name: str, nest: Body) -> None:
+    """Refuse arrays that a worker's stack cannot hold."""
+    for s in walk_stmts(nest):
+        if isinstance(s, Alloc) and math.prod(s.shape) * s.dtype.bits // 8 > PRIVATE_BYTES:
+            size = math.prod(s.shape) * s.dtype.bits // 8
+            raise CodegenError(
+                f"kernel '{name}': the private array '{s.name}' takes {size} bytes, "
+                f"a worker of the cpu holds {PRIVATE_BYTES}",
+                hint="a smaller tile, or an array of the kernel instead of a local one",
+                span=s.origin.nearest_span(),
+            )

@@ -1,0 +1,377 @@
+"""Expressions as LLVM instructions, one for one.
+
+Integers that stay inside i32 are computed in i64, the width of addresses and loop counters, so
+that LLVM sees through them; all other integers wrap in their own width. Imports no LLVM.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from workbench.base.dtypes import BOOL, I32, I64, DType
+from workbench.base.errors import InternalError
+from workbench.base.source import Origin
+from workbench.codegen.llvm_lines import (
+    Lines,
+    array_type as array_type_of,
+    literal,
+    stored_type,
+    type_of,
+)
+from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, loads
+from workbench.ir.ops import OPS, definition
+
+LEAST, GREATEST = -(2**31), 2**31 - 1
+ANY = (LEAST, GREATEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A loop's variable: an i64 register, and the least and greatest value it has."""
+
+    register: str
+    bounds: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A scalar that is never assigned again."""
+
+    register: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A scalar in memory of its own, which LLVM turns into registers."""
+
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An array: where it starts, its dtype and shape."""
+
+    pointer: str
+    dtype: DType
+    shape: tuple[int, ...]
+
+
+Name = Counter | Register | Slot
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """What the statements written so far have named, and the lines they go to.
+
+    `defined` collects the operations (and their dtype) that need a function of their own.
+    `written`, where there is one, holds the operands of the expressions written so far, by
+    identity: one without jumps is written once and used wherever it stands again.
+    """
+
+    lines: Lines
+    names: dict[str, Name] = field(default_factory=dict[str, Name])
+    arrays: dict[str, Place] = field(default_factory=dict[str, Place])
+    defined: dict[str, tuple[str, DType]] = field(default_factory=dict[str, tuple[str, DType]])
+    written: dict[int, str] | None = None
+
+
+def value(scope: Scope, e: Expr) -> str:
+    """Write what computes an expression; gives its operand, of the `type_of` its dtype."""
+    if scope.written is None:
+        return _value(scope, e)
+    if id(e) not in scope.written:
+        scope.written[id(e)] = _value(scope, e)
+    return scope.written[id(e)]
+
+
+def _value(scope: Scope, e: Expr) -> str:
+    match e:
+        case Const():
+            return literal(e.value, e.dtype)
+        case Var():
+            return _read(scope, e)
+        case Load():
+            return _load(scope, e)
+        case Apply():
+            return _apply(scope, e)
+        case Cast():
+            return _cast(scope, e)
+        case Select():
+            return _select(scope, e)
+        case Reduce():
+            raise InternalError(f"a reduction ('{e.op}') is left in the loops; lower them first")
+        case _:
+            assert_never(e)
+
+
+def wide(scope: Scope, e: Expr) -> str:
+    """An integer expression as an i64 operand of the same value."""
+    match e:
+        case Const():
+            return str(int(e.value))
+        case Var() if isinstance(counter := scope.names.get(e.name), Counter):
+            return counter.register
+        case Apply() if _raw_bounds(scope, e) is not None:
+            arguments = [wide(scope, a) for a in e.args]
+            return scope.lines.value(e.op, _WIDE[e.op].format(*arguments), e.origin)
+        case _:
+            operand = value(scope, e)
+            if e.dtype.bits == I64.bits:
+                return operand
+            extend = "sext" if e.dtype.kind == "i" else "zext"
+            text = f"{extend} {type_of(e.dtype)} {operand} to i64"
+            return scope.lines.value("wide", text, e.origin)
+
+
+def address(scope: Scope, array: str, index: tuple[Expr, ...], origin: Origin) -> tuple[str, Place]:
+    """Write what computes the address of an element; gives it and the array's place."""
+    place = scope.arrays[array]
+    if not index:
+        return place.pointer, place
+    row = array_type_of(place.dtype, place.shape[1:])
+    steps = ", ".join(f"i64 {wide(scope, x)}" for x in index)
+    text = f"getelementptr inbounds {row}, ptr {place.pointer}, {steps}"
+    return scope.lines.value(f"{array}.at", text, origin), place
+
+
+def load(scope: Scope, pointer: str, dtype: DType, *, name: str, origin: Origin) -> str:
+    """Write the load of an element; a stored word becomes a bool."""
+    text = f"load {stored_type(dtype)}, ptr {pointer}"
+    loaded = scope.lines.value(name, text, origin)
+    if dtype is not BOOL:
+        return loaded
+    return scope.lines.value("true", f"icmp ne i32 {loaded}, 0", origin)
+
+
+def store(scope: Scope, operand: str, pointer: str, dtype: DType, origin: Origin) -> None:
+    """Write the store of an element; a bool becomes a word."""
+    if dtype is BOOL:
+        operand = scope.lines.value("word", f"zext i1 {operand} to i32", origin)
+    scope.lines.line(f"store {stored_type(dtype)} {operand}, ptr {pointer}", origin)
+
+
+def operation(scope: Scope, op: str, operands: list[str], dtype: DType, origin: Origin) -> str:
+    """Write an operation on operands of one dtype: an instruction, or a call of its meaning."""
+    row, t = OPS[op], type_of(dtype)
+    if dtype.kind in row.define:
+        function = f"{op}_{dtype.name}"
+        scope.defined[function] = (op, dtype)
+        result = type_of(BOOL) if row.compares else t
+        arguments = ", ".join(f"{t} {x}" for x in operands)
+        return scope.lines.value(op, f"call {result} @{function}({arguments})", origin)
+    return scope.lines.value(op, _instruction(op, operands, dtype), origin)
+
+
+def fixed(scope: Scope, e: Expr) -> Name:
+    """Write a value that keeps its name; integers made of loop counters stay as wide as they."""
+    if e.dtype is I32 and _counts(scope, e) and bounds(scope, e) != ANY:
+        return Counter(wide(scope, e), bounds(scope, e))
+    return Register(value(scope, e))
+
+
+def bounds(scope: Scope, e: Expr) -> tuple[int, int]:
+    """The least and greatest value that an i32 expression can have; all of i32 if unknown."""
+    match e:
+        case Const():
+            return int(e.value), int(e.value)
+        case Var() if isinstance(counter := scope.names.get(e.name), Counter):
+            return counter.bounds
+        case _:
+            return _raw_bounds(scope, e) or ANY
+
+
+_WIDE = {
+    "add": "add nsw i64 {0}, {1}",
+    "sub": "sub nsw i64 {0}, {1}",
+    "mul": "mul nsw i64 {0}, {1}",
+    "min": "call i64 @llvm.smin.i64(i64 {0}, i64 {1})",
+    "max": "call i64 @llvm.smax.i64(i64 {0}, i64 {1})",
+    "floordiv": "udiv i64 {0}, {1}",
+    "mod": "urem i64 {0}, {1}",
+}
+
+
+def _raw_bounds(scope: Scope, e: Expr) -> tuple[int, int] | None:
+    """The bounds of an i32 operation in `_WIDE` whose result never leaves i32, else None."""
+    if not (isinstance(e, Apply) and e.dtype is I32 and e.op in _WIDE):
+        return None
+    (a, b), (c, d) = (bounds(scope, x) for x in e.args)
+    match e.op:
+        case "add":
+            low, high = a + c, b + d
+        case "sub":
+            low, high = a - d, b - c
+        case "mul":
+            products = (a * c, a * d, b * c, b * d)
+            low, high = min(products), max(products)
+        case "min":
+            low, high = min(a, c), min(b, d)
+        case "max":
+            low, high = max(a, c), max(b, d)
+        case _ if a < 0 or c <= 0:
+            return None
+        case "floordiv":
+            low, high = a // d, b // c
+        case _:
+            low, high = 0, min(b, d - 1)
+    return (low, high) if low >= LEAST and high <= GREATEST else None
+
+
+def _counts(scope: Scope, e: Expr) -> bool:
+    """Whether a loop counter stands in an integer expression outside of loads."""
+    match e:
+        case Var(name):
+            return isinstance(scope.names.get(name), Counter)
+        case Apply(_, args):
+            return any(_counts(scope, a) for a in args)
+        case _:
+            return False
+
+
+def _read(scope: Scope, e: Var) -> str:
+    match scope.names[e.name]:
+        case Counter(register):
+            return scope.lines.value(e.name, f"trunc i64 {register} to i32", e.origin)
+        case Register(register):
+            return register
+        case Slot(pointer):
+            text = f"load {type_of(e.dtype)}, ptr {pointer}"
+            return scope.lines.value(e.name, text, e.origin)
+
+
+def _load(scope: Scope, e: Load) -> str:
+    pointer, place = address(scope, e.array, e.index, e.origin)
+    named = all(isinstance(x, Var) for x in e.index)
+    where = [x.name for x in e.index if isinstance(x, Var)] if named else ["value"]
+    return load(scope, pointer, place.dtype, name=".".join([e.array, *where]), origin=e.origin)
+
+
+def _apply(scope: Scope, e: Apply) -> str:
+    row = OPS[e.op]
+    if row.compares and all(a.dtype is I32 for a in e.args) and _any_counts(scope, e.args):
+        operands = [wide(scope, a) for a in e.args]
+        return scope.lines.value(e.op, _instruction(e.op, operands, I64), e.origin)
+    if _raw_bounds(scope, e) is not None and _counts(scope, e):
+        text = f"trunc i64 {wide(scope, e)} to i32"
+        return scope.lines.value(e.op, text, e.origin)
+    if e.op in {"and", "or"} and any(True for _ in loads(e.args[1])):
+        return _short_circuit(scope, e)
+    operands = [value(scope, a) for a in e.args]
+    return operation(scope, e.op, operands, e.args[0].dtype, e.origin)
+
+
+def _any_counts(scope: Scope, args: tuple[Expr, ...]) -> bool:
+    return any(_counts(scope, a) for a in args)
+
+
+def _short_circuit(scope: Scope, e: Apply) -> str:
+    """`a and b`, `a or b`: what b loads may be there only if a says so."""
+    constant = Const(e.op == "or", BOOL, origin=e.origin)
+    first, second = e.args
+    yes, no = (second, constant) if e.op == "and" else (constant, second)
+    return _branches(scope, Select(first, yes, no, origin=e.origin), e.op)
+
+
+def _instruction(op: str, operands: list[str], dtype: DType) -> str:
+    """The text of a primitive operation, as its row in the table says it."""
+    spelling, t = OPS[op].llvm[dtype.kind], type_of(dtype)
+    if spelling.startswith("llvm."):
+        arguments = [f"{t} {x}" for x in operands]
+        if spelling == "llvm.abs":  # its second argument says whether the least int is poison
+            arguments.append("i1 false")
+        suffix = {"half": "f16", "float": "f32", "double": "f64"}.get(t, t)
+        return f"call {t} @{spelling}.{suffix}({', '.join(arguments)})"
+    if OPS[op].compares:
+        return f"{'f' if dtype.kind == 'f' else 'i'}cmp {spelling} {t} {operands[0]}, {operands[1]}"
+    match spelling:
+        case "not":
+            return f"xor {t} {operands[0]}, {'true' if dtype is BOOL else '-1'}"
+        case "neg":
+            return f"sub {t} 0, {operands[0]}"
+        case "fneg":
+            return f"fneg {t} {operands[0]}"
+        case _:
+            return f"{spelling} {t} {operands[0]}, {operands[1]}"
+
+
+def _cast(scope: Scope, e: Cast) -> str:
+    source, target = e.arg.dtype, e.dtype
+    if source is I32 and target.kind in "fi" and target is not I32 and _counts(scope, e.arg):
+        operand, source = wide(scope, e.arg), I64
+    else:
+        operand = value(scope, e.arg)
+    text = _conversion(operand, source, target)
+    return operand if text is None else scope.lines.value(target.name, text, e.origin)
+
+
+def _conversion(  # noqa: C901  (a case per pair of kinds)
+    operand: str, source: DType, target: DType
+) -> str | None:
+    """The instruction that converts, or None where the bits stay as they are."""
+    s, t = type_of(source), type_of(target)
+    match source.kind, target.kind:
+        case "f", "f":
+            if source.bits == target.bits:
+                return None
+            return f"{'fpext' if source.bits < target.bits else 'fptrunc'} {s} {operand} to {t}"
+        case "f", "b":
+            return f"fcmp une {s} {operand}, 0.0"
+        case "f", kind:
+            suffix = {"half": "f16", "float": "f32", "double": "f64"}[s]
+            name = "fptosi" if kind == "i" else "fptoui"
+            return f"call {t} @llvm.{name}.sat.{t}.{suffix}({s} {operand})"
+        case kind, "f":
+            return f"{'sitofp' if kind == 'i' else 'uitofp'} {s} {operand} to {t}"
+        case "b", "b":
+            return None
+        case _, "b":
+            return f"icmp ne {s} {operand}, 0"
+        case kind, _:
+            if s == t:
+                return None
+            if kind != "b" and source.bits > target.bits:
+                return f"trunc {s} {operand} to {t}"
+            return f"{'sext' if kind == 'i' else 'zext'} {s} {operand} to {t}"
+
+
+def _select(scope: Scope, e: Select) -> str:
+    if any(True for branch in (e.yes, e.no) for _ in loads(branch)):
+        return _branches(scope, e, "either")
+    cond, yes, no = (value(scope, x) for x in (e.cond, e.yes, e.no))
+    t = type_of(e.dtype)
+    return scope.lines.value("either", f"select i1 {cond}, {t} {yes}, {t} {no}", e.origin)
+
+
+def _branches(scope: Scope, e: Select, name: str) -> str:
+    """A choice by jumps: the loads of the branch not taken do not happen."""
+    lines = scope.lines
+    cond = value(scope, e.cond)
+    then, other, after = (lines.fresh(f"{name}.{part}") for part in ("yes", "no", "after"))
+    lines.branch(cond, then, other, e.origin)
+    arms: list[str] = []
+    for label, branch in ((then, e.yes), (other, e.no)):
+        lines.begin(label)
+        operand = value(scope, branch)
+        arms.append(f"[ {operand}, %{lines.label} ]")
+        lines.jump(after, e.origin)
+    lines.begin(after)
+    return lines.value(name, f"phi {type_of(e.dtype)} {', '.join(arms)}", e.origin)
+
+
+def write_definition(scope: Scope, function: str) -> None:
+    """Write the function that says what an operation without an instruction of its own means."""
+    op, dtype = scope.defined[function]
+    names = ("a", "b", "c")[: OPS[op].arity]
+    meaning = definition(Apply(op, tuple(Var(n, dtype) for n in names), dtype))
+    assert meaning is not None, function
+    lines = scope.lines
+    lines.forget_names()
+    parameters = ", ".join(f"{type_of(dtype)} %{lines.fresh(n)}" for n in names)
+    result = type_of(meaning.dtype)
+    lines.plain(f"define internal {result} @{function}({parameters}) alwaysinline {{")
+    lines.begin("entry")
+    registers: dict[str, Name] = {n: Register(f"%{n}") for n in names}
+    inner = Scope(lines, registers, defined=scope.defined, written={})
+    lines.line(f"ret {result} {value(inner, meaning)}")
+    lines.plain("}")

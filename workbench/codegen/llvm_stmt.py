@@ -1,0 +1,310 @@
+"""Statements as LLVM instructions.
+
+Loops are labels and jumps, locals and private arrays are memory that LLVM turns into registers,
+and loops that may be long look at the stop word now and then. Imports no LLVM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import assert_never
+
+from workbench.base.errors import InternalError
+from workbench.base.source import NOWHERE, Origin
+from workbench.codegen.llvm_expr import (
+    ANY,
+    Counter,
+    Place,
+    Scope,
+    Slot,
+    address,
+    bounds,
+    fixed,
+    load,
+    operation,
+    store,
+    value,
+    wide,
+)
+from workbench.codegen.llvm_lines import array_type, type_of
+from workbench.ir.expr import Const, Expr
+from workbench.ir.stmt import (
+    Alloc,
+    Assign,
+    Barrier,
+    Body,
+    Break,
+    Continue,
+    For,
+    If,
+    Local,
+    LoopKind,
+    Memory,
+    Stmt,
+    Store,
+    While,
+    walk_stmts,
+)
+
+POLL = 2**20
+"""About so many statements are run, at most, between two looks at the stop word."""
+
+FINISH = "finish"
+"""The label that leaves the function, at the end or when the run is to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Where `break` and `continue` go; empty outside of loops."""
+
+    leave: str = ""
+    again: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How a loop counts, as i64 operands; `period` is how often it polls, 0 for never."""
+
+    counter: str
+    start: str
+    stop: str
+    step: int
+    period: int
+
+
+def write_slots(scope: Scope, body: Body) -> None:
+    """Write the memory of every local that is assigned to and every private array in a body."""
+    for s in walk_stmts(body):
+        match s:
+            case Local(name, e, fixed=False):
+                text = f"alloca {type_of(e.dtype)}"
+                scope.names[name] = Slot(scope.lines.value(name, text, s.origin))
+            case Alloc(name, dtype, shape, memory) if memory is not Memory.STORAGE:
+                text = f"alloca {array_type(dtype, shape)}" + (", align 64" if shape else "")
+                pointer = scope.lines.value(name, text, s.origin)
+                scope.arrays[name] = Place(pointer, dtype, shape)
+            case _:
+                pass
+
+
+def write_range(scope: Scope, loop: For, *, begin: str, end: str) -> None:
+    """Write a loop of which the iterations `begin` to `end` (i64 operands, from 0) are run.
+
+    The bounds of the loop are literals. It does not poll: whoever calls chooses the range.
+    """
+    lines = scope.lines
+    start, count = literal_of(loop.start), trips(loop)
+    assert start is not None, loop.var
+    assert count is not None, loop.var
+    plain = start == 0 and loop.step == 1
+    counter = lines.fresh(loop.var if plain else f"{loop.var}.number")
+    last = start + max(0, count - 1) * loop.step
+
+    def bind() -> Counter:
+        register = f"%{counter}"
+        if not plain:
+            scaled = lines.value("scaled", f"mul nsw i64 {register}, {loop.step}", loop.origin)
+            register = lines.value(loop.var, f"add nsw i64 {scaled}, {start}", loop.origin)
+        return Counter(register, (start, last))
+
+    lines.note(_heading(loop) + "; here its iterations from begin to end")
+    _loop(scope, loop, Steps(counter, begin, end, 1, 0), bind)
+
+
+def write_body(scope: Scope, body: Body, inside: Inside) -> bool:
+    """Write the statements of a body; gives whether its end is reached."""
+    return all(_write(scope, s, inside) for s in body)
+
+
+def trips(loop: For) -> int | None:
+    """How many iterations a loop has, if its bounds are literals."""
+    start, stop = literal_of(loop.start), literal_of(loop.stop)
+    if start is None or stop is None:
+        return None
+    return max(0, -(-(stop - start) // loop.step))
+
+
+def literal_of(e: Expr) -> int | None:
+    """The value of an integer literal."""
+    return int(e.value) if isinstance(e, Const) else None
+
+
+def _write(scope: Scope, s: Stmt, inside: Inside) -> bool:  # noqa: C901  (a total match)
+    """Write a statement; gives whether what follows it is reached."""
+    match s:
+        case For():
+            _for(scope, s)
+        case While():
+            _while(scope, s)
+        case If():
+            return _if(scope, s, inside)
+        case Local(name, e, fixed=True):
+            scope.names[name] = fixed(scope, e)
+        case Local() | Assign():
+            _assign(scope, s)
+        case Store():
+            _store(scope, s)
+        case Alloc():
+            pass  # `write_slots` wrote it
+        case Break():
+            scope.lines.jump(inside.leave, s.origin)
+            return False
+        case Continue():
+            scope.lines.jump(inside.again, s.origin)
+            return False
+        case Barrier():
+            raise InternalError("a barrier stands in the loops; only device kernels have them")
+        case _:
+            assert_never(s)
+    return True
+
+
+def _for(scope: Scope, loop: For) -> None:
+    start, stop = wide(scope, loop.start), wide(scope, loop.stop)
+    counter = scope.lines.fresh(loop.var)
+    least, above = bounds(scope, loop.start)[0], min(bounds(scope, loop.stop)[1], ANY[1])
+    span = (least, max(least, above - 1))
+    scope.lines.note(_heading(loop))
+    steps = Steps(counter, start, stop, loop.step, _period(loop))
+    _loop(scope, loop, steps, lambda: Counter(f"%{counter}", span))
+
+
+def _loop(scope: Scope, loop: For, steps: Steps, bind: Callable[[], Counter]) -> None:
+    lines, origin, counter = scope.lines, loop.origin, steps.counter
+    head, body, again, done = (
+        lines.fresh(f"{loop.var}.{part}") for part in ("head", "body", "again", "done")
+    )
+    following, before = lines.fresh(f"{loop.var}.next"), lines.label
+    lines.jump(head, origin)
+    lines.begin(head)
+    arms = f"[ {steps.start}, %{before} ], [ %{following}, %{again} ]"
+    lines.line(f"%{counter} = phi i64 {arms}", origin)
+    more = lines.value(f"{loop.var}.more", f"icmp slt i64 %{counter}, {steps.stop}", origin)
+    lines.branch(more, body, done, origin)
+    lines.begin(body)
+    if steps.period:
+        _poll_at_times(scope, steps, origin)
+    scope.names[loop.var] = bind()
+    if write_body(scope, loop.body, Inside(done, again)):
+        lines.jump(again, origin)
+    lines.begin(again)
+    lines.line(f"%{following} = add nsw i64 %{counter}, {steps.step}", origin)
+    unrolled = loop.kind is LoopKind.UNROLLED
+    lines.jump(head, origin, metadata=lines.unrolled() if unrolled else "")
+    lines.begin(done)
+
+
+def _while(scope: Scope, s: While) -> None:
+    lines = scope.lines
+    head, body, done = (lines.fresh(f"while.{part}") for part in ("head", "body", "done"))
+    lines.jump(head, s.origin)
+    lines.begin(head)
+    _poll(scope, s.origin)
+    lines.branch(value(scope, s.cond), body, done, s.origin)
+    lines.begin(body)
+    if write_body(scope, s.body, Inside(done, head)):
+        lines.jump(head, s.origin)
+    lines.begin(done)
+
+
+def _if(scope: Scope, s: If, inside: Inside) -> bool:
+    lines = scope.lines
+    cond = value(scope, s.cond)
+    then, after = lines.fresh("if.then"), lines.fresh("if.after")
+    other = lines.fresh("if.else") if s.orelse else after
+    lines.branch(cond, then, other, s.origin)
+    reached = not s.orelse
+    for label, body in ((then, s.then), (other, s.orelse)):
+        if label != after:
+            lines.begin(label)
+            if write_body(scope, body, inside):
+                lines.jump(after, s.origin)
+                reached = True
+    if reached:
+        lines.begin(after)
+    return reached
+
+
+def _assign(scope: Scope, s: Local | Assign) -> None:
+    operand = value(scope, s.value)
+    match scope.names[s.name]:
+        case Slot(pointer):
+            text = f"store {type_of(s.value.dtype)} {operand}, ptr {pointer}"
+            scope.lines.line(text, s.origin)
+        case other:
+            raise InternalError(f"'{s.name}' is assigned to and was declared fixed: {other}")
+
+
+def _store(scope: Scope, s: Store) -> None:
+    """Write a store.
+
+    The old element that a reducing one reads belongs to its left side, as the store does: when
+    LLVM moves both out of a loop, they keep the place that they agree on.
+    """
+    target = s.origin if s.place is NOWHERE else s.place
+    operand = value(scope, s.value)
+    pointer, place = address(scope, s.array, s.index, target)
+    if s.reduce is not None:
+        old = load(scope, pointer, place.dtype, name=f"{s.array}.old", origin=target)
+        operand = operation(scope, s.reduce, [old, operand], place.dtype, s.origin)
+    store(scope, operand, pointer, place.dtype, target)
+
+
+def _poll(scope: Scope, origin: Origin) -> None:
+    """Leave the function if the run is to stop."""
+    lines = scope.lines
+    word = lines.value("stop.word", "load atomic i32, ptr %stop monotonic, align 4", origin)
+    asked = lines.value("stop.asked", f"icmp ne i32 {word}, 0", origin)
+    on = lines.fresh("go.on")
+    lines.branch(asked, FINISH, on, origin)
+    lines.begin(on)
+
+
+def _poll_at_times(scope: Scope, steps: Steps, origin: Origin) -> None:
+    """Poll in one of `period` values of the counter, or in every iteration."""
+    lines = scope.lines
+    if steps.period == 1:
+        _poll(scope, origin)
+        return
+    tick = lines.value("tick", f"and i64 %{steps.counter}, {steps.period - 1}", origin)
+    due = lines.value("poll.due", f"icmp ult i64 {tick}, {steps.step}", origin)
+    look, on = lines.fresh("poll"), lines.fresh("no.poll")
+    lines.branch(due, look, on, origin)
+    lines.begin(look)
+    _poll(scope, origin)
+    lines.jump(on, origin)
+    lines.begin(on)
+
+
+def _period(loop: For) -> int:
+    """How many counts may pass between two polls of a loop (a power of two); 0: it need not."""
+    inner, count = 1 + sum(map(_cost, loop.body)), trips(loop)
+    if count is not None and count * inner <= POLL:
+        return 0
+    return 1 << max((loop.step - 1).bit_length(), (POLL // inner).bit_length() - 1)
+
+
+def _cost(s: Stmt) -> int:
+    """About how many statements run, at most, without a poll."""
+    match s:
+        case For():
+            count = trips(s)
+            inner = 1 + sum(map(_cost, s.body))
+            return POLL if count is None else min(POLL, count * inner)
+        case While():
+            return POLL
+        case If(_, then, orelse):
+            return 1 + sum(map(_cost, (*then, *orelse)))
+        case Local() | Assign() | Store() | Alloc() | Break() | Continue() | Barrier():
+            return 1
+        case _:
+            assert_never(s)
+
+
+def _heading(loop: For) -> str:
+    start, stop = literal_of(loop.start), literal_of(loop.stop)
+    limits = ", ".join("..." if x is None else str(x) for x in (start, stop))
+    step = "" if loop.step == 1 else f", {loop.step}"
+    kind = "" if loop.kind is LoopKind.SERIAL else f", {loop.kind.value}"
+    return f"for {loop.var} in range({limits}{step}){kind}"

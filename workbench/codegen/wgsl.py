@@ -1,0 +1,288 @@
+"""WGSL from device kernels: one module per kernel, entry point `main`, written for a reader.
+
+Names are the source's (`wgsl_names`), arrays are flat with literal strides, every expression
+and statement is marked with its origin; loops and conditions at their header only. Loops
+without a proved end carry an iteration budget (`wgsl_budget`). Nothing here knows what a
+kernel computes: what is fast is the schedule's business.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from workbench.base.dtypes import U32
+from workbench.base.errors import CodegenError
+from workbench.base.text import Writer
+from workbench.codegen.wgsl_budget import BUDGET, describe_loop, unproved_loops
+from workbench.codegen.wgsl_expr import ArrayPlace, Scope, stored_type
+from workbench.codegen.wgsl_functions import needs, write_needs
+from workbench.codegen.wgsl_names import wgsl_names
+from workbench.codegen.wgsl_prepare import declared_names, prepare
+from workbench.codegen.wgsl_stmt import Emission, array_type, write_body
+from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel, Mapped
+from workbench.ir.expr import free_names
+from workbench.ir.stmt import Alloc, Body, Memory, expressions, walk_stmts
+from workbench.program import Action, Binding, Buffer, Copy, Dispatch, Kernel, Parameter, Program
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.base.limits import Limits
+    from workbench.base.source import Origin
+
+_SOURCE_LINES = 4
+"""The most source lines that a kernel's header repeats."""
+
+
+def emit(mapped: Mapped, limits: Limits) -> Program:
+    """The WGSL program of a mapped function.
+
+    An output that is an input is returned as a copy, in a buffer of its own.
+    Raises `CodegenError` for dtypes WGSL does not have and for workgroup memory beyond the limit.
+    """
+    loops: list[str] = []
+    taken = {b.name for b in mapped.buffers}
+    status, scalars = _free("status", taken), _free("scalars", taken)
+    kernels = tuple(_kernel(k, mapped, limits, loops, (status, scalars)) for k in mapped.kernels)
+    buffers = [Buffer(b.name, b.dtype, b.shape, b.role) for b in mapped.buffers]
+    outputs, copies = _outputs(mapped, buffers, taken)
+    if loops:
+        buffers.append(Buffer(status, U32, (4,), "status"))
+    if any(k.scalars for k in mapped.kernels):
+        words = -(-len(mapped.scalars) // 4) * 4
+        buffers.append(Buffer(scalars, U32, (words,), "scalars"))
+    return Program(
+        mapped.name,
+        "wgsl",
+        tuple(buffers),
+        tuple(Parameter(s.name, s.dtype) for s in mapped.scalars),
+        tuple(b.name for b in mapped.buffers if b.role == "input"),
+        outputs,
+        kernels,
+        (*(Dispatch(k.name, k.workgroups) for k in mapped.kernels), *copies),
+        tuple(loops),
+    )
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    name, number = wanted, 2
+    while name in taken:
+        name, number = f"{wanted}_{number}", number + 1
+    taken.add(name)
+    return name
+
+
+def _outputs(
+    mapped: Mapped, buffers: list[Buffer], taken: set[str]
+) -> tuple[tuple[str, ...], list[Action]]:
+    """The buffers returned, and the copies that fill those that only repeat another one."""
+    outputs: list[str] = []
+    copies: list[Action] = []
+    for name in mapped.outputs:
+        source = next(b for b in buffers if b.name == name)
+        if source.role == "output" and name not in outputs:
+            outputs.append(name)
+            continue
+        copy = _free(f"{name}_copy", taken)
+        buffers.append(Buffer(copy, source.dtype, source.shape, "output"))
+        copies.append(Copy(name, copy))
+        outputs.append(copy)
+    return tuple(outputs), copies
+
+
+def _kernel(
+    kernel: DeviceKernel,
+    mapped: Mapped,
+    limits: Limits,
+    loops: list[str],
+    buffers: tuple[str, str],
+) -> Kernel:
+    """One module; the loops with a budget are appended to `loops`, in which their number counts."""
+    ids = (*WORKGROUP_IDS, *LOCAL_IDS)
+    outside = [*(b.name for b in kernel.buffers), *(s.name for s in mapped.scalars)]
+    body = prepare(kernel.body, (*outside, *declared_names(kernel.body), *ids))
+    _check_workgroup_memory(body, kernel, limits)
+    needed = needs(body)
+    names = wgsl_names((*outside, *declared_names(body)), needed.functions)
+    fields = wgsl_names((s.name for s in mapped.scalars), ()) if kernel.scalars else {}
+    numbers: dict[int, int] = {}
+    for loop in unproved_loops(body, kernel):
+        numbers[id(loop)] = len(loops)
+        loops.append(describe_loop(loop))
+    scope = Scope(
+        {**names, **{name: name for name in ids}},
+        {name: f"scalars.{field}" for name, field in fields.items()},
+        _arrays(kernel, body, names),
+    )
+    w = Writer()
+    _write_header(w, kernel, mapped.origin)
+    bindings = _write_bindings(w, kernel, scope, (buffers[0] if numbers else "", buffers[1]))
+    if kernel.scalars:
+        _write_scalars(w, mapped, fields, len(bindings) - 1)
+    _write_workgroup_memory(w, body, scope)
+    _write_main(w, kernel, body, Emission(scope, numbers))
+    if numbers:
+        _write_budget(w)
+    write_needs(w, needed)
+    text = w.text()
+    return Kernel(kernel.name, text.value, bindings, kernel.workgroup_size, text)
+
+
+def _arrays(kernel: DeviceKernel, body: Body, names: dict[str, str]) -> dict[str, ArrayPlace]:
+    places = {
+        b.name: ArrayPlace(names[b.name], b.dtype, b.shape, storage=True) for b in kernel.buffers
+    }
+    for s in walk_stmts(body):
+        if isinstance(s, Alloc):
+            places[s.name] = ArrayPlace(names[s.name], s.dtype, s.shape, storage=False)
+    return places
+
+
+def _write_header(w: Writer, kernel: DeviceKernel, root: Origin) -> None:
+    w.write("// ")
+    with w.mark(root):
+        w.write(kernel.name)
+    w.end()
+    for text in _source_lines(kernel.origin):
+        w.write("//     ")
+        with w.mark(kernel.origin):
+            w.write(text)
+        w.end()
+    count, size = (" x ".join(map(str, v)) for v in (kernel.workgroups, kernel.workgroup_size))
+    w.line(f"// {count} workgroups of {size} invocations")
+    w.line()
+
+
+def _source_lines(origin: Origin) -> Sequence[str]:
+    """The lines of the source that the kernel's origin stands in, at most a few."""
+    span = origin.nearest_span()
+    if span is None:
+        return ()
+    first = span.position[0]
+    last = span.source.position(max(span.start, span.end - 1))[0]
+    lines = [span.source.line(n).strip() for n in range(first, last + 1)]
+    flat = [" ".join(text.splitlines()) for text in lines if text]
+    return flat if len(flat) <= _SOURCE_LINES else [*flat[:_SOURCE_LINES], "..."]
+
+
+def _write_bindings(
+    w: Writer, kernel: DeviceKernel, scope: Scope, extra: tuple[str, str]
+) -> tuple[Binding, ...]:
+    """Declare the storage buffers in order, then the status words and the scalars."""
+    bindings: list[Binding] = []
+    for index, b in enumerate(kernel.buffers):
+        access = "read_write" if b.name in kernel.written else "read"
+        bindings.append(Binding(index, b.name, access))
+        w.write(f"@group(0) @binding({index}) var<storage, {access}> ")
+        with w.mark(b.origin):
+            count = max(1, math.prod(b.shape))
+            element = stored_type(b.dtype)
+            w.write(f"{scope.arrays[b.name].name}: array<{element}, {count}>")
+        w.write(f";  // {b.dtype}[{', '.join(map(str, b.shape))}]" if b.shape else ";")
+        w.end()
+    status, scalars = extra
+    if status:
+        index = len(bindings)
+        bindings.append(Binding(index, status, "read_write"))
+        w.write(f"@group(0) @binding({index}) var<storage, read_write> ")
+        w.write("status: array<atomic<u32>, 4>;")
+        w.end()
+    if kernel.scalars:
+        bindings.append(Binding(len(bindings), scalars, "uniform"))
+    return tuple(bindings)
+
+
+def _write_scalars(w: Writer, mapped: Mapped, fields: dict[str, str], index: int) -> None:
+    w.line(f"@group(0) @binding({index}) var<uniform> scalars: Scalars;")
+    w.line()
+    w.line("struct Scalars {")
+    with w.indented():
+        for s in mapped.scalars:
+            with w.mark(s.origin):
+                w.write(f"{fields[s.name]}: {stored_type(s.dtype)}")
+            w.write(",")
+            w.end()
+    w.line("}")
+
+
+def _write_workgroup_memory(w: Writer, body: Body, scope: Scope) -> None:
+    for s in _workgroup_arrays(body):
+        w.line()
+        with w.mark(s.origin):
+            place = scope.arrays[s.name]
+            w.write(f"var<workgroup> {place.name}: {array_type(s.dtype, s.shape)};")
+        w.end()
+
+
+def _workgroup_arrays(body: Body) -> list[Alloc]:
+    return [s for s in walk_stmts(body) if isinstance(s, Alloc) and s.memory is Memory.WORKGROUP]
+
+
+def _check_workgroup_memory(body: Body, kernel: DeviceKernel, limits: Limits) -> None:
+    """Each array counts with its size rounded up to 16 bytes, as WebGPU counts."""
+    arrays = _workgroup_arrays(body)
+    sizes = [-(-math.prod(s.shape) * 4 // 16) * 16 for s in arrays]
+    limit = limits.max_compute_workgroup_storage_size
+    if sum(sizes) <= limit:
+        return
+    listed = ", ".join(
+        f"'{s.name}' {s.dtype}{list(s.shape)}: {size}"
+        for s, size in zip(arrays, sizes, strict=True)
+    )
+    raise CodegenError(
+        f"kernel '{kernel.name}' needs {sum(sizes)} bytes of workgroup memory ({listed}): "
+        f"max_compute_workgroup_storage_size is {limit}",
+        span=arrays[0].origin.nearest_span(),
+        hint="a smaller split before cache(...), or cache into private memory",
+    )
+
+
+def _write_main(w: Writer, kernel: DeviceKernel, body: Body, emission: Emission) -> None:
+    used = frozenset[str]().union(
+        *(free_names(e) for s in walk_stmts(body) for e in expressions(s))
+    )
+    used -= set(declared_names(body))
+    size = ", ".join(map(str, kernel.workgroup_size))
+    w.line()
+    w.line(f"@compute @workgroup_size({size})")
+    w.write("fn main(")
+    builtins = {"workgroup_id": WORKGROUP_IDS, "local_invocation_id": LOCAL_IDS}
+    wanted = {k: [n for n in ids if n in used] for k, ids in builtins.items()}
+    written = False
+    for builtin, ids in wanted.items():
+        if ids:
+            name = ids[0].removesuffix(ids[0][-2:])
+            w.write(", " if written else "")
+            w.write(f"@builtin({builtin}) {name}: vec3<u32>")
+            written = True
+    w.write(") {")
+    w.end()
+    with w.indented():
+        for ids in wanted.values():
+            for name in ids:
+                w.line(f"let {name} = i32({name[:-2]}.{name[-1]});")
+        write_body(w, body, emission)
+    w.line("}")
+
+
+def _write_budget(w: Writer) -> None:
+    w.line()
+    w.line("// Loops whose end is not proved count their iterations; one that uses up the budget")
+    w.line("// says so in status, and all others leave when they see it.")
+    w.line("var<private> iterations: u32 = 0u;")
+    w.line()
+    w.line("fn over_budget(loop_number: u32) -> bool {")
+    with w.indented():
+        w.line("if (iterations % 65536u == 0u && atomicLoad(&status[0]) != 0u) {")
+        w.line(f"    iterations = {BUDGET}u;")
+        w.line("    return true;")
+        w.line("}")
+        w.line(f"if (iterations >= {BUDGET}u) {{")
+        w.line("    atomicStore(&status[1], loop_number);")
+        w.line("    atomicStore(&status[0], 1u);")
+        w.line("    return true;")
+        w.line("}")
+        w.line("iterations += 1u;")
+        w.line("return false;")
+    w.line("}")

@@ -1,0 +1,175 @@
+"""Functions that an emitted module brings along: operations and casts that WGSL does not have.
+
+An operation's function is written from its `define` in the table of operations; parts used
+twice become a `let`. Nothing here is marked: the call is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.codegen.wgsl_expr import (
+    SPECIAL,
+    Scope,
+    cast_function,
+    function_name,
+    special,
+    wgsl_type,
+    write_expr,
+)
+from workbench.codegen.wgsl_prepare import fold_literals
+from workbench.ir.expr import Apply, Cast, Const, Expr, Var, children, rebuild, walk
+from workbench.ir.ops import OPS, definition
+from workbench.ir.stmt import Body, expressions, walk_stmts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workbench.base.text import Writer
+
+_PARAMETERS = ("a", "b")
+
+_SATURATING = {
+    "i32_from_f32": """\
+// The nearest i32 towards zero; NaN gives 0.
+fn i32_from_f32(x: f32) -> i32 {
+    if ((bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u) {
+        return 0;
+    }
+    if (x >= 2147483648.0) {
+        return 2147483647;
+    }
+    if (x <= -2147483648.0) {
+        return -2147483648;
+    }
+    return i32(x);
+}""",
+    "u32_from_f32": """\
+// The nearest u32 towards zero; NaN gives 0.
+fn u32_from_f32(x: f32) -> u32 {
+    if ((bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u) {
+        return 0u;
+    }
+    if (x >= 4294967296.0) {
+        return 4294967295u;
+    }
+    if (x <= 0.0) {
+        return 0u;
+    }
+    return u32(x);
+}""",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a body uses that the module must declare: functions by name, and special constants."""
+
+    operations: dict[str, Apply]
+    casts: tuple[str, ...]
+    specials: tuple[str, ...]
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The names of all functions."""
+        return (*self.operations, *self.casts)
+
+
+def needs(body: Body) -> Needs:
+    """What the expressions of a prepared body need, also by way of definitions."""
+    operations: dict[str, Apply] = {}
+    casts: dict[str, None] = {}
+    specials: dict[str, None] = {}
+
+    def visit(found: Iterable[Expr]) -> None:
+        for e in found:
+            if isinstance(e, Const) and special(e):
+                specials[special(e)] = None
+            elif isinstance(e, Cast) and cast_function(e):
+                casts[cast_function(e)] = None
+            elif isinstance(e, Apply) and _defined(e) and function_name(e) not in operations:
+                operations[function_name(e)] = e
+                visit(walk(_meaning(e)))
+
+    for s in walk_stmts(body):
+        for e in expressions(s):
+            visit(walk(e))
+    return Needs(operations, tuple(casts), tuple(specials))
+
+
+def write_needs(w: Writer, needed: Needs) -> None:
+    """Declare them; the order of declarations is free in WGSL."""
+    if needed.specials:
+        w.line()
+        w.line("// WGSL has no literal for these: their bits are read at run time.")
+        for name in needed.specials:
+            w.line(f"var<private> {name}: u32 = {SPECIAL[name]:#010x}u;")
+    for name, e in needed.operations.items():
+        w.line()
+        _write_function(w, name, e)
+    for name in needed.casts:
+        w.line()
+        for text in _SATURATING[name].splitlines():
+            w.line(text)
+
+
+def _defined(e: Apply) -> bool:
+    row, kind = OPS[e.op], e.args[0].dtype.kind
+    return kind not in row.wgsl and kind in row.define
+
+
+def _meaning(e: Apply) -> Expr:
+    parameters = tuple(Var(name, x.dtype) for name, x in zip(_PARAMETERS, e.args, strict=False))
+    meaning = definition(Apply(e.op, parameters, e.dtype))
+    assert meaning is not None, f"{e.op} has a definition"
+    return fold_literals(meaning)
+
+
+def _write_function(w: Writer, name: str, e: Apply) -> None:
+    typed = [f"{p}: {wgsl_type(x.dtype)}" for p, x in zip(_PARAMETERS, e.args, strict=False)]
+    row = OPS[e.op]
+    w.line(f"// {row.text.format(*_PARAMETERS)}, as Python and NumPy mean it.")
+    w.line(f"fn {name}({', '.join(typed)}) -> {wgsl_type(e.dtype)} {{")
+    parts, result = _shared(_meaning(e))
+    known = [*_PARAMETERS, *(part for part, _ in parts)]
+    scope = Scope({n: n for n in known}, {}, {})
+    with w.indented():
+        for part, value in parts:
+            w.write(f"let {part} = ")
+            write_expr(w, value, scope)
+            w.write(";")
+            w.end()
+        w.write("return ")
+        write_expr(w, result, scope)
+        w.write(";")
+        w.end()
+    w.line("}")
+
+
+def _shared(root: Expr) -> tuple[list[tuple[str, Expr]], Expr]:
+    """The parts that occur more than once, in order of use, and the expression over them."""
+    uses: dict[int, int] = {}
+
+    def count(e: Expr) -> None:
+        uses[id(e)] = uses.get(id(e), 0) + 1
+        if uses[id(e)] == 1:
+            for child in children(e):
+                count(child)
+
+    parts: list[tuple[str, Expr]] = []
+    names: dict[int, Var] = {}
+
+    def named(e: Expr) -> Expr:
+        if id(e) in names:
+            return names[id(e)]
+        inner = rebuild(e, named)
+        if uses[id(e)] < 2 or not children(e):
+            return inner
+        part = Var(f"part_{len(parts) + 1}", e.dtype)
+        parts.append((part.name, inner))
+        names[id(e)] = part
+        return part
+
+    count(root)
+    return parts, named(root)

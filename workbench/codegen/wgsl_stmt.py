@@ -1,0 +1,249 @@
+"""Statements in WGSL, each marked with its origin; loops and conditions at their header only."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from workbench.base.dtypes import DType
+from workbench.base.source import NOWHERE, Origin
+from workbench.codegen.wgsl_expr import ARITHMETIC, Scope, wgsl_type, write_expr, write_place
+from workbench.ir.expr import Apply, Const, Load, loads
+from workbench.ir.stmt import (
+    Alloc,
+    Assign,
+    Barrier,
+    Body,
+    Break,
+    Continue,
+    For,
+    If,
+    Local,
+    LoopKind,
+    Memory,
+    Stmt,
+    Store,
+    While,
+    walk_stmts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from workbench.base.text import Writer
+
+_WORDS = {Break: "break", Continue: "continue", Barrier: "workgroupBarrier()"}
+_COMPOUND = {"add": "+=", "mul": "*="}
+LARGEST_UNROLL = 64
+"""Loops marked as unrolled are written out up to this many times; longer ones stay loops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """What names stand for, and the numbers of the loops that carry an iteration budget."""
+
+    scope: Scope
+    budgets: Mapping[int, int]
+    """Loop numbers by `id` of the statement."""
+
+
+def array_type(dtype: DType, shape: tuple[int, ...]) -> str:
+    """The type of an array in private or workgroup memory; a 0-d one is a plain value."""
+    element = wgsl_type(dtype)
+    return f"array<{element}, {max(1, math.prod(shape))}>" if shape else element
+
+
+def write_body(w: Writer, body: Body, emission: Emission) -> None:
+    """Write prepared statements, one a line."""
+    rest = list(body)
+    while rest:
+        s = rest.pop(0)
+        if rest and _initialises(s, rest[0]):
+            _write_initialised(w, s, rest.pop(0), emission.scope)
+        else:
+            _write_stmt(w, s, emission)
+
+
+@contextmanager
+def _marked(w: Writer, origin: Origin) -> Generator[None]:
+    if origin is NOWHERE:
+        yield
+        return
+    with w.mark(origin):
+        yield
+
+
+def _write_stmt(w: Writer, s: Stmt, emission: Emission) -> None:
+    match s:
+        case For():
+            _write_for(w, s, emission)
+        case While():
+            _write_while(w, s, emission)
+        case If():
+            _write_if(w, s, emission)
+        case Local() | Assign():
+            _write_local(w, s, emission.scope)
+        case Store():
+            _write_store(w, s, emission.scope)
+        case Alloc():
+            _write_alloc(w, s, emission.scope)
+        case Break() | Continue() | Barrier():
+            with _marked(w, s.origin):
+                w.write(_WORDS[type(s)])
+            _close(w)
+        case _:
+            assert_never(s)
+
+
+def _close(w: Writer) -> None:
+    w.write(";")
+    w.end()
+
+
+def _write_alloc(w: Writer, s: Alloc, scope: Scope) -> None:
+    """Private memory; workgroup memory is declared by the module."""
+    if s.memory is Memory.WORKGROUP:
+        return
+    with _marked(w, s.origin):
+        w.write(f"var {scope.arrays[s.name].name}: {array_type(s.dtype, s.shape)}")
+    _close(w)
+
+
+def _write_for(w: Writer, s: For, emission: Emission) -> None:
+    if s.kind is LoopKind.UNROLLED and _unrollable(s):
+        _write_unrolled(w, s, emission)
+        return
+    scope = emission.scope
+    name = scope.names[s.var]
+    with _marked(w, s.origin):
+        w.write(f"for (var {name}: i32 = ")
+        write_expr(w, s.start, scope)
+        w.write(f"; {name} < ")
+        write_expr(w, s.stop, scope, ARITHMETIC)
+        w.write(f"; {name}++)" if s.step == 1 else f"; {name} += {s.step})")
+    _write_block(w, s.body, emission, emission.budgets.get(id(s)))
+
+
+def _write_unrolled(w: Writer, s: For, emission: Emission) -> None:
+    name = emission.scope.names[s.var]
+    for value in _iterations(s):
+        with _marked(w, s.origin):
+            w.write("{")
+        w.end()
+        with w.indented():
+            w.line(f"let {name} = {value};")
+            write_body(w, s.body, emission)
+        w.line("}")
+
+
+def _iterations(s: For) -> range:
+    if not isinstance(s.start, Const) or not isinstance(s.stop, Const):
+        return range(0)
+    return range(int(s.start.value), int(s.stop.value), s.step)
+
+
+def _unrollable(s: For) -> bool:
+    literal = isinstance(s.start, Const) and isinstance(s.stop, Const)
+    leaves = any(isinstance(x, Break | Continue) for x in walk_stmts(s.body))
+    return literal and not leaves and len(_iterations(s)) <= LARGEST_UNROLL
+
+
+def _write_while(w: Writer, s: While, emission: Emission) -> None:
+    with _marked(w, s.origin):
+        w.write("while (")
+        write_expr(w, s.cond, emission.scope)
+        w.write(")")
+    _write_block(w, s.body, emission, emission.budgets.get(id(s)))
+
+
+def _write_block(w: Writer, body: Body, emission: Emission, budget: int | None = None) -> None:
+    _open_block(w, body, emission, budget)
+    w.line("}")
+
+
+def _open_block(w: Writer, body: Body, emission: Emission, budget: int | None = None) -> None:
+    w.write(" {")
+    w.end()
+    with w.indented():
+        if budget is not None:
+            w.line(f"if (over_budget({budget}u)) {{ break; }}")
+        write_body(w, body, emission)
+
+
+def _write_if(w: Writer, s: If, emission: Emission) -> None:
+    """An `if`; an `else` that holds one other `if` is written as `else if`."""
+    with _marked(w, s.origin):
+        w.write("if (")
+        write_expr(w, s.cond, emission.scope)
+        w.write(")")
+    _open_block(w, s.then, emission)
+    match s.orelse:
+        case ():
+            w.line("}")
+        case (If() as other,):
+            w.write("} else ")
+            _write_if(w, other, emission)
+        case _:
+            w.write("} else")
+            _write_block(w, s.orelse, emission)
+
+
+def _write_local(w: Writer, s: Local | Assign, scope: Scope) -> None:
+    name = scope.names[s.name]
+    with _marked(w, s.origin):
+        match s:
+            case Local(fixed=True):
+                w.write(f"let {name} = ")
+            case Local():
+                w.write(f"var {name}: {wgsl_type(s.value.dtype)} = ")
+            case Assign():
+                w.write(f"{name} = ")
+            case _:
+                assert_never(s)
+        write_expr(w, s.value, scope)
+    _close(w)
+
+
+def _initialises(s: Stmt, following: Stmt) -> bool:
+    """Whether `following` gives the private value that `s` declares its first value."""
+    return (
+        isinstance(s, Alloc)
+        and s.memory is Memory.PRIVATE
+        and not s.shape
+        and isinstance(following, Store)
+        and following.array == s.name
+        and following.reduce is None
+        and not any(x.array == s.name for x in loads(following.value))
+    )
+
+
+def _write_initialised(w: Writer, s: Stmt, store: Stmt, scope: Scope) -> None:
+    assert isinstance(s, Alloc), "a declaration"
+    assert isinstance(store, Store), "and its first value"
+    with _marked(w, store.origin), _marked(w, s.origin):
+        w.write("var ")
+        with _marked(w, store.place):
+            w.write(scope.arrays[s.name].name)
+        w.write(f": {wgsl_type(s.dtype)} = ")
+        write_expr(w, store.value, scope)
+    _close(w)
+
+
+def _write_store(w: Writer, s: Store, scope: Scope) -> None:
+    place = scope.arrays[s.array]
+    value, sign = s.value, "="
+    if s.reduce in _COMPOUND and not place.wraps_bool:
+        sign = _COMPOUND[s.reduce]
+    elif s.reduce is not None:
+        old = Load(s.array, s.index, place.dtype, origin=s.place)
+        value = Apply(s.reduce, (old, s.value), place.dtype, origin=s.origin)
+    with _marked(w, s.origin):
+        with _marked(w, s.place):
+            write_place(w, place, s.index, scope)
+        w.write(f" {sign} ")
+        w.write("u32(" if place.wraps_bool else "")
+        write_expr(w, value, scope)
+        w.write(")" if place.wraps_bool else "")
+    _close(w)
