@@ -149,9 +149,15 @@ def _write_header(w: Writer, kernel: DeviceKernel, root: Origin) -> None:
         with w.mark(kernel.origin):
             w.write(text)
         w.end()
-    count, size = (" x ".join(map(str, v)) for v in (kernel.workgroups, kernel.workgroup_size))
+    count, size = (" x ".join(_sizes(v)) for v in (kernel.workgroups, kernel.workgroup_size))
     w.line(f"// {count} workgroups of {size} invocations")
     w.line()
+
+
+def _sizes(axes: tuple[int, int, int]) -> list[str]:
+    """The sizes along x, y, z; trailing ones are left out."""
+    used = max((n + 1 for n, size in enumerate(axes) if size != 1), default=1)
+    return [str(size) for size in axes[:used]]
 
 
 def _source_lines(origin: Origin) -> Sequence[str]:
@@ -243,21 +249,19 @@ def _write_main(w: Writer, kernel: DeviceKernel, body: Body, emission: Emission)
         *(free_names(e) for s in walk_stmts(body) for e in expressions(s))
     )
     used -= set(declared_names(body))
-    size = ", ".join(map(str, kernel.workgroup_size))
-    w.line()
-    w.line(f"@compute @workgroup_size({size})")
-    w.write("fn main(")
     builtins = {"workgroup_id": WORKGROUP_IDS, "local_invocation_id": LOCAL_IDS}
     wanted = {k: [n for n in ids if n in used] for k, ids in builtins.items()}
-    written = False
-    for builtin, ids in wanted.items():
-        if ids:
-            name = ids[0].removesuffix(ids[0][-2:])
-            w.write(", " if written else "")
-            w.write(f"@builtin({builtin}) {name}: vec3<u32>")
-            written = True
-    w.write(") {")
-    w.end()
+    w.line()
+    w.line(f"@compute @workgroup_size({', '.join(_sizes(kernel.workgroup_size))})")
+    if any(wanted.values()):
+        w.line("fn main(")
+        with w.indented():
+            for builtin, ids in wanted.items():
+                if ids:
+                    w.line(f"@builtin({builtin}) {ids[0][:-2]}: vec3<u32>,")
+        w.line(") {")
+    else:
+        w.line("fn main() {")
     with w.indented():
         for ids in wanted.values():
             for name in ids:

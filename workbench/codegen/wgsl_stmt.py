@@ -118,7 +118,7 @@ def _write_for(w: Writer, s: For, emission: Emission) -> None:
     scope = emission.scope
     name = scope.names[s.var]
     with _marked(w, s.origin):
-        w.write(f"for (var {name}: i32 = ")
+        w.write(f"for (var {name} = ")
         write_expr(w, s.start, scope)
         w.write(f"; {name} < ")
         write_expr(w, s.stop, scope, ARITHMETIC)
