@@ -8,7 +8,7 @@
 
 export const PROTOCOL_VERSION = 1;
 
-/** Payload bytes of one binary frame: below the 10 MiB at which Jupyter's servers cut the socket. */
+/** Payload bytes of a binary frame: below the 10 MiB at which Jupyter's servers cut the socket. */
 export const CHUNK_BYTES = 8 * 1024 * 1024;
 
 /** Bytes in front of each payload: u32 request, u32 zero, u64 offset within the transfer. */

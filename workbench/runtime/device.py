@@ -90,7 +90,11 @@ class Device(Protocol):
 
     name: str
     target: Target
-    generation: int
+
+    @property
+    def generation(self) -> int:
+        """Grows when everything that the device held is gone."""
+        ...
 
     def describe(self) -> Description:
         """Adapter, limits and features, or the cause and remedy where it is unavailable."""

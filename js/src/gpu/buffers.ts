@@ -9,11 +9,14 @@ import { CHUNK_BYTES, type Failure, GpuFailure } from "../protocol.ts";
 
 const POOL_BYTES = 256 * 1024 * 1024;
 
+/** What `settled` is for content that nothing can spoil any more. */
+export const SOUND: Promise<undefined> = Promise.resolve(undefined);
+
 export interface Entry {
   readonly gpu: GPUBuffer;
   readonly bytes: number;
-  /** Why the content is worthless, or undefined while it is sound. */
-  failure: Failure | undefined;
+  /** Tells, once what fills the buffer is through, why its content is worthless, if it is. */
+  settled: Promise<Failure | undefined>;
 }
 
 export interface BufferTable {
@@ -120,7 +123,7 @@ export function bufferTable(device: GPUDevice): BufferTable {
 
   async function allocate(handle: number, bytes: number): Promise<void> {
     const gpu = pool.take(roundUp(bytes, 4)) ?? (await createStorage(device, bytes));
-    entries.set(handle, { gpu, bytes, failure: undefined });
+    entries.set(handle, { gpu, bytes, settled: SOUND });
   }
 
   function entry(handle: number): Entry {
@@ -132,17 +135,18 @@ export function bufferTable(device: GPUDevice): BufferTable {
   function write(handle: number, offset: number, payload: Uint8Array<ArrayBuffer>): void {
     const target = entry(handle);
     device.queue.writeBuffer(target.gpu, offset, payload);
-    target.failure = undefined;
+    target.settled = SOUND;
   }
 
   async function read(
     { handle, offset, bytes }: Range,
     piece: (offset: number, payload: Uint8Array) => void,
   ): Promise<void> {
-    const { gpu, failure } = entry(handle);
-    if (failure !== undefined) throw new GpuFailure(failure);
+    const { gpu, settled } = entry(handle);
     const staging = await mapRange(device, gpu, { offset, bytes });
     try {
+      const failure = await settled;
+      if (failure !== undefined) throw new GpuFailure(failure);
       const mapped = staging.getMappedRange();
       for (let start = 0; start < bytes; start += CHUNK_BYTES) {
         const length = Math.min(CHUNK_BYTES, bytes - start);

@@ -13,6 +13,7 @@ import {
   type Program,
 } from "../protocol.ts";
 import { createStorage } from "./buffers.ts";
+import { type ProgramTimer, programTimer } from "./timer.ts";
 
 export interface ReadyKernel {
   readonly plan: KernelPlan;
@@ -27,6 +28,7 @@ export interface ReadyProgram {
   readonly own: ReadonlyMap<string, GPUBuffer>;
   /** How many dispatches fill about 100 ms; learnt from run to run. */
   slice: number;
+  readonly timer: ProgramTimer | undefined;
   readonly destroy: () => void;
 }
 
@@ -131,12 +133,15 @@ async function ownBuffers(device: GPUDevice, program: Program): Promise<Map<stri
 export async function compileProgram(device: GPUDevice, program: Program): Promise<ReadyProgram> {
   const ready = await Promise.all(program.kernels.map((plan) => readyKernel(device, plan)));
   const own = await ownBuffers(device, program);
+  const timer = programTimer(device, program.body);
   return {
     program,
     kernels: new Map(ready.map((kernel) => [kernel.plan.name, kernel])),
     own,
+    timer,
     slice: FIRST_SLICE,
     destroy: () => {
+      timer?.destroy();
       for (const buffer of own.values()) buffer.destroy();
     },
   };

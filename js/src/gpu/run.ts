@@ -2,7 +2,8 @@
  * One run of a ready program: encodes its dispatches, copies, repeats and loops, in slices.
  *
  * A long run is cut into submits of about 100 ms, so that the page stays alive and the run can be
- * stopped between two of them; a short one is a single submit that nobody waits for.
+ * stopped between two of them; a short one is a single submit, and what became of it is known
+ * later, while the next runs are on their way already.
  * A loop of the host reads its flag once per round.
  */
 import {
@@ -14,7 +15,11 @@ import {
 } from "../protocol.ts";
 import { mapRange } from "./buffers.ts";
 import type { ReadyKernel, ReadyProgram } from "./compile.ts";
-import { kernelTimer } from "./timer.ts";
+
+/** A run whose work is submitted; `finished` rejects with GpuFailure. */
+export interface StartedRun {
+  readonly finished: Promise<RunResult>;
+}
 
 /** What a run needs besides its program. */
 export interface RunContext {
@@ -44,7 +49,6 @@ interface Recorder {
   readonly times: () => Promise<readonly KernelTime[] | undefined>;
   /** Waits for what the browser found wrong with the work so far; throws GpuFailure. */
   readonly settle: () => Promise<void>;
-  readonly destroy: () => void;
   readonly counts: () => { readonly submits: number; readonly dispatches: number };
 }
 
@@ -64,7 +68,7 @@ function bindGroupOf(
 function recorder(ready: ReadyProgram, context: RunContext, timed: boolean): Recorder {
   const { device, buffers } = context;
   const groups = new Map<string, GPUBindGroup>();
-  const timer = timed ? kernelTimer(device) : undefined;
+  const timer = timed ? ready.timer?.start() : undefined;
   const scopes: Promise<GPUError | null>[] = [];
   let encoder: GPUCommandEncoder | undefined;
   let pass: GPUComputePassEncoder | undefined;
@@ -152,7 +156,6 @@ function recorder(ready: ReadyProgram, context: RunContext, timed: boolean): Rec
     settle,
     full: () => pending >= ready.slice,
     times: async () => timer?.read(),
-    destroy: () => timer?.destroy(),
     counts: () => ({ submits, dispatches }),
   };
 }
@@ -225,29 +228,29 @@ function prepare(ready: ReadyProgram, device: GPUDevice, scalars: readonly numbe
   }
 }
 
-/** Runs a program once. Throws GpuFailure; then the outputs are worthless. */
-export async function runProgram(
+async function finish(ready: ReadyProgram, device: GPUDevice, record: Recorder, started: number) {
+  // All of these are on the GPU's queue before the first is waited for.
+  const done = device.queue.onSubmittedWorkDone().then(() => performance.now() - started);
+  const [milliseconds, kernels] = await Promise.all([
+    done,
+    record.times(),
+    record.settle(),
+    checkStatus(ready, device),
+  ]);
+  return { ...record.counts(), milliseconds, ...(kernels === undefined ? {} : { kernels }) };
+}
+
+/** Starts a program. Throws GpuFailure where it was stopped; then the outputs are worthless. */
+export async function startProgram(
   ready: ReadyProgram,
   { scalars, timed }: Pick<RunRequest, "scalars" | "timed">,
   context: RunContext,
-): Promise<RunResult> {
+): Promise<StartedRun> {
   const { device } = context;
   const record = recorder(ready, context, timed);
   const started = performance.now();
-  try {
-    prepare(ready, device, scalars);
-    await play(ready.program.body, record, context);
-    await record.flush(timed);
-    const milliseconds = performance.now() - started;
-    await record.settle();
-    await checkStatus(ready, device);
-    const kernels = await record.times();
-    return {
-      ...record.counts(),
-      ...(timed ? { milliseconds } : {}),
-      ...(kernels === undefined ? {} : { kernels }),
-    };
-  } finally {
-    record.destroy();
-  }
+  prepare(ready, device, scalars);
+  await play(ready.program.body, record, context);
+  await record.flush(false);
+  return { finished: finish(ready, device, record, started) };
 }

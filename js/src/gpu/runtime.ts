@@ -19,10 +19,10 @@ import {
   unpackFrame,
   type WriteRequest,
 } from "../protocol.ts";
-import { type BufferTable, bufferTable } from "./buffers.ts";
+import { type BufferTable, bufferTable, type Entry } from "./buffers.ts";
 import { compileProgram, type ReadyProgram } from "./compile.ts";
 import type { DeviceSource } from "./device.ts";
-import { runProgram } from "./run.ts";
+import { type RunContext, startProgram, type StartedRun } from "./run.ts";
 
 export interface Runtime {
   readonly text: (text: string) => void;
@@ -36,11 +36,21 @@ export interface RuntimeOptions {
   readonly signal: AbortSignal;
 }
 
+/** So many runs may be on the GPU's queue before the next has to wait. */
+const MOST_RUNS = 16;
+
+/** What became of a request: known now, or once the GPU is through. */
+type Outcome = { readonly now: Result } | { readonly later: Promise<Result> };
+
+const DONE: Outcome = { now: {} };
+
 /** Everything that lives on one device and dies with it. */
 interface Holdings {
   readonly device: GPUDevice;
   readonly buffers: BufferTable;
   readonly programs: Map<string, Promise<ReadyProgram>>;
+  /** The runs on the GPU's queue, oldest first. */
+  readonly running: Promise<unknown>[];
 }
 
 /** The frames of a write that have arrived and are not on the GPU yet. */
@@ -86,9 +96,29 @@ function stopFailure(request: RunRequest, cancelled: boolean): Failure {
   return { kind: "deadline", message: `the run did not end within its ${seconds} s` };
 }
 
-/** The handles that a run fills: outputs by name. */
-function outputHandles(request: RunRequest, program: ReadyProgram["program"]): number[] {
-  return program.outputs.flatMap((name) => request.buffers[name] ?? []);
+/** The result of a run, unless one of the buffers it reads was worthless itself. */
+async function afterInputs(
+  inputs: readonly Promise<Failure | undefined>[],
+  finished: Promise<Result>,
+): Promise<Result> {
+  const [result, ...failures] = await Promise.all([finished, ...inputs]);
+  const first = failures.find((failure) => failure !== undefined);
+  if (first !== undefined) throw new GpuFailure(first);
+  return result;
+}
+
+interface BoundRun extends Pick<RunContext, "device" | "proceed"> {
+  readonly bound: ReadonlyMap<string, Entry>;
+}
+
+async function runEntries(
+  ready: ReadyProgram,
+  request: RunRequest,
+  { device, bound, proceed }: BoundRun,
+): Promise<StartedRun> {
+  proceed();
+  const buffers = new Map([...bound].map(([name, { gpu }]) => [name, gpu]));
+  return startProgram(ready, request, { device, buffers, proceed });
 }
 
 export function createRuntime({ source, send, sendBytes, signal }: RuntimeOptions): Runtime {
@@ -96,11 +126,14 @@ export function createRuntime({ source, send, sendBytes, signal }: RuntimeOption
   const arrivals = new Map<number, Arrival>();
   let holdings: Promise<Holdings> | undefined;
   let cancelledThrough = -1;
+  /** Why the last device was lost, until the next one is open. */
+  let lostMessage: string | undefined;
 
   source.watch(
     {
       lost: (message) => {
         holdings = undefined;
+        lostMessage = message;
         send({ kind: "lost", message });
       },
       fault: (message) => {
@@ -120,7 +153,8 @@ export function createRuntime({ source, send, sendBytes, signal }: RuntimeOption
 
   async function hold(): Promise<Holdings> {
     const { device } = await source.open();
-    return { device, buffers: bufferTable(device), programs: new Map() };
+    lostMessage = undefined;
+    return { device, buffers: bufferTable(device), programs: new Map(), running: [] };
   }
 
   function held(): Promise<Holdings> {
@@ -131,17 +165,18 @@ export function createRuntime({ source, send, sendBytes, signal }: RuntimeOption
     return holdings;
   }
 
-  async function compile(key: string, program: ReadyProgram["program"]): Promise<Result> {
+  async function compile(key: string, program: ReadyProgram["program"]): Promise<Outcome> {
     const { device, programs } = await held();
     const started = performance.now();
     const cached = programs.get(key);
     const ready = cached ?? compileProgram(device, program);
     programs.set(key, ready);
     await ready;
-    return { cached: cached !== undefined, milliseconds: performance.now() - started };
+    const milliseconds = performance.now() - started;
+    return { now: { cached: cached !== undefined, milliseconds } };
   }
 
-  async function write(request: WriteRequest, incoming: Arrival): Promise<Result> {
+  async function write(request: WriteRequest, incoming: Arrival): Promise<Outcome> {
     const { buffers } = await held();
     for (let written = 0; written < request.bytes; ) {
       const { offset, payload } = await incoming.next();
@@ -149,48 +184,56 @@ export function createRuntime({ source, send, sendBytes, signal }: RuntimeOption
       written += payload.byteLength;
       send({ kind: "received", id: request.id, bytes: payload.byteLength });
     }
-    return {};
+    return DONE;
   }
 
-  async function run(request: RunRequest): Promise<Result> {
-    const { device, buffers, programs } = await held();
+  /** Throws GpuFailure once the run is to end. */
+  function stopper(request: RunRequest): () => void {
+    const deadline = performance.now() + request.deadline_ms;
+    return () => {
+      const cancelled = request.id <= cancelledThrough || signal.aborted;
+      if (!cancelled && performance.now() < deadline) return;
+      throw new GpuFailure(stopFailure(request, cancelled));
+    };
+  }
+
+  async function run(request: RunRequest): Promise<Outcome> {
+    const { device, buffers, programs, running } = await held();
     const ready = await programs.get(request.key);
     if (ready === undefined) {
       throw new GpuFailure({ kind: "lost", message: "the page does not hold this program" });
     }
-    const outputs = outputHandles(request, ready.program).map(buffers.entry);
-    try {
-      const bound = new Map<string, GPUBuffer>();
-      for (const [name, handle] of Object.entries(request.buffers)) {
-        const { gpu, failure } = buffers.entry(handle);
-        if (failure !== undefined && !ready.program.outputs.includes(name)) {
-          throw new GpuFailure(failure);
-        }
-        bound.set(name, gpu);
-      }
-      const deadline = performance.now() + request.deadline_ms;
-      const proceed = (): void => {
-        const cancelled = request.id <= cancelledThrough || signal.aborted;
-        if (!cancelled && performance.now() < deadline) return;
-        throw new GpuFailure(stopFailure(request, cancelled));
-      };
-      proceed();
-      const result = await runProgram(ready, request, { device, buffers: bound, proceed });
-      for (const output of outputs) output.failure = undefined;
-      return result;
-    } catch (cause) {
-      for (const output of outputs) output.failure = failureOf(cause);
-      throw cause;
+    if (running.length >= MOST_RUNS) await running.shift();
+    const bound = new Map<string, Entry>();
+    for (const [name, handle] of Object.entries(request.buffers)) {
+      bound.set(name, buffers.entry(handle));
     }
+    const written = new Set(ready.program.outputs);
+    const inputs = [...bound].flatMap(([name, entry]) => (written.has(name) ? [] : entry.settled));
+    const proceed = stopper(request);
+    const later = runEntries(ready, request, { device, bound, proceed });
+    // The outputs are spoken for from here on, also where the start itself fails.
+    const whole = afterInputs(
+      inputs,
+      later.then(({ finished }) => finished),
+    );
+    const settled = whole.then(() => undefined, failureOf);
+    for (const name of written) {
+      const output = bound.get(name);
+      if (output !== undefined) output.settled = settled;
+    }
+    running.push(settled);
+    await later.catch(failureOf);
+    return { later: whole };
   }
 
-  async function perform(request: Exclude<OrderedRequest, WriteRequest>): Promise<Result> {
+  async function perform(request: Exclude<OrderedRequest, WriteRequest>): Promise<Outcome> {
     switch (request.kind) {
       case "compile":
         return compile(request.key, request.program);
       case "alloc":
         await (await held()).buffers.allocate(request.buffer, request.bytes);
-        return {};
+        return DONE;
       case "run":
         return run(request);
       case "read":
@@ -200,23 +243,37 @@ export function createRuntime({ source, send, sendBytes, signal }: RuntimeOption
             sendBytes(packFrame(request.id, offset, payload));
           },
         );
-        return {};
+        return DONE;
       case "free": {
         const { buffers } = await held();
         for (const handle of request.buffers) buffers.free(handle);
-        return {};
+        return DONE;
       }
       default:
         return request satisfies never;
     }
   }
 
-  function answer(id: number, work: () => Promise<Result>): void {
+  function answer(id: number, work: () => Promise<Outcome>): void {
+    const refuse = (cause: unknown): void => {
+      const failure = failureOf(cause);
+      const lost = failure.kind === "internal" ? lostMessage : undefined;
+      const error: Failure = lost === undefined ? failure : { kind: "lost", message: lost };
+      send({ kind: "reply", id, error });
+    };
     enqueue(async () => {
+      if (signal.aborted) return;
       try {
-        if (!signal.aborted) send({ kind: "reply", id, ok: await work() });
+        const outcome = await work();
+        if ("now" in outcome) {
+          send({ kind: "reply", id, ok: outcome.now });
+          return;
+        }
+        void outcome.later.then((ok) => {
+          send({ kind: "reply", id, ok });
+        }, refuse);
       } catch (cause) {
-        send({ kind: "reply", id, error: failureOf(cause) });
+        refuse(cause);
       }
     });
   }

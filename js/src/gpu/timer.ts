@@ -1,20 +1,37 @@
 /**
  * Times of single dispatches by GPU timestamps, summed per kernel.
  *
- * Ordinary pages see them in steps of 65,536 ns. At most 2048 dispatches of a run are timed.
+ * Ordinary pages see them in steps of 65,536 ns. A timed dispatch has a pass of its own, so only
+ * programs with few dispatches are timed this way.
  */
-import type { KernelTime } from "../protocol.ts";
+import type { KernelTime, Step } from "../protocol.ts";
 import { mapRange } from "./buffers.ts";
 
-const MOST_DISPATCHES = 2048;
+const MOST_DISPATCHES = 256;
 
-export interface KernelTimer {
+/** Times the dispatches of one run. */
+export interface RunTimer {
   /** What to spread into the next compute pass, which holds one dispatch of `kernel`. */
   readonly next: (kernel: string) => {
     readonly timestampWrites?: GPUComputePassTimestampWrites;
   };
   readonly read: () => Promise<readonly KernelTime[]>;
+}
+
+export interface ProgramTimer {
+  readonly start: () => RunTimer;
   readonly destroy: () => void;
+}
+
+/** How many dispatches one run makes; Infinity where a flag of the host decides. */
+export function dispatchCount(body: readonly Step[]): number {
+  let count = 0;
+  for (const step of body) {
+    if (step.op === "dispatch") count += 1;
+    if (step.op === "repeat") count += step.count * dispatchCount(step.body);
+    if (step.op === "while") count = Infinity;
+  }
+  return count;
 }
 
 /** Sums pairs of timestamps by the kernel of each pair, in order of first appearance. */
@@ -33,41 +50,42 @@ export function sumByKernel(
   return [...sums].map(([kernel, sum]) => ({ kernel, ...sum }));
 }
 
-/** A timer for one run, or undefined where the device has no timestamps. */
-export function kernelTimer(device: GPUDevice): KernelTimer | undefined {
-  if (!device.features.has("timestamp-query")) return undefined;
-  const querySet = device.createQuerySet({ type: "timestamp", count: 2 * MOST_DISPATCHES });
-  const kernels: string[] = [];
-
-  function next(kernel: string): { timestampWrites?: GPUComputePassTimestampWrites } {
-    if (kernels.length >= MOST_DISPATCHES) return {};
-    const first = 2 * kernels.length;
-    kernels.push(kernel);
-    return {
-      timestampWrites: {
-        querySet,
-        beginningOfPassWriteIndex: first,
-        endOfPassWriteIndex: first + 1,
-      },
-    };
+/** A timer for a program's runs; undefined without timestamps, and for too many dispatches. */
+export function programTimer(device: GPUDevice, body: readonly Step[]): ProgramTimer | undefined {
+  const most = dispatchCount(body);
+  if (!device.features.has("timestamp-query") || most === 0 || most > MOST_DISPATCHES) {
+    return undefined;
   }
+  const querySet = device.createQuerySet({ type: "timestamp", count: 2 * most });
 
-  async function read(): Promise<readonly KernelTime[]> {
-    const size = Math.max(16, 16 * kernels.length);
+  async function read(kernels: readonly string[]): Promise<readonly KernelTime[]> {
+    const size = 16 * kernels.length;
     const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
     const resolved = device.createBuffer({ label: "timestamps", size, usage });
     const encoder = device.createCommandEncoder({ label: "timestamps" });
     encoder.resolveQuerySet(querySet, 0, 2 * kernels.length, resolved, 0);
     device.queue.submit([encoder.finish()]);
     const staging = await mapRange(device, resolved, { offset: 0, bytes: size });
-    const sums = sumByKernel(kernels, new BigUint64Array(staging.getMappedRange().slice(0)));
+    const sums = sumByKernel(kernels, new BigUint64Array(staging.getMappedRange()));
     for (const buffer of [staging, resolved]) buffer.destroy();
     return sums;
   }
 
+  function start(): RunTimer {
+    const kernels: string[] = [];
+    return {
+      next: (kernel) => {
+        const beginningOfPassWriteIndex = 2 * kernels.length;
+        const endOfPassWriteIndex = beginningOfPassWriteIndex + 1;
+        kernels.push(kernel);
+        return { timestampWrites: { querySet, beginningOfPassWriteIndex, endOfPassWriteIndex } };
+      },
+      read: () => read(kernels),
+    };
+  }
+
   return {
-    next,
-    read,
+    start,
     destroy: () => {
       querySet.destroy();
     },

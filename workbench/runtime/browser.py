@@ -1,0 +1,383 @@
+"""The device `browser`: the GPU of the page that shows the notebook, or of `wb.connect()`'s page.
+
+Calls are sent to the page and not waited for; reads and `Run.wait` wait, in short slices so that
+an interrupt gets through. Buffers stay in the page, and are lost when it is reloaded: then the
+generation grows. Who opens the page is not known here; the widget and `connect.py` do it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import struct
+import time
+from collections import deque
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from workbench.base.errors import DeviceError
+from workbench.base.limits import GUARANTEED, Limits
+from workbench.runtime import page_messages as messages
+from workbench.runtime.device import Description, Memory, Run, Timing, check_limits
+from workbench.runtime.page_messages import (
+    Answer,
+    Failure,
+    PageFailure,
+    PageReport,
+    Request,
+)
+from workbench.runtime.rejected import rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from concurrent.futures import Future
+
+    from workbench.program import Program
+    from workbench.runtime.device import Target
+    from workbench.runtime.page_peer import Peer
+    from workbench.runtime.page_server import PageServer
+
+DEADLINE = 60.0
+"""Seconds that a call has, and that a read waits for the next sign of progress."""
+
+_OPENING_SECONDS = 10.0
+"""How long a page that is just being opened, or reloaded, is waited for."""
+
+_PIECES_AHEAD = 4
+_SLICE_SECONDS = 0.05
+_GRACE_SECONDS = 1.0
+_REMEDY = "%load_ext workbench in a notebook that is open in a browser, or workbench.connect()"
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A program that a page was told to compile; `answer` fails where it refused."""
+
+    key: str
+    answer: Future[Answer]
+    generation: int
+
+
+class BrowserDevice:
+    """The GPU of a page, driven from here. Opening it starts nothing."""
+
+    name = "browser"
+    target: Target = "wgsl"
+
+    def __init__(self, server: PageServer | None = None) -> None:
+        """Use that server; without one, `serve` makes it when a page is wanted."""
+        self._server = server
+        self._expected_until = 0.0
+        self._seen = False
+        self._handles = itertools.count(1)
+        self._freed: deque[tuple[int, int]] = deque()
+        self._programs: dict[Program, _Compiled] = {}
+
+    @property
+    def generation(self) -> int:
+        """Grows with every page that comes or goes, and with every GPU that is lost."""
+        return 0 if self._server is None else self._server.generation
+
+    def serve(self, server: PageServer | None = None) -> PageServer:
+        """The running server that pages connect to; the first call starts it.
+
+        Raises `DeviceError` where tornado is not installed.
+        """
+        if self._server is None:
+            self._server = server or _new_server()
+        self._server.start()
+        return self._server
+
+    def expect_page(self, seconds: float | None = None) -> None:
+        """Say that a page is being opened: the next calls wait that long for it.
+
+        Without a number: ten seconds inside a Jupyter server, which names its sessions, and none
+        where a notebook is executed without a browser.
+        """
+        if seconds is None:
+            seconds = _OPENING_SECONDS if "JPY_SESSION_NAME" in os.environ else 0.0
+        self._expected_until = time.monotonic() + seconds
+
+    def describe(self) -> Description:
+        """The page's adapter; waits for a page only while one is being opened."""
+        peer = self._find_page()
+        report = None if peer is None else peer.report
+        if report is None:
+            return Description(
+                self.name, self.target, available=False, cause=self._absence(), remedy=_REMEDY
+            )
+        if report.cause:
+            return Description(
+                self.name, self.target, available=False, cause=report.cause, remedy=report.remedy
+            )
+        return Description(
+            self.name,
+            self.target,
+            available=True,
+            adapter=report.adapter,
+            hardware=not report.software,
+            limits=_limits(report),
+            features=report.features,
+        )
+
+    def allocate(self, size: int) -> Memory:
+        """A buffer in the page; returns at once. Raises `DeviceError` for sizes over its limits."""
+        peer, report = self._page()
+        limits = _limits(report)
+        for limit in ("max_buffer_size", "max_storage_buffer_binding_size"):
+            if size > (value := int(getattr(limits, limit))):
+                raise DeviceError(
+                    f"a buffer of {size} bytes: {limit} is {value} on this device",
+                    hint="smaller arrays, or on='cpu'",
+                )
+        handle = next(self._handles)
+        memory = Memory(self, size, handle, self.generation)
+        self._send(peer, messages.Alloc(handle, size))
+        return memory
+
+    def write(self, memory: Memory, content: memoryview) -> None:
+        """Send bytes to the page; returns at once."""
+        handle = self._handle(memory)
+        peer, _ = self._page()
+        copied = memoryview(bytes(content))
+        self._send(peer, messages.Write(handle, 0, len(copied)), copied)
+
+    def read(self, memory: Memory, size: int) -> bytearray:
+        """The first bytes of a buffer, after everything enqueued before."""
+        handle = self._handle(memory)
+        peer, _ = self._page()
+        content = bytearray(size)
+        sent: deque[tuple[int, Future[Answer]]] = deque()
+        for start in range(0, size, messages.CHUNK_BYTES):
+            # In pieces: a page that copies 256 MB at once could not say that it is alive.
+            bytes_wanted = -(-min(messages.CHUNK_BYTES, size - start) // 4) * 4
+            request = messages.Read(handle, start, bytes_wanted)
+            sent.append((start, self._send(peer, request)))
+            if len(sent) == _PIECES_AHEAD:
+                self._place(peer, sent, content)
+        while sent:
+            self._place(peer, sent, content)
+        return content
+
+    def _place(
+        self, peer: Peer, sent: deque[tuple[int, Future[Answer]]], content: bytearray
+    ) -> None:
+        start, future = sent.popleft()
+        piece = self._wait(peer, future, DEADLINE).content
+        stop = min(start + len(piece), len(content))
+        content[start:stop] = piece[: stop - start] if stop - start < len(piece) else piece
+
+    def free(self, memory: Memory) -> None:
+        """Give a buffer back with the next request: finalizers call this, from any thread."""
+        if isinstance(memory.handle, int):
+            self._freed.append((memory.generation, memory.handle))
+
+    def prepare(self, program: Program) -> None:
+        """Compile in the page, unless this page has done so, and wait for its verdict."""
+        peer, report = self._page()
+        compiled = self._compile(peer, program, report)
+        try:
+            self._wait(peer, compiled.answer, DEADLINE, program)
+        except DeviceError:
+            self._programs.pop(program, None)
+            raise
+
+    def enqueue(
+        self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float]
+    ) -> Run:
+        """Send a run to the page; returns at once."""
+        handles = {name: self._handle(memory) for name, memory in buffers.items()}
+        peer, report = self._page()
+        compiled = self._compile(peer, program, report)
+        request = messages.Execute(
+            key=compiled.key,
+            buffers=handles,
+            scalars=scalar_words(program, scalars),
+            timed=True,
+            deadline_ms=1000 * DEADLINE,
+        )
+        future = self._send(peer, request)
+
+        def wait(deadline: float) -> Timing:
+            return _timing(self._wait(peer, future, deadline, program), report)
+
+        return Run(wait=wait, done=future.done)
+
+    def stop(self) -> None:
+        """End every run that was enqueued so far, at its next slice."""
+        page = None if self._server is None else self._server.page
+        if page is not None:
+            page.cancel()
+
+    def close(self) -> None:
+        """Part from all pages and stop serving."""
+        if self._server is not None:
+            self._server.stop()
+        self._server = None
+        self._programs.clear()
+
+    def ping(self) -> float:
+        """Seconds that a question to the page and back takes."""
+        peer, _ = self._page()
+        started = time.perf_counter()
+        self._wait(peer, peer.send(messages.Free(())), DEADLINE)
+        return time.perf_counter() - started
+
+    def _absence(self) -> str:
+        if self._seen:
+            return "the page that was connected is closed"
+        return "there is no page: no browser shows this process"
+
+    def _find_page(self) -> Peer | None:
+        server = self._server
+        if server is None:
+            return None
+        page = server.page
+        if page is None:
+            left = self._expected_until - time.monotonic()
+            if self._seen:
+                left = max(left, server.parted_at + _OPENING_SECONDS - time.monotonic())
+            page = server.wait_for_page(max(0.0, left))
+        self._seen = self._seen or page is not None
+        return page
+
+    def _page(self) -> tuple[Peer, PageReport]:
+        """The page and its report. Raises `DeviceError` where there is none or it has no GPU."""
+        peer = self._find_page()
+        if peer is None or peer.report is None:
+            raise DeviceError(f"device 'browser': {self._absence()}", hint=_REMEDY)
+        if peer.report.cause:
+            raise DeviceError(f"device 'browser': {peer.report.cause}", hint=peer.report.remedy)
+        return peer, peer.report
+
+    def _handle(self, memory: Memory) -> int:
+        if not memory.alive:
+            raise DeviceError("a buffer of a page that was closed or reloaded since")
+        assert isinstance(memory.handle, int)
+        return memory.handle
+
+    def _send(
+        self, peer: Peer, request: Request, content: memoryview | None = None
+    ) -> Future[Answer]:
+        """Send a request, and before it what was freed meanwhile."""
+        handles: list[int] = []
+        while self._freed:
+            generation, handle = self._freed.popleft()
+            if generation == self.generation:
+                handles.append(handle)
+        if handles:
+            peer.send(messages.Free(handles))
+        return peer.send(request, content)
+
+    def _compile(self, peer: Peer, program: Program, report: PageReport) -> _Compiled:
+        known = self._programs.get(program)
+        if known is not None and known.generation == self.generation:
+            return known
+        check_limits(program, _limits(report))
+        values = program.to_json()
+        key = hashlib.sha256(json.dumps(values).encode()).hexdigest()
+        answer = self._send(peer, messages.Compile(key, values))
+        compiled = self._programs[program] = _Compiled(key, answer, self.generation)
+        return compiled
+
+    def _wait(
+        self, peer: Peer, future: Future[Answer], deadline: float, program: Program | None = None
+    ) -> Answer:
+        """The answer. Raises `DeviceError`; an interrupt stops what runs and goes on."""
+        started = time.monotonic()
+        cancelled = False
+        try:
+            while True:
+                try:
+                    return future.result(_SLICE_SECONDS)
+                except FutureTimeoutError:
+                    late = time.monotonic() - max(started, peer.last_progress) - deadline
+                    if late > 0 and not cancelled:
+                        peer.cancel()
+                        cancelled = True
+                    if late > _GRACE_SECONDS:
+                        raise DeviceError(_late(deadline), hint=_LATE_HINT) from None
+                except PageFailure as raised:
+                    if cancelled and raised.failure.kind == "cancelled":
+                        raise DeviceError(_late(deadline), hint=_LATE_HINT) from None
+                    raise device_error(raised.failure, program) from None
+        except KeyboardInterrupt:
+            peer.cancel()
+            raise
+
+
+def _new_server() -> PageServer:
+    try:
+        from workbench.runtime.page_server import PageServer
+    except ImportError as error:
+        raise DeviceError(
+            f"device 'browser': {error.name} is not installed",
+            hint="pip install 'wgpu-workbench[notebook]'",
+        ) from error
+    return PageServer()
+
+
+_LATE_HINT = "smaller sizes, or a loop that ends"
+
+
+def _late(deadline: float) -> str:
+    return f"the page gave no result within {deadline:g} s; the call was stopped"
+
+
+def device_error(failure: Failure, program: Program | None = None) -> DeviceError:
+    """What a page reported, for the user."""
+    kernel = (
+        None
+        if program is None
+        else next((k for k in program.kernels if k.name == failure.kernel), None)
+    )
+    if failure.kind == "shader" and kernel is not None:
+        return rejected(kernel, failure.message, line=failure.line, column=failure.column)
+    hints = {
+        "limit": "a smaller split, or on='cpu'",
+        "out-of-memory": "workbench.tidy(), or smaller arrays",
+        "lost": "run the cell again",
+        "budget": "a condition that ends the loop",
+        "deadline": _LATE_HINT,
+    }
+    return DeviceError(failure.message, hint=hints.get(failure.kind, ""))
+
+
+def scalar_words(program: Program, scalars: Sequence[float]) -> list[int]:
+    """The scalar parameters as 32-bit patterns."""
+    formats = {"f": "<f", "i": "<i", "u": "<I", "b": "<I"}
+    words: list[int] = []
+    for parameter, value in zip(program.scalars, scalars, strict=True):
+        kind = formats[parameter.dtype.name[0]]
+        exact: Any = float(value) if kind == "<f" else int(value)
+        words.append(int.from_bytes(struct.pack(kind, exact), "little"))
+    return words
+
+
+def _limits(report: PageReport) -> Limits:
+    """The page's limits under our names; what it does not say is the guaranteed minimum."""
+    said = {_snake(name): value for name, value in (report.limits or {}).items()}
+    known = {field.name: said[field.name] for field in fields(GUARANTEED) if field.name in said}
+    return Limits(**known)
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def _timing(answer: Answer, report: PageReport) -> Timing:
+    values = answer.values
+    kernels: list[dict[str, Any]] | None = values.get("kernels")
+    total = float(values["milliseconds"]) / 1000
+    if kernels is None:
+        return Timing(total=total)
+    seconds = sum(float(kernel["nanoseconds"]) for kernel in kernels) / 1e9
+    return Timing(kernel=seconds, total=total, clock=f"timestamps of {report.adapter}")
+
+
+def open_device() -> BrowserDevice:
+    """The device, without a page."""
+    return BrowserDevice()

@@ -1,0 +1,269 @@
+"""The messages between this process and a page: the one place in Python that knows them.
+
+Text frames hold one JSON message; binary frames hold a 16-byte header and up to 8 MiB of bytes.
+The page's twin is `js/src/protocol.ts`; the two change together. No socket and no waiting here.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+PROTOCOL_VERSION = 1
+CHUNK_BYTES = 8 * 1024 * 1024
+"""Payload of a binary frame: below the 10 MiB at which Jupyter's servers cut the socket."""
+
+_HEADER = struct.Struct("<IIQ")
+HEADER_BYTES = _HEADER.size
+
+
+@dataclass(frozen=True, slots=True)
+class Compile:
+    """Make a program ready under `key`; `program` is its JSON."""
+
+    key: str
+    program: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Alloc:
+    """Make a buffer of `bytes` bytes, contents undefined, under the number `buffer`."""
+
+    buffer: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Fill a range of a buffer; the bytes follow in binary frames."""
+
+    buffer: int
+    offset: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """Run the program `key`; `scalars` are bit patterns, since JSON has no NaN and no infinity."""
+
+    key: str
+    buffers: Mapping[str, int]
+    scalars: Sequence[int]
+    timed: bool
+    deadline_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Send a range of a buffer back in binary frames."""
+
+    buffer: int
+    offset: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """Give buffers back."""
+
+    buffers: Sequence[int]
+
+
+Request = Compile | Alloc | Write | Execute | Read | Free
+
+_KINDS: dict[type[Request], str] = {
+    Compile: "compile",
+    Alloc: "alloc",
+    Write: "write",
+    Execute: "run",
+    Read: "read",
+    Free: "free",
+}
+
+
+def request_text(request: Request, identity: int) -> str:
+    """The text frame of a request; its answer will carry `identity`."""
+    content = {field.name: getattr(request, field.name) for field in fields(request)}
+    return json.dumps({"kind": _KINDS[type(request)], "id": identity, **content})
+
+
+def ping_text(identity: int) -> str:
+    """A question that overtakes all others, to see whether the page is alive."""
+    return json.dumps({"kind": "ping", "id": identity})
+
+
+def cancel_text(through: int) -> str:
+    """Ends every run whose request has at most the identity `through`."""
+    return json.dumps({"kind": "cancel", "id": 0, "through": through})
+
+
+def frames(identity: int, content: memoryview) -> Iterator[bytes]:
+    """The binary frames of `content` (bytes, contiguous), in order."""
+    for start in range(0, len(content), CHUNK_BYTES):
+        yield _HEADER.pack(identity, 0, start) + content[start : start + CHUNK_BYTES]
+
+
+def unpack_frame(frame: bytes) -> tuple[int, int, memoryview]:
+    """Identity of the request, offset in the transfer, and payload of a binary frame."""
+    identity, _, offset = _HEADER.unpack_from(frame)
+    return identity, offset, memoryview(frame)[_HEADER.size :]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the page refused or could not finish a request.
+
+    `kind`: shader, limit, out-of-memory, lost, budget, deadline, cancelled, unavailable or
+    internal. `line` and `column` count from 1 in the code of `kernel`, columns in UTF-16 units;
+    0 where they are unknown.
+    """
+
+    kind: str
+    message: str
+    kernel: str = ""
+    line: int = 0
+    column: int = 0
+
+
+class PageFailure(Exception):  # noqa: N818  (a failure the page reports; the user sees DeviceError)
+    """What a future of a request raises; `failure` says which kind it is."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a request: the values of the page's reply, and the bytes of a read."""
+
+    values: Mapping[str, Any]
+    content: bytearray
+
+
+@dataclass(frozen=True, slots=True)
+class PageReport:
+    """What a page says of itself; `cause` and `remedy` are empty where it has a GPU."""
+
+    where: str
+    user_agent: str
+    vendor: str = ""
+    architecture: str = ""
+    description: str = ""
+    software: bool = False
+    limits: Mapping[str, int] | None = None
+    features: tuple[str, ...] = ()
+    cause: str = ""
+    remedy: str = ""
+
+    @property
+    def adapter(self) -> str:
+        """The adapter in words."""
+        words = (self.description, self.vendor, self.architecture)
+        return " ".join(dict.fromkeys(word for word in words if word)) or "unnamed adapter"
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first message of a page."""
+
+    report: PageReport
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one request: `failure`, or the values of `result`."""
+
+    identity: int
+    result: Mapping[str, Any]
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The page took so many bytes of a write."""
+
+    identity: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to a ping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The page's GPU device is gone, and every buffer with it."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The page's GPU reported an error that belongs to no request."""
+
+    message: str
+
+
+PageMessage = Hello | Reply | Received | Pong | Lost | Fault
+
+
+def parse_message(text: str) -> PageMessage:
+    """The message in a text frame of a page.
+
+    Raises `ValueError` for what is not one, also from a page of another protocol version.
+    """
+    values = json.loads(text)
+    match values:
+        case {"kind": "hello", "version": int(version)}:
+            if version != PROTOCOL_VERSION:
+                msg = f"the page speaks protocol {version}, this process {PROTOCOL_VERSION}"
+                raise ValueError(msg)
+            return Hello(_report(values))
+        case {"kind": "reply", "id": int(identity), "error": error}:
+            return Reply(identity, {}, _failure(error))
+        case {"kind": "reply", "id": int(identity), "ok": result}:
+            return Reply(identity, result)
+        case {"kind": "received", "id": int(identity), "bytes": int(count)}:
+            return Received(identity, count)
+        case {"kind": "pong"}:
+            return Pong()
+        case {"kind": "lost", "message": str(message)}:
+            return Lost(message)
+        case {"kind": "fault", "message": str(message)}:
+            return Fault(message)
+        case _:
+            raise ValueError(f"unknown message from the page: {text[:80]}")
+
+
+def _failure(error: Mapping[str, Any]) -> Failure:
+    return Failure(
+        kind=str(error["kind"]),
+        message=str(error["message"]),
+        kernel=str(error.get("kernel", "")),
+        line=int(error.get("line", 0)),
+        column=int(error.get("column", 0)),
+    )
+
+
+def _report(hello: Mapping[str, Any]) -> PageReport:
+    where, user_agent, gpu = str(hello["where"]), str(hello["user_agent"]), hello["gpu"]
+    if not gpu["available"]:
+        return PageReport(where, user_agent, cause=gpu["cause"], remedy=gpu["remedy"])
+    adapter = gpu["adapter"]
+    return PageReport(
+        where,
+        user_agent,
+        vendor=adapter["vendor"],
+        architecture=adapter["architecture"],
+        description=adapter["description"],
+        software=bool(adapter["software"]),
+        limits={name: int(value) for name, value in adapter["limits"].items()},
+        features=tuple(adapter["features"]),
+    )

@@ -1,0 +1,209 @@
+"""One connected page: requests go out in order, answers come back as futures.
+
+Notices a page that is gone: at once where its socket closes, after two seconds of silence where
+it does not. Runs on the event loop of `page_server.py`; only `send` and `cancel` are for others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, assert_never
+
+from tornado.websocket import WebSocketClosedError
+
+from workbench.runtime import page_messages as messages
+from workbench.runtime.page_messages import Answer, Failure, PageFailure, PageReport, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tornado.websocket import WebSocketHandler
+
+PING_SECONDS = 0.5
+"""While an answer is awaited, the page is asked this often whether it is alive."""
+
+PINGS_MISSED = 3
+"""So many pings without any sign of life, and the page counts as dead."""
+
+_WINDOW = 4 * messages.CHUNK_BYTES
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A request that is on its way; `content` collects the bytes of a read."""
+
+    future: Future[Answer]
+    content: bytearray
+
+
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    text: str
+    identity: int = 0
+    content: memoryview = field(default_factory=lambda: memoryview(b""))
+
+
+class Peer:
+    """One connected page. `send` may be called from any thread."""
+
+    def __init__(self, socket: WebSocketHandler, loop: asyncio.AbstractEventLoop) -> None:
+        """Wrap an open socket of the server's event loop."""
+        self.report: PageReport | None = None
+        self.last_heard = time.monotonic()
+        self.last_progress = self.last_heard
+        self.faults: list[str] = []
+        self._socket = socket
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._pending: dict[int, _Pending] = {}
+        self._last_identity = 0
+        self._unread: int = 0
+        self._outgoing: asyncio.Queue[_Outgoing] = asyncio.Queue()
+        self._room = asyncio.Event()
+        self._missed = 0
+        self._ended: Failure | None = None
+        self._tasks = (loop.create_task(self._send_all()), loop.create_task(self._watch()))
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests can still be sent."""
+        return self._ended is None
+
+    def send(self, request: Request, content: memoryview | None = None) -> Future[Answer]:
+        """Enqueue a request and return at once; `content` must not change until it is answered.
+
+        The future raises `PageFailure`; one whose page is gone fails at once.
+        """
+        expected = request.bytes if isinstance(request, messages.Read) else 0
+        pending = _Pending(Future(), bytearray(expected))
+        with self._lock:
+            if self._ended is not None:
+                pending.future.set_exception(PageFailure(self._ended))
+                return pending.future
+            self._last_identity += 1
+            identity = self._last_identity
+            self._pending[identity] = pending
+            text = messages.request_text(request, identity)
+            outgoing = _Outgoing(text, identity, memoryview(content or b"").cast("B"))
+            # Inside the lock, so that identities leave in their order.
+            self._loop.call_soon_threadsafe(self._outgoing.put_nowait, outgoing)
+        return pending.future
+
+    def cancel(self) -> None:
+        """End every run that was enqueued so far; their futures raise."""
+        with self._lock:
+            through = self._last_identity
+        self._loop.call_soon_threadsafe(self._write_now, messages.cancel_text(through))
+
+    def end(self, failure: Failure) -> None:
+        """Fail every open request and close the socket. On the event loop only."""
+        with self._lock:
+            if self._ended is not None:
+                return
+            self._ended = failure
+            open_requests = list(self._pending.values())
+            self._pending.clear()
+        for pending in open_requests:
+            _settle(pending.future, PageFailure(failure))
+        for task in self._tasks:
+            task.cancel()
+        self._socket.close()
+
+    def receive_text(self, text: str) -> messages.PageMessage:
+        """Take a text frame; gives its message for those who listen. On the event loop only."""
+        self._heard()
+        message = messages.parse_message(text)
+        if not isinstance(message, messages.Pong):
+            self.last_progress = self.last_heard
+        match message:
+            case messages.Reply(identity, result, failure):
+                self._reply(identity, result, failure)
+            case messages.Hello(report):
+                self.report = report
+            case messages.Received(_, count):
+                self._unread -= count
+                self._room.set()
+            case messages.Fault(fault):
+                self.faults.append(fault)
+            case messages.Pong() | messages.Lost():
+                pass
+            case _:
+                assert_never(message)
+        return message
+
+    def receive_bytes(self, frame: bytes) -> None:
+        """Take a binary frame. On the event loop only."""
+        self._heard()
+        self.last_progress = self.last_heard
+        identity, offset, payload = messages.unpack_frame(frame)
+        with self._lock:
+            pending = self._pending.get(identity)
+        if pending is not None:
+            pending.content[offset : offset + len(payload)] = payload
+
+    def _heard(self) -> None:
+        self.last_heard = time.monotonic()
+        self._missed = 0
+
+    def _reply(self, identity: int, result: Mapping[str, Any], failure: Failure | None) -> None:
+        with self._lock:
+            pending = self._pending.pop(identity, None)
+        if pending is None:
+            return
+        if failure is None:
+            _settle(pending.future, Answer(result, pending.content))
+        else:
+            _settle(pending.future, PageFailure(failure))
+
+    def _write_now(self, text: str) -> None:
+        if self._ended is None:
+            self._socket.write_message(text)
+
+    async def _send_all(self) -> None:
+        """Send what is enqueued, at most a window of bytes ahead of the page."""
+        try:
+            while True:
+                outgoing = await self._outgoing.get()
+                await self._socket.write_message(outgoing.text)
+                for frame in messages.frames(outgoing.identity, outgoing.content):
+                    while self._unread >= _WINDOW:
+                        self._room.clear()
+                        await self._room.wait()
+                    self._unread += len(frame) - messages.HEADER_BYTES
+                    await self._socket.write_message(frame, binary=True)
+        except WebSocketClosedError:
+            self.end(page_left())
+
+    async def _watch(self) -> None:
+        """Ping while something is awaited; pings are counted, so a busy process misjudges none."""
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            with self._lock:
+                waiting = bool(self._pending)
+            if not waiting:
+                self._missed = 0
+            elif self._missed >= PINGS_MISSED:
+                seconds = time.monotonic() - self.last_heard
+                self.end(Failure("lost", f"the page has not answered for {seconds:.1f} s"))
+            else:
+                self._missed += 1
+                self._write_now(messages.ping_text(self._missed))
+
+
+def _settle(future: Future[Answer], outcome: Answer | PageFailure) -> None:
+    try:
+        if isinstance(outcome, PageFailure):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+    except InvalidStateError:
+        return  # whoever waited has given up
+
+
+def page_left() -> Failure:
+    """The failure of everything that a closed page still owed."""
+    return Failure("lost", "the page was closed or reloaded")

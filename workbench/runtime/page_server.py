@@ -1,0 +1,246 @@
+"""The server inside this process that pages connect to: a daemon thread with a websocket.
+
+It listens on 127.0.0.1 only, at a random port, below a random token; a notebook reaches it
+directly or through jupyter-server-proxy. Of several pages the earliest with a GPU is asked, the
+others stand by.
+
+Not here: what goes over a socket (`page_peer.py`), and what it is for (`browser.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import math
+import secrets
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler
+from tornado.websocket import WebSocketHandler
+
+from workbench.runtime import page_messages as messages
+from workbench.runtime.page_messages import Failure
+from workbench.runtime.page_peer import Peer, page_left
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LARGEST_FRAME = 2 * messages.CHUNK_BYTES
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def allowed_origin(origin: str | None, host: str) -> bool:
+    """Whether a page of that origin may connect to a server that it addressed as `host`.
+
+    Pages of this machine may, on any port, and pages of the very host they address (a notebook
+    behind its proxy). Foreign pages, files and sandboxed frames (origin "null") may not. A
+    request without an origin does not come from a page; the token alone decides.
+    """
+    if origin is None:
+        return True
+    parts = urlsplit(origin)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return False
+    return parts.hostname in _LOOPBACK or parts.netloc.lower() == host.lower()
+
+
+class PageServer:
+    """The server of this process. Start it once; pages come and go.
+
+    `generation` grows whenever the page that is asked changes or loses its GPU: buffers of an
+    older generation are gone.
+    """
+
+    def __init__(self, content: Callable[[str], tuple[str, bytes] | None] | None = None) -> None:
+        """`content` answers GET below the token: path to media type and body, or None."""
+        self.token = secrets.token_urlsafe(32)
+        self.port = 0
+        self.generation = 0
+        self.parted_at = -math.inf
+        self.content = content
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._peers: list[Peer] = []
+        self._page: Peer | None = None
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._stop: asyncio.Event | None = None
+
+    @property
+    def address(self) -> str:
+        """Where a browser of this machine finds the server's own page."""
+        return f"http://127.0.0.1:{self.port}/{self.token}/"
+
+    @property
+    def page(self) -> Peer | None:
+        """The page that is asked now."""
+        page = self._page
+        return page if page is not None and page.alive else None
+
+    def start(self) -> None:
+        """Listen, and return once pages can connect; does nothing where it listens already."""
+        if self._thread is not None:
+            return
+        started = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(started)),
+            name="workbench-page-server",
+            daemon=True,
+        )
+        self._thread.start()
+        started.wait()
+
+    def stop(self) -> None:
+        """Close every page's socket and end the thread."""
+        loop, stop, thread = self._loop, self._stop, self._thread
+        if loop is None or stop is None or thread is None:
+            return
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        self._thread = self._loop = self._stop = None
+
+    def wait_for_page(self, seconds: float) -> Peer | None:
+        """The page, waiting so long for one to come; None where none did.
+
+        Waits in short slices, so that an interrupt gets through on every system.
+        """
+        deadline = time.monotonic() + seconds
+        while (page := self.page) is None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            with self._changed:
+                self._changed.wait(min(left, 0.05))
+        return page
+
+    async def _serve(self, started: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        routes: list[Any] = [
+            (r"/([^/]+)/ws", _Socket, {"server": self}),
+            (r"/([^/]+)/(.*)", _Content, {"server": self}),
+        ]
+        application = Application(routes, log_function=_log_nothing)
+        server = HTTPServer(application)
+        sockets = bind_sockets(0, "127.0.0.1")
+        self.port = int(sockets[0].getsockname()[1])
+        server.add_sockets(sockets)
+        started.set()
+        await self._stop.wait()
+        server.stop()
+        for peer in list(self._peers):
+            peer.end(Failure("lost", "the server was stopped"))
+        await server.close_all_connections()
+
+    # What follows is for the request handlers below.
+
+    def knows(self, token: str) -> bool:
+        """Whether that is the token; takes the same time for every wrong one."""
+        return hmac.compare_digest(token.encode(), self.token.encode())
+
+    def joined(self, peer: Peer) -> None:
+        """A page opened its socket."""
+        with self._changed:
+            self._peers.append(peer)
+
+    def noted(self, peer: Peer, message: messages.PageMessage) -> None:
+        """Take what concerns more than one request."""
+        with self._changed:
+            if isinstance(message, messages.Lost) and peer is self._page:
+                self.generation += 1
+            self._choose()
+
+    def parted(self, peer: Peer) -> None:
+        """A page's socket closed."""
+        peer.end(page_left())
+        with self._changed:
+            self._peers.remove(peer)
+            self.parted_at = time.monotonic()
+            self._choose()
+
+    def _choose(self) -> None:
+        ready = [(peer, report) for peer in self._peers if (report := peer.report) is not None]
+        ready.sort(key=lambda each: each[1].cause != "")  # stable: the earliest stays first
+        chosen = ready[0][0] if ready else None
+        if chosen is not self._page:
+            self._page = chosen
+            self.generation += 1
+        self._changed.notify_all()
+
+
+class _Content(RequestHandler):
+    """Serves the page of `wb.connect()`; everything else is not found."""
+
+    def initialize(self, server: PageServer) -> None:
+        self._server = server
+
+    def set_default_headers(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.clear_header("Server")
+
+    def get(self, token: str, path: str) -> None:
+        server = self._server
+        known = server.knows(token)
+        found = server.content(path) if known and server.content is not None else None
+        if found is None:
+            self.set_status(404 if known else 403)
+            return
+        media_type, body = found
+        self.set_header("Content-Type", media_type)
+        self.finish(body)  # pyright: ignore[reportUnknownMemberType]
+
+
+class _Socket(WebSocketHandler):
+    """The socket of one page."""
+
+    def initialize(self, server: PageServer) -> None:
+        self._server = server
+        self._peer: Peer | None = None
+
+    def check_origin(self, origin: str) -> bool:
+        return allowed_origin(origin, self.request.host)
+
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        if not self._server.knows(str(args[0])):
+            self.set_status(403)
+            self.finish("wrong token")  # pyright: ignore[reportUnknownMemberType]
+            return
+        await super().get(*args, **kwargs)
+
+    def get_compression_options(self) -> None:
+        return None
+
+    @property
+    def max_message_size(self) -> int:
+        return _LARGEST_FRAME
+
+    def open(self, *_args: str, **_kwargs: str) -> None:
+        self.set_nodelay(True)
+        self._peer = Peer(self, asyncio.get_running_loop())
+        self._server.joined(self._peer)
+
+    def on_message(self, message: str | bytes) -> None:
+        peer = self._peer
+        if peer is None or not peer.alive:
+            return
+        if isinstance(message, bytes):
+            peer.receive_bytes(message)
+            return
+        try:
+            self._server.noted(peer, peer.receive_text(message))
+        except (ValueError, KeyError) as error:
+            peer.end(Failure("internal", f"the page sent what it should not: {error}"))
+
+    def on_close(self) -> None:
+        if self._peer is not None:
+            self._server.parted(self._peer)
+
+
+def _log_nothing(_handler: RequestHandler) -> None:
+    """Addresses hold the token, and belong in no log."""
