@@ -69,7 +69,7 @@ SUITES = {
         python("format", "ruff", "format", "--check", "--quiet"),
         python("lint", "ruff", "check", "--quiet"),
         node("types", "node_modules/pyright/index.js", "--project", ".."),
-        tool("layers", "lint-imports", "--no-color"),
+        tool("layers", "lint-imports", "--no-logo"),
         node("lint of the page", "node_modules/eslint/bin/eslint.js", "--max-warnings=0", "."),
         TYPES,
         PAGE,
