@@ -21,8 +21,8 @@ export interface Lit {
 }
 
 export interface Links {
-  /** The origins that `origin` was made from, itself first, level by level. */
-  readonly levels: (origin: number) => readonly (readonly number[])[];
+  /** The origins that `origin` was made from, itself first, nearest first, each once. */
+  readonly ancestors: (origin: number) => readonly number[];
   /** What a selection of `origin` lights in a text with these marks. */
   readonly lit: (marks: readonly number[], origin: number) => Lit;
 }
@@ -31,34 +31,24 @@ const dark: Lit = { strength: "none", ranges: [] };
 
 /** The links of one program; walks up the parents once per origin and remembers it. */
 export function linksOf(origins: Pick<Origins, "parents">): Links {
-  const known = new Map<number, readonly (readonly number[])[]>();
-  const family = new Map<number, ReadonlySet<number>>();
-  const levels = (origin: number): readonly (readonly number[])[] => {
+  const known = new Map<number, ReadonlySet<number>>();
+  const family = (origin: number): ReadonlySet<number> => {
     let found = known.get(origin);
     if (found === undefined) {
-      found = walkUp(origins.parents, origin);
+      found = new Set(walkUp(origins.parents, origin));
       known.set(origin, found);
     }
     return found;
   };
-  const ancestors = (origin: number): ReadonlySet<number> => {
-    let found = family.get(origin);
-    if (found === undefined) {
-      found = new Set(levels(origin).flat());
-      family.set(origin, found);
-    }
-    return found;
-  };
+  const ancestors = (origin: number): readonly number[] => [...family(origin)];
   const lit = (marks: readonly number[], origin: number): Lit => {
-    const made = rangesWhere(marks, (each) => ancestors(each).has(origin));
+    const made = rangesWhere(marks, (each) => family(each).has(origin));
     if (made.length > 0) return { strength: "same", ranges: made };
-    for (const level of levels(origin).slice(1)) {
-      const from = rangesWhere(marks, (each) => level.includes(each));
-      if (from.length > 0) return { strength: "nearest", ranges: from };
-    }
-    return dark;
+    const nearest = ancestors(origin).find((ancestor) => marked(marks, ancestor));
+    if (nearest === undefined) return dark;
+    return { strength: "nearest", ranges: rangesWhere(marks, (each) => each === nearest) };
   };
-  return { levels, lit };
+  return { ancestors, lit };
 }
 
 /** The marks of a flat list, as values. */
@@ -159,23 +149,19 @@ function rangesWhere(flat: readonly number[], holds: (origin: number) => boolean
   return ranges;
 }
 
-function walkUp(
-  parents: readonly (readonly number[])[],
-  origin: number,
-): readonly (readonly number[])[] {
-  const seen = new Set([origin]);
-  const levels: number[][] = [];
-  let level = [origin];
-  while (level.length > 0) {
-    levels.push(level);
-    const above: number[] = [];
-    for (const parent of level.flatMap((each) => parents[each] ?? [])) {
-      if (!seen.has(parent)) {
-        seen.add(parent);
-        above.push(parent);
-      }
+function marked(flat: readonly number[], origin: number): boolean {
+  for (let i = 2; i < flat.length; i += 3) if (flat[i] === origin) return true;
+  return false;
+}
+
+function walkUp(parents: readonly (readonly number[])[], origin: number): readonly number[] {
+  const found = [origin];
+  const seen = new Set(found);
+  for (const each of found) {
+    for (const parent of parents[each] ?? []) {
+      if (!seen.has(parent)) found.push(parent);
+      seen.add(parent);
     }
-    level = above;
   }
-  return levels;
+  return found;
 }

@@ -26,12 +26,16 @@ describe("what a selection lights", () => {
     expect(lit).toEqual({ strength: "nearest", ranges: [[5, 9]] });
   });
 
+  test("of ancestors equally near the first only, as Python does", () => {
+    expect(links.lit([0, 2, 2, 4, 6, 1], 6)).toEqual({ strength: "nearest", ranges: [[4, 6]] });
+  });
+
   test("nothing where the two have no ancestor in common", () => {
     expect(links.lit([0, 20, 0, 5, 9, 1], 7)).toEqual({ strength: "none", ranges: [] });
   });
 
   test("a loop of origins ends", () => {
-    expect(linksOf({ parents: [[1], [0]] }).levels(0)).toEqual([[0], [1]]);
+    expect(linksOf({ parents: [[1], [0]] }).ancestors(0)).toEqual([0, 1]);
   });
 });
 

@@ -215,8 +215,9 @@ def _carried(state: PanelState, budget: int) -> frozenset[str]:
     names: list[str] = []
     used = 0
     for stage in order:
-        used += len(stage.text) + 4 * len(stage.marks)
-        if used <= budget:
+        size = len(stage.text) + 4 * len(stage.marks)
+        if used + size <= budget:
+            used += size
             names.append(stage.name)
     return frozenset(names)
 

@@ -198,8 +198,8 @@ def _stages_html(stages: Sequence[Stage]) -> str:
         for stage in stages
         if stage.changed
     )
-    ticks = sum(stage.check.state == "tick" for stage in stages)
-    crosses = sum(stage.check.state == "cross" for stage in stages)
+    states = [stage.check.state for stage in stages if stage.changed]
+    ticks, crosses = states.count("tick"), states.count("cross")
     counts = [f"{ticks} agree" if ticks else "", f"{crosses} differ" if crosses else ""]
     words = ", ".join(word for word in counts if word)
     return (

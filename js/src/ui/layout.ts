@@ -48,7 +48,9 @@ export function toolbar(layout: Store<Layout>): HTMLElement {
   return element(
     "div",
     { class: "wb-toolbar", role: "toolbar", "aria-label": "panes" },
-    toggle("two panes", "show two stages side by side", two, (pressed) => { set({ two: pressed }); }),
+    toggle("two panes", "show two stages side by side", two, (pressed) => {
+      set({ two: pressed });
+    }),
     toggle("diff", "show what changed between the two stages", false, (diff) => { set({ diff }); }),
     toggle("wrap", "wrap long lines", false, (wrapped) => { set({ wrapped }); }),
   );

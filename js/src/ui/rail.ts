@@ -35,12 +35,7 @@ const moves: Readonly<Record<string, (at: number, last: number) => number>> = {
 
 /** A rail; `panel` is the id of the element that the tabs control. */
 export function rail(panel: string, choose: (stage: string) => void): Rail {
-  const list = element("div", {
-    class: "wb-rail",
-    role: "tablist",
-    "aria-label": "stages",
-    "aria-orientation": "vertical",
-  });
+  const list = element("div", { class: "wb-rail", role: "tablist", "aria-label": "stages" });
   let rows = new Map<string, Row>();
   const more = element("button", { type: "button", class: "wb-button wb-more" });
   const el = element("div", { class: "wb-side" }, list, more);

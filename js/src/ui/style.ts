@@ -206,7 +206,9 @@ export const style = `
 .wb-hint { border-top: 1px solid var(--wb-line); }
 .wb-failure .wb-kind { color: var(--wb-bad); font-weight: 600; }
 .wb-hint .wb-kind { color: var(--wb-soft); font-weight: 600; }
-.wb-message { margin: 0; white-space: pre-wrap; font: var(--wb-code-size)/1.45 var(--wb-code-font); }
+.wb-message {
+  margin: 0; white-space: pre-wrap; font: var(--wb-code-size)/1.45 var(--wb-code-font);
+}
 .wb-placed { border-top: 1px solid var(--wb-line); max-block-size: 300px; }
 .wb-wrong { text-decoration: underline wavy var(--wb-bad); text-underline-offset: 3px; }
 .wb-words { padding: 0 12px 0 6px; color: var(--wb-bad); font-family: var(--wb-code-font); }
