@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    e: Expr, env: Mapping[str, Any], arrays: Arrays | None = None, *, wide: bool = False
+    e: Expr, env: Mapping[str, Value | float], arrays: Arrays | None = None, *, wide: bool = False
 ) -> Value:
     """The value of an expression; `env` has numbers or arrays of equal shape, one per lane.
 
@@ -256,7 +256,7 @@ def _result(place: Place, dtype: DType, *, wide: bool) -> Value:
     return place.cells.reshape(place.shape).astype(numpy_dtype(dtype, wide=wide))
 
 
-def _number(value: Any, *, wide: bool) -> Value:
+def _number(value: Value | float, *, wide: bool) -> Value:
     """A value of `env` as lanes hold it."""
     match value:
         case bool():

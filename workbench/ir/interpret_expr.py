@@ -138,7 +138,7 @@ def _fold(lanes: Lanes, e: Reduce, mask: Mask) -> Value:
 
 
 def _best(lanes: Lanes, e: Reduce, mask: Mask) -> Value:
-    """The index of argmax and argmin: the first index of the best value; the first NaN is the best."""
+    """For argmax and argmin: the first index of the best value; the first NaN is the best."""
     largest = e.op == "argmax"
     fold = np.maximum if largest else np.minimum
     worst = unit("max" if largest else "min", e.body.dtype)

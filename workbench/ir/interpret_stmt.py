@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 import numpy as np
 
 from workbench.base.errors import RunError
+from workbench.base.source import NOWHERE
 from workbench.ir.expr import Load, walk
 from workbench.ir.interpret_expr import evaluate_lanes, trips
 from workbench.ir.lanes import (
@@ -49,6 +50,8 @@ from workbench.ir.stmt import (
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from workbench.base.source import Origin
 
 SMALLEST_COST = 4096
 """Lanes that one step of NumPy costs at least; counts iterations of few lanes fairly."""
@@ -258,7 +261,7 @@ def _store(lanes: Lanes, s: Store, mask: Mask) -> None:
         return
     if lanes.watch is not None:
         kind = "writes" if s.reduce is None else "updates"
-        lanes.watch.touch(s.array, spot.at, mask, kind, s.place)
+        lanes.watch.touch(s.array, spot.at, mask, kind, _named(s))
     at = spot.at
     if s.reduce is not None:
         at = np.broadcast_to(at, lanes.shape)
@@ -273,10 +276,10 @@ def _store(lanes: Lanes, s: Store, mask: Mask) -> None:
     if s.reduce is None:
         place.cells[at] = value
     else:
-        _combine(lanes, place, OPS[s.reduce].numpy, spot, at, value)
+        _combine(lanes, place, _ufunc(s.reduce), spot, at, value)
 
 
-def _combine(lanes: Lanes, place: Place, op: Any, spot: Spot, at: Value, value: Value) -> None:
+def _combine(lanes: Lanes, place: Place, op: np.ufunc, spot: Spot, at: Value, value: Value) -> None:
     """`element = op(element, value)`; lanes that meet in one element take turns, in order.
 
     In device kernels they do not: there a lane reads, computes and writes, and one of them wins.
@@ -288,6 +291,12 @@ def _combine(lanes: Lanes, place: Place, op: Any, spot: Spot, at: Value, value: 
             op.at(place.cells, at, value)
             return
     place.cells[at] = op(place.cells[at], value)
+
+
+def _ufunc(op: str) -> np.ufunc:
+    meaning = OPS[op].numpy
+    assert isinstance(meaning, np.ufunc), f"'{op}' does not reduce"
+    return meaning
 
 
 def _distinct(place: Place, at: Value) -> bool:
@@ -314,8 +323,13 @@ def _spot(lanes: Lanes, s: Store, mask: Mask) -> Spot:
             return known
     index = tuple(evaluate_lanes(lanes, x, mask) for x in s.index)
     kind = "writes" if s.reduce is None else "updates"
-    at, outside = locate(lanes, s.array, index, mask, kind, s.place)
+    at, outside = locate(lanes, s.array, index, mask, kind, _named(s))
     spot = Spot(inputs, lanes.shape, at, outside)
     if steady:
         lanes.spots[id(s)] = spot
     return spot
+
+
+def _named(s: Store) -> Origin:
+    """What messages quote for a store: its left-hand side, where that is known."""
+    return s.origin if s.place is NOWHERE else s.place

@@ -1,0 +1,230 @@
+"""Who accessed which element since the last barrier, and the clashes among those accesses.
+
+A log belongs to one run of a kernel. Between two barriers, accesses of one element by two
+invocations clash if one of them writes; in storage, accesses of two workgroups clash at any
+time. Accesses to arrays in storage that the kernel never writes are not kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.ir.findings import (
+    Access,
+    DivergentBarrier,
+    Fault,
+    Id,
+    OutOfBounds,
+    Race,
+)
+from workbench.ir.lanes import Kind, Lanes, Mask, Place, Value, first_lane
+from workbench.ir.stmt import Memory
+
+if TYPE_CHECKING:
+    from workbench.base.source import Origin
+    from workbench.ir.device import DeviceKernel
+
+MOST_FAULTS = 16
+"""Faults kept of one run; the first ones say enough."""
+LONGEST = 1 << 22
+"""Accesses kept of one array before those of the same kind by the same lane are merged."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Accesses:
+    """Accesses as columns: the flat element, the lane, and the number of the source."""
+
+    element: Value
+    lane: Value
+    source: Value
+
+    def __len__(self) -> int:
+        return len(self.element)
+
+    def take(self, which: Value) -> Accesses:
+        """The rows chosen by a mask or by positions."""
+        return Accesses(self.element[which], self.lane[which], self.source[which])
+
+
+def joined(parts: list[Accesses]) -> Accesses:
+    """The accesses of several logs, in order."""
+    return Accesses(
+        np.concatenate([p.element for p in parts]),
+        np.concatenate([p.lane for p in parts]),
+        np.concatenate([p.source for p in parts]),
+    )
+
+
+@dataclass(slots=True, eq=False)
+class Log:
+    """The accesses and faults of one run of a kernel."""
+
+    kernel: DeviceKernel
+    faults: dict[tuple[object, ...], Fault] = field(default_factory=dict[Any, Any])
+    sources: dict[tuple[Kind, Origin], int] = field(default_factory=dict[Any, int])
+    since_barrier: dict[str, list[Accesses]] = field(default_factory=dict[str, Any])
+    whole_run: dict[str, list[Accesses]] = field(default_factory=dict[str, Any])
+    places: dict[str, Place] = field(default_factory=dict[str, Place])
+
+    @property
+    def invocations(self) -> int:
+        """The number of invocations of a workgroup."""
+        x, y, z = self.kernel.workgroup_size
+        return x * y * z
+
+    def source(self, kind: Kind, origin: Origin) -> int:
+        """The number under which accesses of this kind and origin are kept."""
+        return self.sources.setdefault((kind, origin), len(self.sources))
+
+    def access(self, lane: int, source: int) -> Access:
+        """One access in words: lanes count invocations through all workgroups."""
+        kind, origin = list(self.sources)[source]
+        group, invocation = divmod(lane, self.invocations)
+        return Access(
+            coordinates(invocation, self.kernel.workgroup_size),
+            coordinates(group, self.kernel.workgroups),
+            kind,
+            origin,
+        )
+
+    def report(self, key: tuple[object, ...], fault: Fault) -> None:
+        """Keep a fault; one per key, and not too many."""
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.setdefault(key, fault)
+
+    def barrier(self, passed: Value | None) -> None:
+        """Check and close the interval of the workgroups in `passed` (a flag each; None: all)."""
+        for name, parts in self.since_barrier.items():
+            if not parts:
+                continue
+            found = joined(parts)
+            self._report_clash(name, found, found.lane)
+            if self.places[name].memory is Memory.STORAGE:
+                self.whole_run.setdefault(name, []).append(found)
+            parts.clear()
+            if passed is not None:
+                waiting = found.take(~passed[found.lane // self.invocations])
+                if len(waiting):
+                    parts.append(waiting)
+
+    def close(self) -> dict[str, Value]:
+        """Check what workgroups did to one another; gives the elements written per array."""
+        self.barrier(None)
+        written: dict[str, Value] = {}
+        writing = self._writing()
+        for name, parts in self.whole_run.items():
+            found = joined(parts)
+            self._report_clash(name, found, found.lane // self.invocations)
+            written[name] = np.unique(found.element[writing[found.source]])
+        return written
+
+    def _writing(self) -> Value:
+        return np.array([kind != "reads" for kind, _ in self.sources], np.bool_)
+
+    def _report_clash(self, name: str, found: Accesses, owner: Value) -> None:
+        """Report the first element that two owners access and one writes."""
+        writes = self._writing()[found.source]
+        element = first_clash(found.element, owner, writes)
+        if element is None:
+            return
+        here = np.flatnonzero(found.element == element)
+        writer = here[np.flatnonzero(writes[here])[0]]
+        other = here[np.flatnonzero(owner[here] != owner[writer])[0]]
+        pair = found.take(np.sort(np.array([writer, other])))
+        first, second = (
+            self.access(int(lane), int(source))
+            for lane, source in zip(pair.lane, pair.source, strict=True)
+        )
+        place = self.places[name]
+        race = Race(name, place.memory, place.element(element), first, second)
+        self.report(("race", name, first.kind, first.origin, second.kind, second.origin), race)
+
+
+@dataclass(slots=True, eq=False)
+class Recorder:
+    """The watch of one group of lanes: writes what they do into the log.
+
+    `lane_ids` has the number of each lane of the grid, counted through all workgroups.
+    """
+
+    log: Log
+    lanes: Lanes
+    lane_ids: Value
+
+    def touch(self, name: str, at: Value, mask: Mask, kind: Kind, origin: Origin) -> None:
+        """Keep an access, unless it is private, or to an array nobody writes."""
+        place = self.lanes.arrays[name]
+        log = self.log
+        if place.memory is Memory.PRIVATE:
+            return
+        if place.memory is Memory.STORAGE and name not in log.kernel.written:
+            return
+        log.places[name] = place
+        at = np.broadcast_to(at, self.lane_ids.shape)
+        element, lane = at.reshape(-1), self.lane_ids.reshape(-1)
+        if mask is not None:
+            here = np.broadcast_to(mask, at.shape).reshape(-1)
+            element, lane = element[here], lane[here]
+        source = np.full(element.shape, log.source(kind, origin), np.int32)
+        parts = log.since_barrier.setdefault(name, [])
+        parts.append(Accesses(element, lane, source))
+        if sum(map(len, parts)) > LONGEST:
+            parts[:] = [merged(joined(parts))]
+
+    def outside(
+        self, name: str, index: tuple[Value, ...], hit: Value, kind: Kind, origin: Origin
+    ) -> None:
+        """Report the first lane that reaches outside an array."""
+        hit = np.broadcast_to(hit, self.lane_ids.shape)
+        lane = int(self.lane_ids.reshape(-1)[int(np.argmax(hit))])
+        access = self.log.access(lane, self.log.source(kind, origin))
+        shape = self.lanes.arrays[name].shape
+        fault = OutOfBounds(name, first_lane(index, hit), shape, access)
+        self.log.report(("outside", name, kind, origin), fault)
+
+
+def merged(found: Accesses) -> Accesses:
+    """Each access once: same element, lane and source."""
+    rows = np.stack([found.element, found.lane, found.source])
+    _, first = np.unique(rows, axis=1, return_index=True)
+    return found.take(np.sort(first))
+
+
+def first_clash(element: Value, owner: Value, writes: Value) -> int | None:
+    """The smallest element that two owners access, one of them writing; None if there is none."""
+    if not writes.any():
+        return None
+    names: Value | None = None
+    slots = element
+    size = int(element.max()) + 1
+    if size > 4 * len(element) + 4096:
+        names, slots = np.unique(element, return_inverse=True)
+        size = len(names)
+    last = np.zeros(size, owner.dtype)
+    last[slots] = owner
+    written = np.zeros(size, np.bool_)
+    written[slots[writes]] = True
+    clash = slots[(last[slots] != owner) & written[slots]]
+    if not clash.size:
+        return None
+    slot = clash.min()
+    return int(slot if names is None else names[slot])
+
+
+def coordinates(number: int, size: tuple[int, int, int]) -> Id:
+    """The (x, y, z) of a number that counts x fastest."""
+    return (
+        number % size[0],
+        number // size[0] % size[1],
+        number // (size[0] * size[1]),
+    )
+
+
+def divergent(log: Log, workgroup: int, arrived: int, origin: Origin) -> None:
+    """Report a barrier that only some invocations of a workgroup reach."""
+    where = coordinates(workgroup, log.kernel.workgroups)
+    fault = DivergentBarrier(where, arrived, log.invocations, origin)
+    log.report(("barrier", origin), fault)
