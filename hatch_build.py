@@ -24,7 +24,7 @@ BUNDLE = ROOT / "workbench" / "widget" / "static" / "workbench.js"
 class BundleHook(BuildHookInterface):
     """Called by hatchling before a wheel, an editable wheel or an sdist is put together."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         """Make sure that the bundle is there and belongs to the sources."""
         bundle()
 
