@@ -237,6 +237,9 @@ def covered(
     """
     import islpy as isl
 
+    known = {*shared, *inner}
+    others = [v for v in affine.variables_of((*wanted, *given)) if v not in known]
+    shared = [*shared, *others]
     frame = affine.frame((*shared, *inner), (*wanted, *given))
     if not frame.exact:
         return False

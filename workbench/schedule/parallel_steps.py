@@ -1,0 +1,194 @@
+"""Steps that say where iterations run: `parallelize`.
+
+Sizes are checked against the limits of a device when it is asked to run, not here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from workbench.ir.access import accesses, breaks
+from workbench.ir.deps import carried
+from workbench.ir.expr import Var, apply, integer
+from workbench.ir.loops import Loops
+from workbench.ir.stmt import Alloc, For, LoopKind, Memory, While, walk_stmts, writes
+from workbench.schedule.loop_steps import split
+from workbench.schedule.names import INNER, OUTER, find, shown
+from workbench.schedule.nests import (
+    around,
+    extent,
+    fresh,
+    literal,
+    loops_in,
+    nest_of,
+    replace_loop,
+    taken,
+    with_values,
+)
+from workbench.schedule.step import YES, Verdict, no, step
+
+AXES: dict[str, LoopKind] = {
+    kind.value: kind
+    for kind in LoopKind
+    if kind.mapped or kind in {LoopKind.WORKER, LoopKind.PARALLEL}
+}
+
+
+@step
+@dataclass(frozen=True, slots=True)
+class Parallelize:
+    """Run the iterations of a loop side by side, on an axis of the device or on CPU workers.
+
+    before:  for i in range(n): s
+    after parallelize('i', 'workgroup.x', 64):
+             for i_o in range(ceil(n / 64)):  # workgroup.x
+                 for i_i in range(64):  # invocation.x
+                     if i_o * 64 + i_i < n: s[i := i_o * 64 + i_i]
+
+    Without a size the loop as it is goes onto the axis: workgroup.x, .y, .z, invocation.x, .y,
+    .z, worker, or parallel (side by side, where is left open).
+    """
+
+    loop: str
+    axis: str
+    size: int | None = None
+
+    def check(self, loops: Loops) -> Verdict:
+        """Refuses loops whose iterations clash, and places that the axis cannot have."""
+        found = find(loops, self.loop)
+        if isinstance(found, Verdict):
+            return found
+        for refusal in (
+            self._misspelt(found),
+            _unfit(found, self.loop, AXES.get(self.axis)),
+            self._misplaced(loops, found),
+        ):
+            if not refusal:
+                return refusal
+        clash = carried(accesses((nest_of(loops, found.var),)), found.var)
+        if clash is None:
+            return YES
+        return no(
+            f"the iterations of '{self.loop}' need each other",
+            found.origin,
+            *clash.where,
+            example=clash.words,
+            hint="a loop that computes elements of their own",
+        )
+
+    def apply(self, loops: Loops) -> Loops:
+        """The function after the step."""
+        found = find(loops, self.loop)
+        assert isinstance(found, For)
+        kinds = self._kinds()
+        if self.size is None:
+            return replace_loop(loops, found.var, lambda s: (_from_zero(s, kinds[0]),))
+        size, names = self.size, taken(loops)
+        outer, inner = fresh(names, found.var + OUTER), fresh(names, found.var + INNER)
+
+        def mapped(s: For) -> tuple[For]:
+            both = split(s, size, outer, inner)
+            inside = both.body[0]
+            assert isinstance(inside, For)
+            return (replace(both, kind=kinds[0], body=(replace(inside, kind=kinds[1]),)),)
+
+        return replace_loop(loops, found.var, mapped)
+
+    def _kinds(self) -> tuple[LoopKind, ...]:
+        """The kinds that the step gives away: that of the loop, or of its two halves."""
+        if self.size is None:
+            return (AXES[self.axis],)
+        return AXES[self.axis], AXES[self.axis.replace("workgroup", "invocation")]
+
+    def _misspelt(self, found: For) -> Verdict:
+        if self.axis not in AXES:
+            return no(f"no axis '{self.axis}'", found.origin, hint=", ".join(map(repr, AXES)))
+        if self.size is None:
+            return YES
+        if not self.axis.startswith("workgroup."):
+            return no(
+                f"a size goes with a workgroup axis, not with '{self.axis}'",
+                found.origin,
+                hint=f"split({self.loop!r}, {self.size!r}), then parallelize without a size",
+            )
+        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+            return no(f"the size is {self.size!r}, not a positive int", found.origin)
+        return YES
+
+    def _misplaced(self, loops: Loops, found: For) -> Verdict:
+        kinds = self._kinds()
+        if kinds[0] is LoopKind.PARALLEL:
+            return YES
+        path = around(loops.body, found.var)[:-1]
+        for s in path:
+            if kinds[0] is LoopKind.WORKER and isinstance(s, For | While):
+                name = f"'{shown(loops, s.var)}'" if isinstance(s, For) else "a while"
+                return no(f"{name} stands around it; workers share the outermost loop", s.origin)
+            if isinstance(s, While) or (isinstance(s, For) and not _side_by_side(s)):
+                name = f"the serial loop '{shown(loops, s.var)}'" if isinstance(s, For) else "a while"
+                return no(
+                    f"{name} stands around '{self.loop}'",
+                    s.origin,
+                    hint="reorder it inside first",
+                )
+        return _conflict(loops, found, kinds)
+
+
+def _side_by_side(s: For) -> bool:
+    return s.kind.mapped or s.kind is LoopKind.PARALLEL
+
+
+def _unfit(found: For, name: str, axis: LoopKind | None) -> Verdict:
+    """Refusals that the loop itself gives."""
+    if found.kind.mapped or found.kind in {LoopKind.COOPERATIVE, LoopKind.WORKER}:
+        return no(f"'{name}' is already mapped onto {found.kind.value}", found.origin)
+    if breaks(found.body):
+        return no(f"a break ends '{name}'", found.origin)
+    if axis is not None and axis is not LoopKind.PARALLEL and extent(found) is None:
+        return no(f"the bounds of '{name}' are not literals", found.origin)
+    return YES
+
+
+def _conflict(loops: Loops, found: For, kinds: tuple[LoopKind, ...]) -> Verdict:
+    """Refusals that other loops and arrays of the nest give."""
+    nest = nest_of(loops, found.var)
+    for other in loops_in((nest,)):
+        if other.kind in kinds:
+            reason = f"{other.kind.value} is taken by '{shown(loops, other.var)}' in this nest"
+            return no(reason, other.origin, hint="another axis: .x, .y or .z")
+        worker = LoopKind.WORKER
+        if other.kind.mapped and worker in kinds or other.kind is worker and kinds[0].mapped:
+            reason = f"'{shown(loops, other.var)}' is mapped onto {other.kind.value}"
+            return no(f"{reason}; workers and workgroups do not mix", other.origin)
+    if kinds[0] is LoopKind.WORKER:
+        return YES
+    inside = {id(s) for s in writes(found.body)}
+    own = {s.name for s in walk_stmts((nest,)) if isinstance(s, Alloc)}
+    for s in writes((nest,)):
+        if id(s) not in inside and s.array not in own:
+            return no(
+                f"{s.array} is also written beside the loop, where each invocation would repeat it",
+                s.origin,
+                hint="a loop around every write of the nest",
+            )
+    shared = any(
+        isinstance(s, Alloc) and s.memory is Memory.WORKGROUP for s in walk_stmts(found.body)
+    )
+    if shared and any(k.value.startswith("invocation.") for k in kinds):
+        reason = "it stands around an array that the workgroup shares"
+        return no(reason, found.origin, hint="parallelize before cache")
+    return YES
+
+
+def _from_zero(loop: For, kind: LoopKind) -> For:
+    """The loop on an axis: from 0, by 1 (unless it stays open where it runs)."""
+    if kind is LoopKind.PARALLEL or (literal(loop.start) == 0 and loop.step == 1):
+        return replace(loop, kind=kind)
+    count = extent(loop)
+    assert count is not None, "an axis has a literal extent"
+    number = apply("mul", Var(loop.var), integer(loop.step)) if loop.step != 1 else Var(loop.var)
+    index = apply("add", number, loop.start, origin=loop.origin)
+    body = with_values(loop.body, {loop.var: index})
+    return replace(
+        loop, kind=kind, start=integer(0), stop=integer(count), step=1, body=body
+    )

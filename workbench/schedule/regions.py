@@ -1,0 +1,186 @@
+"""Regions: the box of elements that one iteration of a loop touches.
+
+A box has a corner, an expression in what stands around the iteration, and literal extents.
+Corners are guessed by interval arithmetic on affine subscripts; isl then proves that the box
+holds every access.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from workbench.ir.access import Access
+from workbench.ir.deps import holds_at
+from workbench.ir.expr import Apply, Cast, Const, Expr, Select, Var, apply, free_names, integer
+from workbench.ir.stmt import For
+from workbench.schedule.nests import literal
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The values an index takes: a sum of fixed terms, plus anything from `low` to `high`."""
+
+    terms: Mapping[Expr, int]
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Elements `corner[d] <= index[d] < corner[d] + extents[d]` of an array."""
+
+    corner: tuple[Expr, ...]
+    extents: tuple[int, ...]
+
+
+def box(touched: Sequence[Access], inner: Sequence[For]) -> Box | None:
+    """The box of all accesses of one array while the loops `inner` run, None where unknown."""
+    spans: dict[str, tuple[int, int]] = {}
+    for loop in inner:
+        start, stop = reach(loop.start, spans), reach(loop.stop, spans)
+        if start is None or stop is None or start.terms or stop.terms:
+            return None
+        spans[loop.var] = start.low, max(start.low, stop.high - 1)
+    corner: list[Expr] = []
+    extents: list[int] = []
+    for column in zip(*(a.index for a in touched), strict=True):
+        reaches = [None if e is None else reach(e, spans) for e in column]
+        known = [r for r in reaches if r is not None]
+        whole = reduce(_hull_or_none, known[1:], known[0]) if len(known) == len(reaches) else None
+        if whole is None:
+            return None
+        corner.append(total(whole.terms, whole.low))
+        extents.append(whole.high - whole.low + 1)
+    return Box(tuple(corner), tuple(extents))
+
+
+def escapes(touched: Iterable[Access], region: Box) -> bool:
+    """Whether an access may lie outside the box."""
+    for a in touched:
+        for e, corner, size in zip(a.index, region.corner, region.extents, strict=True):
+            assert e is not None, "the box of an unknown subscript is unknown"
+            low = apply("lt", e, corner)
+            high = apply("ge", e, plus(corner, integer(size)))
+            if holds_at(a.loops, [*a.conditions, apply("or", low, high)]) is not None:
+                return True
+    return False
+
+
+def reach(e: Expr, spans: Mapping[str, tuple[int, int]]) -> Reach | None:
+    """The values of an i32 expression while the variables in `spans` (inclusive) vary."""
+    if not free_names(e) & spans.keys():
+        terms, constant = linear(e)
+        return Reach(terms, constant, constant)
+    match e:
+        case Var(name):
+            return Reach({}, *spans[name])
+        case Cast(_, arg):
+            return reach(arg, spans) if arg.dtype == e.dtype else None
+        case Select(_, yes, no):
+            return _hull(reach(yes, spans), reach(no, spans))
+        case Apply("add", (a, b)):
+            return _sum(reach(a, spans), reach(b, spans))
+        case Apply("sub", (a, b)):
+            return _sum(reach(a, spans), _scaled(reach(b, spans), -1))
+        case Apply("neg", (a,)):
+            return _scaled(reach(a, spans), -1)
+        case Apply("mul", (a, b)):
+            if literal(a) is not None:
+                a, b = b, a
+            return _scaled(reach(a, spans), literal(b))
+        case Apply(("min" | "max"), args):
+            moving = [reach(x, spans) for x in args if free_names(x) & spans.keys()]
+            return moving[0] if len(moving) == 1 else _hull(*moving)
+        case Apply(("floordiv" | "mod"), (a, b)):
+            return _split(e.op, reach(a, spans), literal(b))
+        case _:
+            return None
+
+
+def linear(e: Expr) -> tuple[dict[Expr, int], int]:
+    """An i32 expression as a sum of terms with literal factors, and a constant."""
+    match e:
+        case Const(number):
+            return {}, int(number)
+        case Apply("add", (a, b)):
+            return _added(linear(a), linear(b), 1)
+        case Apply("sub", (a, b)):
+            return _added(linear(a), linear(b), -1)
+        case Apply("neg", (a,)):
+            return _added(({}, 0), linear(a), -1)
+        case Apply("mul", (a, Const(number))) | Apply("mul", (Const(number), a)):
+            return _added(({}, 0), linear(a), int(number))
+        case _:
+            return {e: 1}, 0
+
+
+def total(terms: Mapping[Expr, int], constant: int) -> Expr:
+    """The expression that `linear` took apart, positive terms first."""
+    result: Expr | None = None
+    for term, factor in sorted(terms.items(), key=lambda x: x[1] < 0):
+        size = abs(factor)
+        part = term if size == 1 else apply("mul", term, integer(size))
+        if result is None:
+            result = part if factor > 0 else apply("neg", part)
+        else:
+            result = apply("add" if factor > 0 else "sub", result, part)
+    if result is None:
+        return integer(constant)
+    if constant == 0:
+        return result
+    return apply("add" if constant > 0 else "sub", result, integer(abs(constant)))
+
+
+def plus(a: Expr, b: Expr) -> Expr:
+    """`a + b`, simplified."""
+    return total(*_added(linear(a), linear(b), 1))
+
+
+def minus(a: Expr, b: Expr) -> Expr:
+    """`a - b`, simplified."""
+    return total(*_added(linear(a), linear(b), -1))
+
+
+def _added(
+    a: tuple[dict[Expr, int], int], b: tuple[dict[Expr, int], int], factor: int
+) -> tuple[dict[Expr, int], int]:
+    terms = dict(a[0])
+    for term, count in b[0].items():
+        terms[term] = terms.get(term, 0) + factor * count
+    return {t: n for t, n in terms.items() if n}, a[1] + factor * b[1]
+
+
+def _sum(a: Reach | None, b: Reach | None) -> Reach | None:
+    if a is None or b is None:
+        return None
+    terms, _ = _added((dict(a.terms), 0), (dict(b.terms), 0), 1)
+    return Reach(terms, a.low + b.low, a.high + b.high)
+
+
+def _scaled(a: Reach | None, factor: int | None) -> Reach | None:
+    if a is None or factor is None:
+        return None
+    ends = sorted((a.low * factor, a.high * factor))
+    return Reach({t: n * factor for t, n in a.terms.items() if factor}, *ends)
+
+
+def _split(op: str, a: Reach | None, by: int | None) -> Reach | None:
+    """Quotient or remainder by a positive literal that divides every fixed term."""
+    if a is None or by is None or by < 1 or any(n % by for n in a.terms.values()):
+        return None
+    low, high = a.low // by, a.high // by
+    if op == "floordiv":
+        return Reach({t: n // by for t, n in a.terms.items()}, low, high)
+    return Reach({}, a.low % by, a.high % by) if low == high else Reach({}, 0, by - 1)
+
+
+def _hull(a: Reach | None, b: Reach | None) -> Reach | None:
+    return None if a is None or b is None else _hull_or_none(a, b)
+
+
+def _hull_or_none(a: Reach | None, b: Reach) -> Reach | None:
+    if a is None or a.terms != b.terms:
+        return None
+    return replace(a, low=min(a.low, b.low), high=max(a.high, b.high))
