@@ -1,0 +1,86 @@
+"""How the page's code gets into the page: once, however many widgets there are.
+
+A widget's own code is a loader of a few lines; the bundle travels in one hidden model, and the
+page evaluates it once. Every kind of widget is a subclass of `Bundled` with its `kind`.
+What the code does is in js/; what a widget shows is in the files beside this one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import anywidget
+import traitlets
+
+from workbench.runtime.connect import bundle
+
+_LOADER = """
+const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
+
+async function load(model) {
+  const manager = model.widget_manager;
+  const id = model.get("bundle");
+  // After a reload of the page the models come back in any order.
+  for (let round = 0; round < 200 && !manager.has_model(id); round += 1) await pause();
+  const bundle = await manager.get_model(id);
+  const key = Symbol.for(`workbench.bundle.${bundle.get("digest")}`);
+  return (globalThis[key] ??= evaluate(bundle.get("code")));
+}
+
+async function evaluate(code) {
+  const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  try {
+    return await import(address);
+  } finally {
+    URL.revokeObjectURL(address);
+  }
+}
+
+function report(cause) {
+  console.error("workbench: the page's code did not start", cause);
+}
+
+export default {
+  // Not awaited: a page gives every widget two seconds to initialize.
+  initialize({ model, signal }) {
+    load(model).then((code) => signal.aborted || code.initialize({ model, signal })).catch(report);
+  },
+  async render({ model, el, signal }) {
+    const code = await load(model);
+    if (!signal.aborted) code.render({ model, el, signal });
+  },
+};
+"""
+
+
+class Bundle(anywidget.AnyWidget):
+    """The hidden model that carries the bundle; never displayed."""
+
+    _esm = "export default {};"
+    code = traitlets.Bytes().tag(sync=True)
+    digest = traitlets.Unicode().tag(sync=True)
+
+
+class Bundled(anywidget.AnyWidget):
+    """A widget whose code is in the bundle; `kind` says which part of it."""
+
+    _esm = _LOADER
+    kind = traitlets.Unicode().tag(sync=True)
+    bundle = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        """Make the widget, and the bundle's model where this process has none yet."""
+        super().__init__(bundle=_shared_bundle().model_id, **traits)
+
+
+_shared: list[Bundle] = []
+
+
+def _shared_bundle() -> Bundle:
+    """The one bundle of this process; a new one after somebody closed it."""
+    if _shared and _shared[0].comm is not None:
+        return _shared[0]
+    code = bundle()
+    _shared[:] = [Bundle(code=code, digest=hashlib.sha256(code).hexdigest())]
+    return _shared[0]

@@ -1,0 +1,43 @@
+"""The hidden widget that makes a notebook's page join this process as the device `browser`.
+
+It need not be displayed: its code runs as soon as the page hears of it, finds the server directly
+or through the notebook's proxy, and goes on serving until the widget is closed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import traitlets
+
+from workbench.runtime.device import open_device
+from workbench.widget.bundle import Bundled
+
+if TYPE_CHECKING:
+    from workbench.runtime.browser import BrowserDevice
+
+
+class Page(Bundled):
+    """Tells a page where this process listens. `close()` makes the page leave."""
+
+    kind = traitlets.Unicode("page").tag(sync=True)
+    port = traitlets.Int().tag(sync=True)
+    token = traitlets.Unicode().tag(sync=True)
+
+
+_open: list[Page] = []
+
+
+def open_page() -> Page:
+    """Let the notebook's page join, and the device `browser` wait for it; returns at once.
+
+    The same widget again while it is open. Raises `DeviceError` where tornado is missing.
+    """
+    device: BrowserDevice = open_device("browser")  # pyright: ignore[reportAssignmentType]
+    server = device.serve()
+    if _open and _open[0].comm is not None and _open[0].token == server.token:
+        return _open[0]
+    page = Page(port=server.port, token=server.token)
+    _open[:] = [page]
+    device.expect_page()
+    return page
