@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from workbench.base.source import Origin
+from workbench.base.source import NOWHERE, Origin
 from workbench.ir.lanes import Kind, quoted
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class Access:
     def words(self) -> str:
         """Who does what, and where it is written."""
         who = f"invocation {self.invocation} of workgroup {self.workgroup}"
-        return f"{who} {self.kind} it in {quoted(self.origin)}"
+        where = "" if self.origin is NOWHERE else f" in {quoted(self.origin)}"
+        return f"{who} {self.kind} it{where}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class DivergentBarrier:
         """How many of the workgroup came."""
         return (
             f"{self.arrived} of {self.expected} invocations of workgroup {self.workgroup} "
-            f"reach the barrier of {quoted(self.origin)}, the others do not"
+            f"reach a barrier ({quoted(self.origin)}), the others do not"
         )
 
 

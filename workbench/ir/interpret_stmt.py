@@ -155,7 +155,7 @@ def _parallel(lanes: Lanes, s: For, mask: Mask) -> Flow:
     even = start.ndim == 0 and stop.ndim == 0
     count = trips(start, stop, s.step, mask)
     grid, separate = lanes.shape, lanes.separate
-    at_once = max(1, AT_ONCE // max(1, math.prod(grid)))
+    at_once = max(1, AT_ONCE // max(1, _width(lanes, s)))
     own = not s.kind.value.startswith("invocation.")
     for first in range(0, count, at_once):
         length = min(at_once, count - first)
@@ -166,6 +166,14 @@ def _parallel(lanes: Lanes, s: For, mask: Mask) -> Flow:
         yield from run_body(lanes, s.body, mask if even else both(mask, np.asarray(var < stop)))
     lanes.shape, lanes.separate = grid, separate
     return mask
+
+
+def _width(lanes: Lanes, s: For) -> int:
+    """Lanes that an iteration of a loop has: a copy is the same for a whole workgroup."""
+    if s.kind is not LoopKind.COOPERATIVE:
+        return math.prod(lanes.shape)
+    axes = zip(lanes.shape, lanes.separate, strict=True)
+    return math.prod(n for n, separate in axes if separate)
 
 
 def _serial(lanes: Lanes, s: For, mask: Mask) -> Flow:

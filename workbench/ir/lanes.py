@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from workbench.base.dtypes import DType
 from workbench.base.errors import RunError
-from workbench.base.source import NOWHERE, Origin
+from workbench.base.source import Origin
 from workbench.ir.expr import Expr, Load, Reduce, free_names, walk
 from workbench.ir.stmt import Memory
 
@@ -218,10 +218,10 @@ def first_lane(index: tuple[Value, ...], hit: Value) -> tuple[int, ...]:
 
 
 def quoted(origin: Origin) -> str:
-    """The source text that an origin leads back to, with its line, as messages quote it."""
+    """The source text that an origin leads back to, with its line; its note where none stands."""
     span = origin.nearest_span()
     if span is None:
-        return origin.note or NOWHERE.note
+        return origin.note
     text = " ".join(span.text.split())
     return f"`{text if len(text) <= 60 else text[:57] + '...'}` (line {span.position[0]})"
 

@@ -174,11 +174,11 @@ def _halves(
 ) -> Iterator[tuple[Value, Value, Value]]:
     """The ids along x, y and z of two groups, shuffled; one group if there is one invocation."""
     ids = [random.permutation(n).astype(np.int32) for n in size]
-    longest = int(np.argmax(size))
-    middle = (size[longest] + 1) // 2
-    for half in (ids[longest][:middle], ids[longest][middle:]):
+    axis = int(random.choice([n for n in range(3) if size[n] > 1] or [0]))
+    middle = (size[axis] + 1) // 2
+    for half in (ids[axis][:middle], ids[axis][middle:]):
         if half.size:
-            chosen = [half if n == longest else ids[n] for n in range(3)]
+            chosen = [half if n == axis else ids[n] for n in range(3)]
             yield chosen[0], chosen[1], chosen[2]
 
 
