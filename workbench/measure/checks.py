@@ -17,8 +17,9 @@ from workbench.ir.compare import agreement
 from workbench.ir.device import Mapped
 from workbench.ir.expr import Reduce, walk
 from workbench.ir.graph import Block, Equation, Graph
-from workbench.ir.interpret import run_graph, run_loops, run_mapped
+from workbench.ir.interpret import run_graph, run_loops
 from workbench.ir.loops import Loops
+from workbench.ir.simt import run_mapped
 from workbench.passes.fold import literal_int
 from workbench.passes.graph import specialise
 from workbench.pipeline import Compilation, Snapshot, compile_graph
@@ -184,9 +185,7 @@ def _case(c: Compilation, inputs: Mapping[str, Any] | None) -> _Case:
     scalars = random_scalars(c.graph, c.dims)
     arrays = random_inputs(special)
     if inputs is not None:
-        arrays |= {
-            a.name: np.asarray(inputs[a.name]) for a in special.inputs if a.name in inputs
-        }
+        arrays |= {a.name: np.asarray(inputs[a.name]) for a in special.inputs if a.name in inputs}
         scalars |= {s.name: inputs[s.name] for s in special.scalars if s.name in inputs}
     sizes = ", ".join(f"{k} = {v}" for k, v in c.dims.items()) or "its own sizes"
     outputs = c.stages["loops"].value.outputs
