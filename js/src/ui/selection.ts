@@ -62,12 +62,13 @@ export function describe(
   stages: readonly Stage[],
   lit: ReadonlyMap<string, Lit>,
 ): string {
-  const places = stages.flatMap((stage) => {
-    const found = lit.get(stage.name);
-    if (stage.name === selection.stage || !stage.changed || found === undefined) return [];
-    if (found.strength === "same") return [`${stage.name} ${found.ranges.length}`];
-    return found.strength === "nearest" ? [`${stage.name} (from)`] : [];
-  });
-  const elsewhere = places.length === 0 ? "nowhere else" : places.join(", ");
-  return `in ${selection.stage}; also ${elsewhere}`;
+  const others = stages.filter((stage) => stage.name !== selection.stage && stage.changed);
+  const places = (strength: Lit["strength"]): string =>
+    others
+      .filter((stage) => lit.get(stage.name)?.strength === strength)
+      .map((stage) => `${stage.name} ${lit.get(stage.name)?.ranges.length ?? 0}`)
+      .join(", ");
+  const [from, also] = [places("nearest"), places("same")];
+  const words = [from && `from ${from}`, also && `also ${also}`].filter((each) => each !== "");
+  return `in ${selection.stage}; ${words.length === 0 ? "nowhere else" : words.join("; ")}`;
 }

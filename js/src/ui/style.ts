@@ -10,7 +10,7 @@ export const style = `
   --wb-line: var(--jp-border-color2, light-dark(#dfe2e6, #343841));
   --wb-text: var(--jp-content-font-color1, light-dark(#1c1e21, #e4e6ea));
   --wb-soft: var(--jp-content-font-color2, light-dark(#55595f, #a5abb5));
-  --wb-faint: var(--jp-content-font-color3, light-dark(#80858c, #7c828d));
+  --wb-faint: var(--jp-content-font-color3, light-dark(#767b82, #7c828d));
   --wb-brand: var(--jp-brand-color1, light-dark(#1565c0, #64b5f6));
   --wb-good: var(--jp-success-color1, light-dark(#2e7d32, #81c784));
   --wb-bad: var(--jp-error-color1, light-dark(#c62828, #ef8a80));
@@ -18,7 +18,7 @@ export const style = `
   --wb-keyword: var(--jp-mirror-editor-keyword-color, light-dark(#00796b, #80cbc4));
   --wb-number: var(--jp-mirror-editor-number-color, light-dark(#7b4f00, #e0b870));
   --wb-string: var(--jp-mirror-editor-string-color, light-dark(#b3261e, #f0a39a));
-  --wb-comment: var(--jp-mirror-editor-comment-color, light-dark(#5f7a7d, #8fa3a6));
+  --wb-comment: var(--jp-mirror-editor-comment-color, light-dark(#546e71, #8fa3a6));
   --wb-function: var(--jp-mirror-editor-def-color, light-dark(#1a4fa0, #9ec1ff));
   --wb-type: var(--jp-mirror-editor-builtin-color, light-dark(#6a3d9a, #cbaaf0));
   --wb-meta: var(--jp-mirror-editor-meta-color, light-dark(#8a5a00, #d9c077));
@@ -80,7 +80,7 @@ export const style = `
 .wb-tab[data-shown="yes"] { background: var(--wb-raised); }
 .wb-tab[aria-selected="true"] { border-inline-start-color: var(--wb-brand); }
 .wb-tab[aria-selected="true"] .wb-rail-name { font-weight: 600; }
-.wb-tab[data-changed="no"] { color: var(--wb-faint); }
+.wb-tab[data-changed="no"] { color: var(--wb-soft); font-style: italic; }
 .wb-side:not(.wb-all) .wb-tab[data-changed="no"]:not([data-shown="yes"]) { display: none; }
 .wb-rail-name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .wb-rail-time { color: var(--wb-soft); text-align: end; font-variant-numeric: tabular-nums; }
@@ -96,11 +96,11 @@ export const style = `
   position: absolute; inset-block-end: 0; inset-inline-end: 10px; block-size: 2px;
   background: var(--wb-brand); opacity: 0.55;
 }
-.wb-more { margin: auto 6px 0; text-align: start; color: var(--wb-faint); }
+.wb-more { margin: auto 6px 0; text-align: start; }
 .wb-check { font-weight: 700; }
 .wb-check[data-state="tick"] { color: var(--wb-good); }
 .wb-check[data-state="cross"] { color: var(--wb-bad); }
-.wb-check[data-state="pending"] { color: var(--wb-faint); }
+.wb-check[data-state="pending"] { color: var(--wb-soft); }
 
 .wb-panes {
   --wb-pane-height: calc(var(--wb-lines, 20) * 1.45 * var(--wb-code-size) + 42px);
@@ -142,7 +142,10 @@ export const style = `
   box-shadow: inset 0 -2px var(--wb-brand);
 }
 .wb-lit { background: var(--wb-lit); border-radius: 2px; }
-.wb-lit-weak { border-bottom: 1.5px dotted var(--wb-brand); }
+.wb-lit-weak {
+  background: color-mix(in srgb, var(--wb-brand) 9%, transparent);
+  border-bottom: 1.5px dotted var(--wb-brand);
+}
 .wb-pinned { box-shadow: inset 0 -1.5px var(--wb-brand); }
 .wb-line {
   flex: 1; min-inline-size: 0;
@@ -167,7 +170,7 @@ export const style = `
   display: grid; grid-template-columns: max-content 1fr; gap: 3px 16px;
   margin: 0; padding: 8px 12px;
 }
-.wb-facts dt { color: var(--wb-faint); font-weight: 400; }
+.wb-facts dt { color: var(--wb-soft); font-weight: 400; }
 .wb-facts dd { margin: 0; min-inline-size: 0; }
 .wb-caution {
   margin-inline-start: 8px; padding: 0 6px; border: 1px solid var(--wb-warn); border-radius: 3px;
@@ -188,7 +191,7 @@ export const style = `
   display: flex; flex-wrap: wrap; gap: 0 18px; margin: 0; padding: 0; list-style: none;
 }
 .wb-outputs { display: flex; flex-wrap: wrap; gap: 8px 28px; padding: 2px 12px 10px; }
-.wb-output { margin: 0; max-inline-size: 100%; }
+.wb-output { margin: 0; min-inline-size: 0; max-inline-size: 100%; }
 .wb-output figcaption { display: flex; flex-wrap: wrap; gap: 0 12px; margin-bottom: 4px; }
 .wb-output code { font-family: var(--wb-code-font); background: none; color: inherit; }
 .wb-result { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 12px; }
@@ -196,7 +199,10 @@ export const style = `
   display: block; inline-size: auto; min-inline-size: 128px; max-inline-size: min(320px, 100%);
   image-rendering: pixelated; border: 1px solid var(--wb-line);
 }
-.wb-values { border-collapse: collapse; font: 12px/1.5 var(--wb-code-font); overflow-x: auto; }
+.wb-values {
+  display: block; max-inline-size: 100%; overflow-x: auto;
+  border-collapse: collapse; font: 12px/1.5 var(--wb-code-font);
+}
 .wb-values td {
   padding: 1px 8px; border: 0; text-align: end; font-variant-numeric: tabular-nums; color: inherit;
 }

@@ -33,7 +33,7 @@ def test_the_fixtures_of_the_page_are_what_python_sends(name: str) -> None:
 
 def test_texts_beyond_the_budget_wait_until_the_page_asks() -> None:
     state = example.matmul()
-    budget = 4_000
+    budget = 2_000
     stages = {stage["name"]: stage["text"] for stage in sent(state, budget=budget)["stages"]}
 
     assert stages["source"] == state.stages[0].text
