@@ -1,0 +1,104 @@
+"""What the cpu has: memory for buffers and scalars, limits, a name. Knows nothing of LLVM."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from workbench.base.dtypes import BOOL
+from workbench.base.errors import DeviceError
+from workbench.base.limits import Limits
+from workbench.program import Parameter, Program
+from workbench.runtime.device import Memory
+
+ALIGNMENT = 64
+"""Bytes; compiled code relies on it."""
+
+
+@dataclass(slots=True, eq=False)
+class Bytes:
+    """The handle of a `Memory`: the bytes, and why they are not what was asked for, if so."""
+
+    array: np.ndarray
+    error: Exception | None = None
+
+
+def bytes_of(memory: Memory) -> Bytes:
+    """The bytes of a buffer. Raises `DeviceError` where it was freed."""
+    match memory.handle:
+        case Bytes() as handle:
+            return handle
+        case _:
+            raise DeviceError("the buffer was given back to the cpu before this call")
+
+
+def check_size(what: str, size: int, memory: Memory) -> None:
+    """Raise `DeviceError` where so many bytes are not there."""
+    if size > memory.size:
+        raise DeviceError(f"{what}: {size} bytes do not fit a buffer of {memory.size}")
+
+
+def aligned(size: int) -> np.ndarray:
+    """Bytes that start where compiled code expects."""
+    try:
+        raw = np.empty(size + ALIGNMENT, np.uint8)
+    except MemoryError as error:
+        raise DeviceError(f"a buffer of {size} bytes: the machine has not so many free") from error
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size]
+
+
+def packed(program: Program, scalars: Sequence[float]) -> np.ndarray:
+    """The scalar parameters in words of 4 bytes."""
+    if len(scalars) != len(program.scalars):
+        raise DeviceError(
+            f"'{program.name}' takes {len(program.scalars)} scalars, {len(scalars)} were given"
+        )
+    words = np.zeros(max(1, len(scalars)), np.uint32)
+    for n, (parameter, value) in enumerate(zip(program.scalars, scalars, strict=True)):
+        words[n] = _word(parameter, value)
+    return words
+
+
+def _word(parameter: Parameter, value: float) -> int:
+    if parameter.dtype is BOOL:
+        return int(bool(value))
+    if parameter.dtype.kind == "f":
+        content = np.asarray(value).astype(parameter.dtype.numpy).tobytes()
+        return int.from_bytes(content.ljust(4, b"\0"), "little")
+    return int(value) & 0xFFFFFFFF
+
+
+@cache
+def limits() -> Limits:
+    """The cpu has none but its memory."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    many = 2**31 - 1
+    return Limits(
+        max_compute_workgroup_size_x=many,
+        max_compute_workgroup_size_y=many,
+        max_compute_workgroup_size_z=many,
+        max_compute_invocations_per_workgroup=many,
+        max_compute_workgroups_per_dimension=many,
+        max_compute_workgroup_storage_size=memory,
+        max_storage_buffers_per_shader_stage=many,
+        max_storage_buffer_binding_size=memory,
+        max_buffer_size=memory,
+    )
+
+
+def processor() -> str:
+    """What the processor calls itself."""
+    described = Path("/proc/cpuinfo")
+    if described.exists():
+        for line in described.read_text(encoding="utf-8").splitlines():
+            key, _, name = line.partition(":")
+            if key.strip() == "model name":
+                return name.strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,189 @@
+"""Work in its order, and its sharing out: what the cpu device is made of besides compiled code.
+
+Knows nothing of programs or of LLVM; what it calls must release Python's lock to gain anything.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+
+import numpy as np
+
+from workbench.base.errors import DeviceError
+
+CHUNK_SECONDS = 0.01
+"""About so long a worker computes before it looks at the stop word."""
+GRACE = 10.0
+"""Seconds that a run which was asked to stop may take to do so."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """Something enqueued: `seconds` is from then to its end, `error` how it failed.
+
+    Compiled code looks at `stop`, a word that is not 0 when it is to end.
+    """
+
+    name: str
+    work: Callable[[Job], None]
+    stop: np.ndarray = field(default_factory=lambda: np.zeros(1, np.uint32))
+    reason: str = "was stopped"
+    enqueued: float = field(default_factory=time.perf_counter)
+    compile_seconds: float = 0.0
+    kernel_seconds: float = 0.0
+    seconds: float = 0.0
+    error: Exception | None = None
+    finished: threading.Event = field(default_factory=threading.Event)
+
+    def check(self) -> None:
+        """Raise `DeviceError` if it is to stop."""
+        if self.stop[0]:
+            raise DeviceError(
+                f"'{self.name}' {self.reason}",
+                hint="a loop that ends, smaller sizes, or a longer deadline",
+            )
+
+    def end(self, reason: str) -> None:
+        """Ask it to stop."""
+        self.reason = reason
+        self.stop[0] = 1
+
+
+@dataclass(slots=True, eq=False)
+class Share:
+    """The iterations of a dispatch, taken by `workers` in portions, of `size` at first.
+
+    `seconds` is the sum over the workers of the time spent in `call`.
+    """
+
+    call: Callable[[int, int], None]
+    count: int
+    size: int
+    workers: int
+    stop: np.ndarray
+    taken: int = 0
+    seconds: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self) -> None:
+        """Take iterations and run them until none are left, or the run is to stop."""
+        size = self.size
+        while not self.stop[0]:
+            with self.lock:
+                begin = self.taken
+                left = self.count - begin
+                if left <= 0:
+                    return
+                self.taken = begin + max(1, min(size, left // self.workers))
+                end = self.taken
+            began = time.perf_counter()
+            self.call(begin, end)
+            took = time.perf_counter() - began
+            with self.lock:
+                self.seconds += took
+            size = int((end - begin) * min(4.0, CHUNK_SECONDS / max(took, 1e-9))) or 1
+
+
+class Pool:
+    """Threads that run shares; they end with the process, and with `close`."""
+
+    def __init__(self, workers: int) -> None:
+        """Start the threads; the caller of `run` is a worker, too."""
+        self.workers = workers
+        self._queue: SimpleQueue[tuple[Share, threading.Semaphore] | None] = SimpleQueue()
+        for n in range(workers - 1):
+            threading.Thread(target=self._serve, name=f"workbench-cpu-{n + 1}", daemon=True).start()
+
+    def run(self, share: Share) -> None:
+        """Run a share on all workers, the caller's included."""
+        ended = threading.Semaphore(0)
+        for _ in range(self.workers - 1):
+            self._queue.put((share, ended))
+        share.run()
+        for _ in range(self.workers - 1):
+            ended.acquire()
+
+    def close(self) -> None:
+        """Let the threads end."""
+        for _ in range(self.workers - 1):
+            self._queue.put(None)
+
+    def _serve(self) -> None:
+        while (item := self._queue.get()) is not None:
+            share, ended = item
+            try:
+                share.run()
+            finally:
+                ended.release()
+
+
+class Queue:
+    """Jobs, done one after the other by a thread of its own, which starts with the first."""
+
+    def __init__(self, name: str) -> None:
+        """An empty queue."""
+        self._name = name
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._pending: deque[Job] = deque()
+        self._started = False
+
+    def put(self, job: Job) -> None:
+        """Do a job after everything put before."""
+        if not self._started:
+            threading.Thread(target=self._serve, name=self._name, daemon=True).start()
+            self._started = True
+        while self._pending and self._pending[0].finished.is_set():
+            self._pending.popleft()
+        self._pending.append(job)
+        self._jobs.put(job)
+
+    def pending(self) -> tuple[Job, ...]:
+        """The jobs that are not finished, in their order."""
+        return tuple(j for j in self._pending if not j.finished.is_set())
+
+    def wait(self, last: Job | None, deadline: float) -> None:
+        """Wait until the jobs up to `last` (all, without it) are finished.
+
+        Each may run for `deadline` seconds, then it is stopped; an interrupt stops them all.
+        The errors of the jobs are not raised here.
+        """
+        jobs = self.pending()
+        try:
+            for job in jobs:
+                if not job.finished.wait(deadline):
+                    job.end(f"was stopped after its deadline of {deadline:g} s")
+                    job.finished.wait(GRACE)
+                if job is last:
+                    break
+        except KeyboardInterrupt:
+            for job in jobs:
+                job.end("was interrupted")
+            raise
+
+    def stop(self) -> None:
+        """Ask everything that is not finished to stop."""
+        for job in self.pending():
+            job.end("was stopped")
+
+    def close(self) -> None:
+        """Stop everything and let the thread end."""
+        self.stop()
+        self.wait(None, 1.0)
+        if self._started:
+            self._jobs.put(None)
+            self._started = False
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job.check()
+                job.work(job)
+            except Exception as error:  # noqa: BLE001  (raised where the job is waited for)
+                job.error = error
+            job.seconds = time.perf_counter() - job.enqueued
+            job.finished.set()
