@@ -19,20 +19,6 @@ export interface Entry {
   settled: Promise<Failure | undefined>;
 }
 
-export interface BufferTable {
-  readonly allocate: (handle: number, bytes: number) => Promise<void>;
-  /** The entry of a handle; throws GpuFailure "lost" where the page does not hold it. */
-  readonly entry: (handle: number) => Entry;
-  readonly write: (handle: number, offset: number, payload: Uint8Array<ArrayBuffer>) => void;
-  /** The bytes of a range, in pieces of at most CHUNK_BYTES with their offset in the range. */
-  readonly read: (
-    range: Range,
-    piece: (offset: number, payload: Uint8Array) => void,
-  ) => Promise<void>;
-  readonly free: (handle: number) => void;
-  readonly destroy: () => void;
-}
-
 export interface Range {
   readonly handle: number;
   readonly offset: number;
@@ -82,68 +68,74 @@ export async function mapRange(
 }
 
 /** Freed buffers by size, oldest out first once they hold more than POOL_BYTES together. */
-function bufferPool(): {
-  readonly take: (bytes: number) => GPUBuffer | undefined;
-  readonly give: (gpu: GPUBuffer) => void;
-  readonly destroy: () => void;
-} {
-  const kept = new Set<GPUBuffer>();
-  let total = 0;
+class BufferPool {
+  readonly #kept = new Set<GPUBuffer>();
+  #total = 0;
 
-  function remove(gpu: GPUBuffer): GPUBuffer {
-    kept.delete(gpu);
-    total -= gpu.size;
-    return gpu;
-  }
-
-  function take(bytes: number): GPUBuffer | undefined {
-    for (const gpu of kept) if (gpu.size === bytes) return remove(gpu);
+  take(bytes: number): GPUBuffer | undefined {
+    for (const gpu of this.#kept) if (gpu.size === bytes) return this.#remove(gpu);
     return undefined;
   }
 
-  function give(gpu: GPUBuffer): void {
-    kept.add(gpu);
-    total += gpu.size;
-    for (const oldest of kept) {
-      if (total <= POOL_BYTES) break;
-      remove(oldest).destroy();
+  give(gpu: GPUBuffer): void {
+    this.#kept.add(gpu);
+    this.#total += gpu.size;
+    for (const oldest of this.#kept) {
+      if (this.#total <= POOL_BYTES) break;
+      this.#remove(oldest).destroy();
     }
   }
 
-  function destroy(): void {
-    for (const gpu of kept) remove(gpu).destroy();
+  destroy(): void {
+    for (const gpu of this.#kept) this.#remove(gpu).destroy();
   }
 
-  return { take, give, destroy };
+  #remove(gpu: GPUBuffer): GPUBuffer {
+    this.#kept.delete(gpu);
+    this.#total -= gpu.size;
+    return gpu;
+  }
 }
 
-export function bufferTable(device: GPUDevice): BufferTable {
-  const entries = new Map<number, Entry>();
-  const pool = bufferPool();
+export class BufferTable {
+  readonly #device: GPUDevice;
+  readonly #entries = new Map<number, Entry>();
+  readonly #pool = new BufferPool();
 
-  async function allocate(handle: number, bytes: number): Promise<void> {
-    const gpu = pool.take(roundUp(bytes, 4)) ?? (await createStorage(device, bytes));
-    entries.set(handle, { gpu, bytes, settled: SOUND });
+  constructor(device: GPUDevice) {
+    this.#device = device;
   }
 
-  function entry(handle: number): Entry {
-    const found = entries.get(handle);
+  /** A buffer under a new handle, contents undefined. Throws GpuFailure. */
+  async allocate(handle: number, bytes: number): Promise<void> {
+    const pooled = this.#pool.take(roundUp(bytes, 4));
+    const gpu = pooled ?? (await createStorage(this.#device, bytes));
+    this.#entries.set(handle, { gpu, bytes, settled: SOUND });
+  }
+
+  /** The entry of a handle; throws GpuFailure "lost" where the page does not hold it. */
+  entry(handle: number): Entry {
+    const found = this.#entries.get(handle);
     if (found !== undefined) return found;
     throw new GpuFailure({ kind: "lost", message: `the page does not hold buffer ${handle}` });
   }
 
-  function write(handle: number, offset: number, payload: Uint8Array<ArrayBuffer>): void {
-    const target = entry(handle);
-    device.queue.writeBuffer(target.gpu, offset, payload);
+  write(handle: number, offset: number, payload: Uint8Array<ArrayBuffer>): void {
+    const target = this.entry(handle);
+    this.#device.queue.writeBuffer(target.gpu, offset, payload);
     target.settled = SOUND;
   }
 
-  async function read(
+  /**
+   * The bytes of a range, in pieces of at most CHUNK_BYTES with their offset in the range.
+   * Throws the GpuFailure of the run that should have filled the buffer.
+   */
+  async read(
     { handle, offset, bytes }: Range,
     piece: (offset: number, payload: Uint8Array) => void,
   ): Promise<void> {
-    const { gpu, settled } = entry(handle);
-    const staging = await mapRange(device, gpu, { offset, bytes });
+    const { gpu, settled } = this.entry(handle);
+    const staging = await mapRange(this.#device, gpu, { offset, bytes });
     try {
       const failure = await settled;
       if (failure !== undefined) throw new GpuFailure(failure);
@@ -157,18 +149,16 @@ export function bufferTable(device: GPUDevice): BufferTable {
     }
   }
 
-  function free(handle: number): void {
-    const found = entries.get(handle);
+  free(handle: number): void {
+    const found = this.#entries.get(handle);
     if (found === undefined) return;
-    entries.delete(handle);
-    pool.give(found.gpu);
+    this.#entries.delete(handle);
+    this.#pool.give(found.gpu);
   }
 
-  function destroy(): void {
-    for (const { gpu } of entries.values()) gpu.destroy();
-    entries.clear();
-    pool.destroy();
+  destroy(): void {
+    for (const { gpu } of this.#entries.values()) gpu.destroy();
+    this.#entries.clear();
+    this.#pool.destroy();
   }
-
-  return { allocate, entry, write, read, free, destroy };
 }

@@ -6,7 +6,7 @@
  */
 import { PROTOCOL_VERSION, type PageMessage } from "../protocol.ts";
 import type { DeviceSource } from "./device.ts";
-import { createRuntime } from "./runtime.ts";
+import { Runtime } from "./runtime.ts";
 
 export type ConnectionState = "connecting" | "connected" | "stopped";
 
@@ -35,56 +35,53 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Serves one socket until it closes; tells whether it ever opened. */
-function serve(address: string, options: ConnectOptions): Promise<boolean> {
-  const { source, where, signal, onState } = options;
-  return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve(false);
-      return;
-    }
-    const ended = new AbortController();
-    let opened = false;
-    const socket = new WebSocket(address);
-    socket.binaryType = "arraybuffer";
-    const send = (message: PageMessage): void => {
-      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
-    };
-    const leave = (): void => {
-      socket.close();
-    };
-    const runtime = createRuntime({
-      source,
-      send,
-      sendBytes: (frame) => {
-        if (socket.readyState === WebSocket.OPEN) socket.send(frame);
-      },
-      signal: ended.signal,
+/** Greets the kernel process and answers it, from the opening of a socket on. */
+function attach(socket: WebSocket, options: ConnectOptions, ended: AbortSignal): void {
+  const { source, where, onState } = options;
+  const send = (message: PageMessage): void => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+  };
+  const sendBytes = (frame: ArrayBuffer): void => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(frame);
+  };
+  const runtime = new Runtime({ source, send, sendBytes, signal: ended });
+  socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
+    if (typeof data === "string") runtime.text(data);
+    else runtime.binary(data);
+  });
+  socket.addEventListener("open", () => {
+    void source.report().then((gpu) => {
+      const user_agent = navigator.userAgent;
+      send({ kind: "hello", version: PROTOCOL_VERSION, where, user_agent, gpu });
+      onState("connected");
     });
+  });
+}
+
+/** Serves one socket until it closes; tells whether it ever opened. */
+async function serve(address: string, options: ConnectOptions): Promise<boolean> {
+  const { signal } = options;
+  if (signal.aborted) return false;
+  const ended = new AbortController();
+  const socket = new WebSocket(address);
+  socket.binaryType = "arraybuffer";
+  attach(socket, options, ended.signal);
+  const leave = (): void => {
+    socket.close();
+  };
+  signal.addEventListener("abort", leave);
+  let opened = false;
+  await new Promise<void>((resolve) => {
     socket.addEventListener("open", () => {
       opened = true;
-      void source.report().then((gpu) => {
-        send({
-          kind: "hello",
-          version: PROTOCOL_VERSION,
-          where,
-          user_agent: navigator.userAgent,
-          gpu,
-        });
-        onState("connected");
-      });
-    });
-    socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
-      if (typeof data === "string") runtime.text(data);
-      else runtime.binary(data);
     });
     socket.addEventListener("close", () => {
-      ended.abort();
-      signal.removeEventListener("abort", leave);
-      resolve(opened);
+      resolve();
     });
-    signal.addEventListener("abort", leave);
   });
+  ended.abort();
+  signal.removeEventListener("abort", leave);
+  return opened;
 }
 
 /** Keeps a kernel process connected until `signal` aborts or nothing answers any more. */

@@ -18,16 +18,6 @@ export interface OpenDevice {
   readonly adapter: AdapterReport;
 }
 
-/** The device of one page, shared by every kernel that is connected to it. */
-export interface DeviceSource {
-  /** The device; opened at the first call and again after a loss. Throws GpuFailure. */
-  readonly open: () => Promise<OpenDevice>;
-  /** What the page can do, without throwing. */
-  readonly report: () => Promise<GpuReport>;
-  /** Tells `events` of losses and faults until `signal` aborts. */
-  readonly watch: (events: DeviceEvents, signal: AbortSignal) => void;
-}
-
 interface Missing {
   readonly cause: string;
   readonly remedy: string;
@@ -103,50 +93,51 @@ async function openAdapter(adapter: GPUAdapter): Promise<OpenDevice> {
   return { device, adapter: describe(adapter) };
 }
 
-/** A source of the one device; nothing is asked of the browser before the first call. */
-export function deviceSource(): DeviceSource {
-  const watchers = new Set<DeviceEvents>();
-  let opened: Promise<OpenDevice> | undefined;
+/** The one device; nothing is asked of the browser before the first call. */
+export class DeviceSource {
+  readonly #watchers = new Set<DeviceEvents>();
+  #opened: Promise<OpenDevice> | undefined;
 
-  async function start(): Promise<OpenDevice> {
-    const adapter = await requestAdapter();
-    if ("cause" in adapter) throw unavailable(adapter);
-    const open = await openAdapter(adapter);
-    open.device.addEventListener("uncapturederror", (event) => {
-      event.preventDefault();
-      for (const watcher of watchers) watcher.fault(event.error.message);
-    });
-    void open.device.lost.then(({ reason, message }) => {
-      opened = undefined;
-      const words = message === "" ? reason : message;
-      for (const watcher of watchers) watcher.lost(`the GPU device was lost: ${words}`);
-    });
-    return open;
-  }
-
-  function open(): Promise<OpenDevice> {
-    opened ??= start().catch((cause: unknown) => {
-      opened = undefined;
+  /** The device; opened at the first call and again after a loss. Throws GpuFailure. */
+  open(): Promise<OpenDevice> {
+    this.#opened ??= this.#start().catch((cause: unknown) => {
+      this.#opened = undefined;
       throw cause;
     });
-    return opened;
+    return this.#opened;
   }
 
-  async function report(): Promise<GpuReport> {
+  /** What the page can do, without throwing. */
+  async report(): Promise<GpuReport> {
     const adapter = await requestAdapter();
     if ("cause" in adapter) return { available: false, ...adapter };
     return { available: true, adapter: describe(adapter) };
   }
 
-  function watch(events: DeviceEvents, signal: AbortSignal): void {
-    watchers.add(events);
-    signal.addEventListener("abort", () => watchers.delete(events));
+  /** Tells `events` of losses and faults until `signal` aborts. */
+  watch(events: DeviceEvents, signal: AbortSignal): void {
+    this.#watchers.add(events);
+    signal.addEventListener("abort", () => this.#watchers.delete(events));
   }
 
-  return { open, report, watch };
+  async #start(): Promise<OpenDevice> {
+    const adapter = await requestAdapter();
+    if ("cause" in adapter) throw unavailable(adapter);
+    const open = await openAdapter(adapter);
+    open.device.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      for (const watcher of this.#watchers) watcher.fault(event.error.message);
+    });
+    void open.device.lost.then(({ reason, message }) => {
+      this.#opened = undefined;
+      const words = message === "" ? reason : message;
+      for (const watcher of this.#watchers) watcher.lost(`the GPU device was lost: ${words}`);
+    });
+    return open;
+  }
 }
 
 /** The device source of this page or worker: one, however many bundles were evaluated. */
 export function sharedDeviceSource(): DeviceSource {
-  return oncePerPage("workbench.gpu.v1", deviceSource);
+  return oncePerPage("workbench.gpu.v1", () => new DeviceSource());
 }

@@ -15,6 +15,7 @@ import {
 } from "../protocol.ts";
 import { mapRange } from "./buffers.ts";
 import type { ReadyKernel, ReadyProgram } from "./compile.ts";
+import type { RunTimer } from "./timer.ts";
 
 /** A run whose work is submitted; `finished` rejects with GpuFailure. */
 export interface StartedRun {
@@ -39,19 +40,6 @@ export function nextSlice(slice: number, dispatches: number, milliseconds: numbe
   return Math.max(1, Math.min(Math.floor(fitting), 2 * slice, MOST_DISPATCHES));
 }
 
-interface Recorder {
-  readonly dispatch: (kernel: string, workgroups: readonly [number, number, number]) => void;
-  readonly copy: (source: string, target: string) => void;
-  readonly buffer: (name: string) => GPUBuffer;
-  /** Submits what is recorded; waits for it where `wait`. */
-  readonly flush: (wait: boolean) => Promise<void>;
-  readonly full: () => boolean;
-  readonly times: () => Promise<readonly KernelTime[] | undefined>;
-  /** Waits for what the browser found wrong with the work so far; throws GpuFailure. */
-  readonly settle: () => Promise<void>;
-  readonly counts: () => { readonly submits: number; readonly dispatches: number };
-}
-
 function bindGroupOf(
   device: GPUDevice,
   { plan, layout }: ReadyKernel,
@@ -65,99 +53,122 @@ function bindGroupOf(
 }
 
 /** Collects work into one command encoder at a time. */
-function recorder(ready: ReadyProgram, context: RunContext, timed: boolean): Recorder {
-  const { device, buffers } = context;
-  const groups = new Map<string, GPUBindGroup>();
-  const timer = timed ? ready.timer?.start() : undefined;
-  const scopes: Promise<GPUError | null>[] = [];
-  let encoder: GPUCommandEncoder | undefined;
-  let pass: GPUComputePassEncoder | undefined;
-  let pending = 0;
-  let submits = 0;
-  let dispatches = 0;
+class Recorder {
+  readonly #ready: ReadyProgram;
+  readonly #context: RunContext;
+  readonly #timer: RunTimer | undefined;
+  readonly #groups = new Map<string, GPUBindGroup>();
+  readonly #scopes: Promise<GPUError | null>[] = [];
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #pending = 0;
+  #submits = 0;
+  #dispatches = 0;
 
-  // Scopes are a stack of the device, which connections share: no waiting inside one.
-  function scoped<T>(action: () => T): T {
-    device.pushErrorScope("validation");
-    try {
-      return action();
-    } finally {
-      scopes.push(device.popErrorScope());
-    }
+  constructor(ready: ReadyProgram, context: RunContext, timed: boolean) {
+    this.#ready = ready;
+    this.#context = context;
+    this.#timer = timed ? ready.timer?.start() : undefined;
   }
 
-  function buffer(name: string): GPUBuffer {
-    const found = ready.own.get(name) ?? buffers.get(name);
+  get full(): boolean {
+    return this.#pending >= this.#ready.slice;
+  }
+
+  get counts(): { readonly submits: number; readonly dispatches: number } {
+    return { submits: this.#submits, dispatches: this.#dispatches };
+  }
+
+  buffer(name: string): GPUBuffer {
+    const found = this.#ready.own.get(name) ?? this.#context.buffers.get(name);
     if (found !== undefined) return found;
     throw new GpuFailure({ kind: "internal", message: `the program has no buffer ${name}` });
   }
 
-  function encode(): GPUCommandEncoder {
-    return (encoder ??= device.createCommandEncoder({ label: ready.program.name }));
-  }
-
-  function endPass(): void {
-    pass?.end();
-    pass = undefined;
-  }
-
-  function dispatch(name: string, workgroups: readonly [number, number, number]): void {
-    const kernel = ready.kernels.get(name);
+  dispatch(name: string, workgroups: readonly [number, number, number]): void {
+    const kernel = this.#ready.kernels.get(name);
     if (kernel === undefined) {
       throw new GpuFailure({ kind: "internal", message: `the program has no kernel ${name}` });
     }
-    const group = groups.get(name) ?? scoped(() => bindGroupOf(device, kernel, buffer));
-    groups.set(name, group);
-    if (timer !== undefined) endPass();
-    pass ??= encode().beginComputePass({ label: name, ...timer?.next(name) });
-    pass.setPipeline(kernel.pipeline);
-    pass.setBindGroup(0, group);
-    pass.dispatchWorkgroups(...workgroups);
-    pending += 1;
-    dispatches += 1;
+    if (this.#timer !== undefined) this.#endPass();
+    this.#pass ??= this.#encode().beginComputePass({ label: name, ...this.#timer?.next(name) });
+    this.#pass.setPipeline(kernel.pipeline);
+    this.#pass.setBindGroup(0, this.#group(kernel));
+    this.#pass.dispatchWorkgroups(...workgroups);
+    this.#pending += 1;
+    this.#dispatches += 1;
   }
 
-  function copy(source: string, target: string): void {
-    endPass();
-    const [from, to] = [buffer(source), buffer(target)];
-    encode().copyBufferToBuffer(from, 0, to, 0, Math.min(from.size, to.size));
+  copy(source: string, target: string): void {
+    this.#endPass();
+    const [from, to] = [this.buffer(source), this.buffer(target)];
+    const size = Math.min(from.size, to.size);
+    this.#encode().copyBufferToBuffer(from, 0, to, 0, size);
   }
 
-  async function flush(wait: boolean): Promise<void> {
-    endPass();
+  submit(): void {
+    this.#endPass();
+    const encoder = this.#encoder;
+    if (encoder === undefined) return;
+    this.#encoder = undefined;
+    this.#pending = 0;
+    this.#submits += 1;
+    this.#scoped(() => {
+      this.#context.device.queue.submit([encoder.finish()]);
+    });
+  }
+
+  /** Submits a slice, waits for it, and learns from its time how long the next may be. */
+  async submitSlice(): Promise<void> {
+    const dispatches = this.#pending;
     const started = performance.now();
-    if (encoder !== undefined) {
-      const commands = encoder;
-      scoped(() => {
-        device.queue.submit([commands.finish()]);
-      });
-      encoder = undefined;
-      submits += 1;
-    }
-    const recorded = pending;
-    pending = 0;
-    if (!wait) return;
-    await device.queue.onSubmittedWorkDone();
-    if (recorded < ready.slice) return;
-    ready.slice = nextSlice(ready.slice, recorded, performance.now() - started);
+    this.submit();
+    await this.#context.device.queue.onSubmittedWorkDone();
+    await this.settle();
+    const milliseconds = performance.now() - started;
+    this.#ready.slice = nextSlice(this.#ready.slice, dispatches, milliseconds);
   }
 
-  async function settle(): Promise<void> {
-    const errors = await Promise.all(scopes.splice(0));
+  /** Waits for what the browser found wrong with the work so far; throws GpuFailure. */
+  async settle(): Promise<void> {
+    const errors = await Promise.all(this.#scopes.splice(0));
     const first = errors.find((error) => error !== null);
     if (first) throw new GpuFailure({ kind: "internal", message: first.message });
   }
 
-  return {
-    dispatch,
-    copy,
-    buffer,
-    flush,
-    settle,
-    full: () => pending >= ready.slice,
-    times: async () => timer?.read(),
-    counts: () => ({ submits, dispatches }),
-  };
+  async times(): Promise<readonly KernelTime[] | undefined> {
+    return this.#timer?.read();
+  }
+
+  #group(kernel: ReadyKernel): GPUBindGroup {
+    const { name } = kernel.plan;
+    const make = (): GPUBindGroup =>
+      bindGroupOf(this.#context.device, kernel, (each) => this.buffer(each));
+    const group = this.#groups.get(name) ?? this.#scoped(make);
+    this.#groups.set(name, group);
+    return group;
+  }
+
+  // Scopes are a stack of the device, which connections share: no waiting inside one.
+  #scoped<T>(action: () => T): T {
+    const { device } = this.#context;
+    device.pushErrorScope("validation");
+    try {
+      return action();
+    } finally {
+      this.#scopes.push(device.popErrorScope());
+    }
+  }
+
+  #encode(): GPUCommandEncoder {
+    const label = this.#ready.program.name;
+    return (this.#encoder ??= this.#context.device.createCommandEncoder({ label }));
+  }
+
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+  }
 }
 
 async function readWord(device: GPUDevice, buffer: GPUBuffer, words: number): Promise<number[]> {
@@ -173,9 +184,8 @@ async function play(body: readonly Step[], record: Recorder, context: RunContext
     switch (step.op) {
       case "dispatch":
         record.dispatch(step.kernel, step.workgroups);
-        if (record.full()) {
-          await record.flush(true);
-          await record.settle();
+        if (record.full) {
+          await record.submitSlice();
           context.proceed();
         }
         break;
@@ -202,7 +212,7 @@ async function playWhile(
   context: RunContext,
 ): Promise<void> {
   for (;;) {
-    await record.flush(false);
+    record.submit();
     const [word] = await readWord(context.device, record.buffer(flag), 1);
     if (word === 0) return;
     context.proceed();
@@ -237,7 +247,7 @@ async function finish(ready: ReadyProgram, device: GPUDevice, record: Recorder, 
     record.settle(),
     checkStatus(ready, device),
   ]);
-  return { ...record.counts(), milliseconds, ...(kernels === undefined ? {} : { kernels }) };
+  return { ...record.counts, milliseconds, ...(kernels === undefined ? {} : { kernels }) };
 }
 
 /** Starts a program. Throws GpuFailure where it was stopped; then the outputs are worthless. */
@@ -247,10 +257,10 @@ export async function startProgram(
   context: RunContext,
 ): Promise<StartedRun> {
   const { device } = context;
-  const record = recorder(ready, context, timed);
+  const record = new Recorder(ready, context, timed);
   const started = performance.now();
   prepare(ready, device, scalars);
   await play(ready.program.body, record, context);
-  await record.flush(false);
+  record.submit();
   return { finished: finish(ready, device, record, started) };
 }

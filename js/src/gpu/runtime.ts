@@ -8,31 +8,28 @@
 import {
   type Failure,
   failureOf,
-  type Frame,
   GpuFailure,
   type OrderedRequest,
   packFrame,
   type PageMessage,
   parseRequest,
+  type Program,
   type Result,
   type RunRequest,
   unpackFrame,
   type WriteRequest,
 } from "../protocol.ts";
-import { type BufferTable, bufferTable, type Entry } from "./buffers.ts";
+import { type Arrival, arrival } from "./arrival.ts";
+import { BufferTable, type Entry } from "./buffers.ts";
 import { compileProgram, type ReadyProgram } from "./compile.ts";
 import type { DeviceSource } from "./device.ts";
-import { type RunContext, startProgram, type StartedRun } from "./run.ts";
-
-export interface Runtime {
-  readonly text: (text: string) => void;
-  readonly binary: (frame: ArrayBuffer) => void;
-}
+import { startProgram } from "./run.ts";
 
 export interface RuntimeOptions {
   readonly source: DeviceSource;
   readonly send: (message: PageMessage) => void;
   readonly sendBytes: (frame: ArrayBuffer) => void;
+  /** Ends the runtime and gives back everything it holds. */
   readonly signal: AbortSignal;
 }
 
@@ -53,47 +50,22 @@ interface Holdings {
   readonly running: Promise<unknown>[];
 }
 
-/** The frames of a write that have arrived and are not on the GPU yet. */
-interface Arrival {
-  readonly push: (frame: Frame) => void;
-  /** The next frame; waits for it. Rejects when the connection ends. */
-  readonly next: () => Promise<Frame>;
+function release({ buffers, programs }: Holdings): void {
+  buffers.destroy();
+  for (const program of programs.values()) {
+    void program.then(
+      ({ destroy }) => {
+        destroy();
+      },
+      () => undefined, // it never came to be
+    );
+  }
 }
 
-function arrival(signal: AbortSignal): Arrival {
-  const frames: Frame[] = [];
-  let wake: (() => void) | undefined;
-  signal.addEventListener("abort", () => wake?.());
-  return {
-    push: (frame) => {
-      frames.push(frame);
-      wake?.();
-    },
-    next: async () => {
-      for (;;) {
-        const frame = frames.shift();
-        if (frame !== undefined) return frame;
-        if (signal.aborted) throw new GpuFailure({ kind: "lost", message: "disconnected" });
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    },
-  };
-}
-
-/** Requests one after the other: the tail of a chain of promises that never rejects. */
-function orderedWork(): (work: () => Promise<void>) => void {
-  let tail = Promise.resolve();
-  return (work) => {
-    tail = tail.then(work);
-  };
-}
-
-function stopFailure(request: RunRequest, cancelled: boolean): Failure {
-  if (cancelled) return { kind: "cancelled", message: "the run was stopped" };
-  const seconds = request.deadline_ms / 1000;
-  return { kind: "deadline", message: `the run did not end within its ${seconds} s` };
+function stopFailure(request: RunRequest, cancelled: boolean): GpuFailure {
+  if (cancelled) return new GpuFailure({ kind: "cancelled", message: "the run was stopped" });
+  const message = `the run did not end within its ${request.deadline_ms / 1000} s`;
+  return new GpuFailure({ kind: "deadline", message });
 }
 
 /** The result of a run, unless one of the buffers it reads was worthless itself. */
@@ -107,66 +79,158 @@ async function afterInputs(
   return result;
 }
 
-interface BoundRun extends Pick<RunContext, "device" | "proceed"> {
-  readonly bound: ReadonlyMap<string, Entry>;
-}
-
-async function runEntries(
-  ready: ReadyProgram,
-  request: RunRequest,
-  { device, bound, proceed }: BoundRun,
-): Promise<StartedRun> {
-  proceed();
-  const buffers = new Map([...bound].map(([name, { gpu }]) => [name, gpu]));
-  return startProgram(ready, request, { device, buffers, proceed });
-}
-
-export function createRuntime({ source, send, sendBytes, signal }: RuntimeOptions): Runtime {
-  const enqueue = orderedWork();
-  const arrivals = new Map<number, Arrival>();
-  let holdings: Promise<Holdings> | undefined;
-  let cancelledThrough = -1;
+export class Runtime {
+  readonly #options: RuntimeOptions;
+  readonly #arrivals = new Map<number, Arrival>();
+  /** The tail of the chain of requests; it never rejects. */
+  #tail = Promise.resolve();
+  #holdings: Promise<Holdings> | undefined;
+  #cancelledThrough = -1;
   /** Why the last device was lost, until the next one is open. */
-  let lostMessage: string | undefined;
+  #lostMessage: string | undefined;
 
-  source.watch(
-    {
-      lost: (message) => {
-        holdings = undefined;
-        lostMessage = message;
-        send({ kind: "lost", message });
-      },
-      fault: (message) => {
-        send({ kind: "fault", message });
-      },
-    },
-    signal,
-  );
-  signal.addEventListener("abort", () => {
-    void holdings?.then(({ buffers, programs }) => {
-      buffers.destroy();
-      for (const program of programs.values()) void program.then(({ destroy }) => {
-        destroy();
-      });
+  constructor(options: RuntimeOptions) {
+    const { source, send, signal } = options;
+    this.#options = options;
+    const lost = (message: string): void => {
+      this.#holdings = undefined;
+      this.#lostMessage = message;
+      send({ kind: "lost", message });
+    };
+    const fault = (message: string): void => {
+      send({ kind: "fault", message });
+    };
+    source.watch({ lost, fault }, signal);
+    signal.addEventListener("abort", () => {
+      void this.#holdings?.then(release, () => undefined);
     });
-  });
-
-  async function hold(): Promise<Holdings> {
-    const { device } = await source.open();
-    lostMessage = undefined;
-    return { device, buffers: bufferTable(device), programs: new Map(), running: [] };
   }
 
-  function held(): Promise<Holdings> {
-    holdings ??= hold().catch((cause: unknown) => {
-      holdings = undefined;
+  /** Takes a text frame. Throws GpuFailure for what is no request. */
+  text(message: string): void {
+    const request = parseRequest(message);
+    switch (request.kind) {
+      case "ping":
+        this.#options.send({ kind: "pong", id: request.id });
+        break;
+      case "cancel":
+        this.#cancelledThrough = Math.max(this.#cancelledThrough, request.through);
+        break;
+      case "write":
+        this.#expectBytes(request);
+        break;
+      case "compile":
+      case "alloc":
+      case "run":
+      case "read":
+      case "free":
+        this.#answer(request.id, () => this.#perform(request));
+        break;
+      default:
+        request satisfies never;
+    }
+  }
+
+  /** Takes a binary frame of a write that was announced. */
+  binary(bytes: ArrayBuffer): void {
+    const frame = unpackFrame(bytes);
+    this.#arrivals.get(frame.id)?.push(frame);
+  }
+
+  /** Does `work` after everything before it, and sends what became of it. */
+  #answer(id: number, work: () => Promise<Outcome>): void {
+    const { send, signal } = this.#options;
+    const accept = (ok: Result): void => {
+      send({ kind: "reply", id, ok });
+    };
+    const refuse = (cause: unknown): void => {
+      send({ kind: "reply", id, error: this.#failure(cause) });
+    };
+    this.#tail = this.#tail.then(async () => {
+      if (signal.aborted) return;
+      try {
+        const outcome = await work();
+        if ("now" in outcome) accept(outcome.now);
+        else void outcome.later.then(accept, refuse);
+      } catch (cause) {
+        refuse(cause);
+      }
+    });
+  }
+
+  /** A failure as it is told; what breaks because the device is gone is called lost. */
+  #failure(cause: unknown): Failure {
+    const failure = failureOf(cause);
+    const lost = failure.kind === "internal" ? this.#lostMessage : undefined;
+    return lost === undefined ? failure : { kind: "lost", message: lost };
+  }
+
+  #held(): Promise<Holdings> {
+    this.#holdings ??= this.#hold().catch((cause: unknown) => {
+      this.#holdings = undefined;
       throw cause;
     });
-    return holdings;
+    return this.#holdings;
   }
 
-  async function compile(key: string, program: ReadyProgram["program"]): Promise<Outcome> {
-    const { device, programs } = await held();
+  async #hold(): Promise<Holdings> {
+    const { device } = await this.#options.source.open();
+    this.#lostMessage = undefined;
+    return { device, buffers: new BufferTable(device), programs: new Map(), running: [] };
+  }
+
+  #expectBytes(request: WriteRequest): void {
+    const incoming = arrival(this.#options.signal);
+    this.#arrivals.set(request.id, incoming);
+    this.#answer(request.id, async () => {
+      try {
+        return await this.#write(request, incoming);
+      } finally {
+        this.#arrivals.delete(request.id);
+      }
+    });
+  }
+
+  async #write(request: WriteRequest, incoming: Arrival): Promise<Outcome> {
+    const { buffers } = await this.#held();
+    for (let written = 0; written < request.bytes; ) {
+      const { offset, payload } = await incoming.next();
+      buffers.write(request.buffer, request.offset + offset, payload);
+      written += payload.byteLength;
+      const { id } = request;
+      this.#options.send({ kind: "received", id, bytes: payload.byteLength });
+    }
+    return DONE;
+  }
+
+  async #perform(request: Exclude<OrderedRequest, WriteRequest>): Promise<Outcome> {
+    const held = await this.#held();
+    switch (request.kind) {
+      case "compile":
+        return this.#compile(held, request.key, request.program);
+      case "alloc":
+        await held.buffers.allocate(request.buffer, request.bytes);
+        return DONE;
+      case "run":
+        return this.#run(held, request);
+      case "read":
+        await held.buffers.read(
+          { handle: request.buffer, offset: request.offset, bytes: request.bytes },
+          (offset, payload) => {
+            this.#options.sendBytes(packFrame(request.id, offset, payload));
+          },
+        );
+        return DONE;
+      case "free":
+        for (const handle of request.buffers) held.buffers.free(handle);
+        return DONE;
+      default:
+        return request satisfies never;
+    }
+  }
+
+  async #compile(held: Holdings, key: string, program: Program): Promise<Outcome> {
+    const { device, programs } = held;
     const started = performance.now();
     const cached = programs.get(key);
     const ready = cached ?? compileProgram(device, program);
@@ -176,148 +240,44 @@ export function createRuntime({ source, send, sendBytes, signal }: RuntimeOption
     return { now: { cached: cached !== undefined, milliseconds } };
   }
 
-  async function write(request: WriteRequest, incoming: Arrival): Promise<Outcome> {
-    const { buffers } = await held();
-    for (let written = 0; written < request.bytes; ) {
-      const { offset, payload } = await incoming.next();
-      buffers.write(request.buffer, request.offset + offset, payload);
-      written += payload.byteLength;
-      send({ kind: "received", id: request.id, bytes: payload.byteLength });
-    }
-    return DONE;
-  }
-
-  /** Throws GpuFailure once the run is to end. */
-  function stopper(request: RunRequest): () => void {
-    const deadline = performance.now() + request.deadline_ms;
-    return () => {
-      const cancelled = request.id <= cancelledThrough || signal.aborted;
-      if (!cancelled && performance.now() < deadline) return;
-      throw new GpuFailure(stopFailure(request, cancelled));
-    };
-  }
-
-  async function run(request: RunRequest): Promise<Outcome> {
-    const { device, buffers, programs, running } = await held();
-    const ready = await programs.get(request.key);
+  /** Puts a run on the queue; its outputs are spoken for at once, also where it fails. */
+  async #run(held: Holdings, request: RunRequest): Promise<Outcome> {
+    const ready = await held.programs.get(request.key);
     if (ready === undefined) {
       throw new GpuFailure({ kind: "lost", message: "the page does not hold this program" });
     }
-    if (running.length >= MOST_RUNS) await running.shift();
-    const bound = new Map<string, Entry>();
+    if (held.running.length >= MOST_RUNS) await held.running.shift();
+    const entries = new Map<string, Entry>();
     for (const [name, handle] of Object.entries(request.buffers)) {
-      bound.set(name, buffers.entry(handle));
+      entries.set(name, held.buffers.entry(handle));
     }
-    const written = new Set(ready.program.outputs);
-    const inputs = [...bound].flatMap(([name, entry]) => (written.has(name) ? [] : entry.settled));
-    const proceed = stopper(request);
-    const later = runEntries(ready, request, { device, bound, proceed });
-    // The outputs are spoken for from here on, also where the start itself fails.
-    const whole = afterInputs(
-      inputs,
-      later.then(({ finished }) => finished),
+    const outputs = new Set(ready.program.outputs);
+    const inputs = [...entries].flatMap(([name, { settled }]) =>
+      outputs.has(name) ? [] : settled,
     );
-    const settled = whole.then(() => undefined, failureOf);
-    for (const name of written) {
-      const output = bound.get(name);
+    const buffers = new Map([...entries].map(([name, { gpu }]) => [name, gpu]));
+    const proceed = this.#stopper(request);
+    const started = startProgram(ready, request, { device: held.device, buffers, proceed });
+    const later = afterInputs(
+      inputs,
+      started.then(({ finished }) => finished),
+    );
+    const settled = later.then(() => undefined, failureOf);
+    for (const name of outputs) {
+      const output = entries.get(name);
       if (output !== undefined) output.settled = settled;
     }
-    running.push(settled);
-    await later.catch(failureOf);
-    return { later: whole };
+    held.running.push(settled);
+    await started.catch(failureOf);
+    return { later };
   }
 
-  async function perform(request: Exclude<OrderedRequest, WriteRequest>): Promise<Outcome> {
-    switch (request.kind) {
-      case "compile":
-        return compile(request.key, request.program);
-      case "alloc":
-        await (await held()).buffers.allocate(request.buffer, request.bytes);
-        return DONE;
-      case "run":
-        return run(request);
-      case "read":
-        await (await held()).buffers.read(
-          { handle: request.buffer, offset: request.offset, bytes: request.bytes },
-          (offset, payload) => {
-            sendBytes(packFrame(request.id, offset, payload));
-          },
-        );
-        return DONE;
-      case "free": {
-        const { buffers } = await held();
-        for (const handle of request.buffers) buffers.free(handle);
-        return DONE;
-      }
-      default:
-        return request satisfies never;
-    }
-  }
-
-  function answer(id: number, work: () => Promise<Outcome>): void {
-    const refuse = (cause: unknown): void => {
-      const failure = failureOf(cause);
-      const lost = failure.kind === "internal" ? lostMessage : undefined;
-      const error: Failure = lost === undefined ? failure : { kind: "lost", message: lost };
-      send({ kind: "reply", id, error });
+  /** What throws GpuFailure once a run is to end. */
+  #stopper(request: RunRequest): () => void {
+    const deadline = performance.now() + request.deadline_ms;
+    return () => {
+      const cancelled = request.id <= this.#cancelledThrough || this.#options.signal.aborted;
+      if (cancelled || performance.now() >= deadline) throw stopFailure(request, cancelled);
     };
-    enqueue(async () => {
-      if (signal.aborted) return;
-      try {
-        const outcome = await work();
-        if ("now" in outcome) {
-          send({ kind: "reply", id, ok: outcome.now });
-          return;
-        }
-        void outcome.later.then((ok) => {
-          send({ kind: "reply", id, ok });
-        }, refuse);
-      } catch (cause) {
-        refuse(cause);
-      }
-    });
   }
-
-  function expectBytes(request: WriteRequest): void {
-    const incoming = arrival(signal);
-    arrivals.set(request.id, incoming);
-    answer(request.id, async () => {
-      try {
-        return await write(request, incoming);
-      } finally {
-        arrivals.delete(request.id);
-      }
-    });
-  }
-
-  function text(message: string): void {
-    const request = parseRequest(message);
-    switch (request.kind) {
-      case "ping":
-        send({ kind: "pong", id: request.id });
-        break;
-      case "cancel":
-        cancelledThrough = Math.max(cancelledThrough, request.through);
-        break;
-      case "write":
-        expectBytes(request);
-        break;
-      case "compile":
-      case "alloc":
-      case "run":
-      case "read":
-      case "free":
-        answer(request.id, () => perform(request));
-        break;
-      default:
-        request satisfies never;
-    }
-  }
-
-  function binary(bytes: ArrayBuffer): void {
-    const frame = unpackFrame(bytes);
-    arrivals.get(frame.id)?.push(frame);
-  }
-
-  return { text, binary };
 }
