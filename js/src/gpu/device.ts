@@ -50,13 +50,13 @@ function unavailable(missing: Missing): GpuFailure {
 async function requestAdapter(): Promise<GPUAdapter | Missing> {
   const missing = missingGpu();
   if (missing !== undefined) return missing;
-  const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
-  return (
-    adapter ?? {
-      cause: "the browser found no GPU adapter that it trusts",
-      remedy: "look at chrome://gpu, or allow it with --enable-unsafe-webgpu",
-    }
-  );
+  const remedy = "look at chrome://gpu, or allow more adapters with --enable-unsafe-webgpu";
+  try {
+    const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
+    return adapter ?? { cause: "the browser found no GPU adapter that it trusts", remedy };
+  } catch (cause) {
+    return { cause: `the browser gave no GPU adapter: ${String(cause)}`, remedy };
+  }
 }
 
 /** Every limit of the adapter by name; the names live on the prototype. */

@@ -1,0 +1,113 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { connect, type ConnectionState } from "../src/gpu/connection.ts";
+import { DeviceSource } from "../src/gpu/device.ts";
+
+/** A socket that opens only where `reachable` says so. */
+class FakeSocket extends EventTarget {
+  static readonly OPEN = 1;
+  static readonly opened: FakeSocket[] = [];
+  static readonly attempts: string[] = [];
+  static reachable: (address: string) => boolean = () => false;
+
+  binaryType = "blob";
+  readyState = 0;
+  readonly sent: string[] = [];
+
+  constructor(readonly address: string) {
+    super();
+    FakeSocket.attempts.push(address);
+    queueMicrotask(() => {
+      if (!FakeSocket.reachable(address)) {
+        this.close();
+        return;
+      }
+      this.readyState = FakeSocket.OPEN;
+      FakeSocket.opened.push(this);
+      this.dispatchEvent(new Event("open"));
+    });
+  }
+
+  send(text: string): void {
+    this.sent.push(text);
+  }
+
+  close(): void {
+    if (this.readyState === 3) return;
+    this.readyState = 3;
+    this.dispatchEvent(new Event("close"));
+  }
+}
+
+function start(addresses: readonly string[], signal: AbortSignal) {
+  const states: ConnectionState[] = [];
+  const ended = connect({
+    addresses,
+    where: "page",
+    source: new DeviceSource(),
+    signal,
+    onState: (state) => states.push(state),
+    pauses: [1, 1],
+  });
+  return { states, ended };
+}
+
+beforeEach(() => {
+  FakeSocket.opened.length = 0;
+  FakeSocket.attempts.length = 0;
+  vi.stubGlobal("WebSocket", FakeSocket);
+  vi.stubGlobal("isSecureContext", false);
+  vi.stubGlobal("navigator", { userAgent: "test" });
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+describe("connect", () => {
+  it("tries every address in every round, then stops", async () => {
+    FakeSocket.reachable = () => false;
+    const { states, ended } = start(["ws://a", "ws://b"], new AbortController().signal);
+    await ended;
+
+    expect(FakeSocket.attempts).toEqual(["ws://a", "ws://b", "ws://a", "ws://b", "ws://a", "ws://b"]);
+    expect(states.at(-1)).toBe("stopped");
+  });
+
+  it("greets with the reason where there is no GPU", async () => {
+    FakeSocket.reachable = () => true;
+    const stop = new AbortController();
+    start(["ws://a"], stop.signal);
+    await vi.waitUntil(() => (FakeSocket.opened[0]?.sent.length ?? 0) > 0);
+    stop.abort();
+
+    expect(JSON.parse(FakeSocket.opened[0]?.sent[0] ?? "")).toMatchObject({
+      kind: "hello",
+      gpu: { available: false, cause: expect.stringContaining("secure context") as string },
+    });
+  });
+
+  it("returns first to the address that worked", async () => {
+    FakeSocket.reachable = (address) => address === "ws://b";
+    const stop = new AbortController();
+    start(["ws://a", "ws://b"], stop.signal);
+    await vi.waitUntil(() => FakeSocket.opened.length === 1);
+    FakeSocket.opened[0]?.close();
+    await vi.waitUntil(() => FakeSocket.opened.length === 2);
+    stop.abort();
+
+    expect(FakeSocket.attempts).toEqual(["ws://a", "ws://b", "ws://b"]);
+  });
+
+  it("closes its socket and tries no more once it is aborted", async () => {
+    FakeSocket.reachable = () => true;
+    const stop = new AbortController();
+    const { states, ended } = start(["ws://a"], stop.signal);
+    await vi.waitUntil(() => FakeSocket.opened.length === 1);
+    stop.abort();
+    await ended;
+
+    expect(FakeSocket.opened[0]?.readyState).toBe(3);
+    expect(FakeSocket.attempts).toEqual(["ws://a"]);
+    expect(states.at(-1)).toBe("stopped");
+  });
+});

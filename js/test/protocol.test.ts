@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { bytesOf, failureOf, GpuFailure, packFrame, parseRequest, unpackFrame } from "../src/protocol.ts";
+
+describe("frames", () => {
+  it("give back what was packed, beyond 4 GiB too", () => {
+    const offset = 2 ** 33 + 8;
+    const frame = unpackFrame(packFrame(7, offset, new Uint8Array([1, 2, 3])));
+
+    expect(frame).toEqual({ id: 7, offset, payload: new Uint8Array([1, 2, 3]) });
+  });
+});
+
+describe("bytesOf", () => {
+  const plan = { name: "b", dtype: "f32", shape: [3, 5] } as const;
+
+  it("is four an element", () => {
+    expect(bytesOf({ ...plan, role: "temporary" }, 0)).toBe(60);
+  });
+
+  it("is never nothing", () => {
+    expect(bytesOf({ ...plan, shape: [0, 5], role: "output" }, 0)).toBe(4);
+  });
+
+  it("pads scalars to 16", () => {
+    expect(bytesOf({ ...plan, role: "scalars" }, 5)).toBe(32);
+  });
+});
+
+describe("parseRequest", () => {
+  it("refuses what is no request", () => {
+    expect(() => parseRequest('{"kind": "reboot"}')).toThrow("unknown message from the kernel");
+  });
+
+  it("takes a request", () => {
+    expect(parseRequest('{"kind": "ping", "id": 3}')).toEqual({ kind: "ping", id: 3 });
+  });
+});
+
+describe("failureOf", () => {
+  it("keeps a failure and wraps anything else", () => {
+    const failure = { kind: "limit", message: "too much" } as const;
+
+    expect(failureOf(new GpuFailure(failure))).toBe(failure);
+    expect(failureOf(new TypeError("no"))).toEqual({ kind: "internal", message: "no" });
+  });
+});

@@ -1,0 +1,117 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { DeviceSource } from "../src/gpu/device.ts";
+import { Runtime } from "../src/gpu/runtime.ts";
+import { packFrame, type PageMessage } from "../src/protocol.ts";
+
+/** A device that keeps what is written, and copies at once. */
+function fakeDevice() {
+  const writes: { offset: number; bytes: number }[] = [];
+  const device = {
+    limits: { maxBufferSize: 1024, maxStorageBufferBindingSize: 512 },
+    features: new Set<string>(),
+    pushErrorScope: () => undefined,
+    popErrorScope: () => Promise.resolve(null),
+    createBuffer: ({ size }: { size: number }) => ({ size, destroy: () => undefined }),
+    queue: {
+      writeBuffer: (_buffer: unknown, offset: number, payload: Uint8Array) => {
+        writes.push({ offset, bytes: payload.byteLength });
+      },
+    },
+  };
+  return { device: device as unknown as GPUDevice, writes };
+}
+
+/** A runtime on a device that opens when `ready` is called. */
+function start() {
+  const sent: PageMessage[] = [];
+  const { device, writes } = fakeDevice();
+  const source = new DeviceSource();
+  let ready = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    ready = resolve;
+  });
+  const adapter = {} as Awaited<ReturnType<DeviceSource["open"]>>["adapter"];
+  vi.spyOn(source, "open").mockImplementation(() => opened.then(() => ({ device, adapter })));
+  const signal = new AbortController().signal;
+  const runtime = new Runtime({
+    source,
+    send: (message) => sent.push(message),
+    sendBytes: () => undefined,
+    signal,
+  });
+  const ask = (message: object): void => {
+    runtime.text(JSON.stringify(message));
+  };
+  return { ask, ready, runtime, sent, writes };
+}
+
+beforeEach(() => {
+  vi.stubGlobal("GPUBufferUsage", { STORAGE: 1, COPY_SRC: 2, COPY_DST: 4 });
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+describe("Runtime", () => {
+  it("answers pings while everything else waits", async () => {
+    const { ask, ready, sent } = start();
+    ask({ kind: "alloc", id: 1, buffer: 1, bytes: 16 });
+    ask({ kind: "ping", id: 2 });
+    expect(sent).toEqual([{ kind: "pong", id: 2 }]);
+    ready();
+    await vi.waitUntil(() => sent.length === 2);
+
+    expect(sent[1]).toEqual({ kind: "reply", id: 1, ok: {} });
+  });
+
+  it("refuses a buffer beyond the tighter limit and names it", async () => {
+    const { ask, ready, sent } = start();
+    ready();
+    ask({ kind: "alloc", id: 1, buffer: 1, bytes: 513 });
+    await vi.waitUntil(() => sent.length === 1);
+
+    expect(sent[0]).toMatchObject({
+      id: 1,
+      error: { kind: "limit", limit: "maxStorageBufferBindingSize", value: 512 },
+    });
+  });
+
+  it("writes frames in their turn and says how much it took", async () => {
+    const { ask, ready, runtime, sent, writes } = start();
+    ask({ kind: "alloc", id: 1, buffer: 1, bytes: 16 });
+    ask({ kind: "write", id: 2, buffer: 1, offset: 0, bytes: 12 });
+    runtime.binary(packFrame(2, 0, new Uint8Array(8)));
+    runtime.binary(packFrame(2, 8, new Uint8Array(4)));
+    ready();
+    await vi.waitUntil(() => sent.length === 4);
+
+    expect(writes).toEqual([
+      { offset: 0, bytes: 8 },
+      { offset: 8, bytes: 4 },
+    ]);
+    expect(sent.slice(1)).toEqual([
+      { kind: "received", id: 2, bytes: 8 },
+      { kind: "received", id: 2, bytes: 4 },
+      { kind: "reply", id: 2, ok: {} },
+    ]);
+  });
+
+  it("calls a handle lost that it does not hold", async () => {
+    const { ask, ready, sent } = start();
+    ready();
+    ask({ kind: "read", id: 1, buffer: 9, offset: 0, bytes: 4 });
+    await vi.waitUntil(() => sent.length === 1);
+
+    expect(sent[0]).toMatchObject({ id: 1, error: { kind: "lost" } });
+  });
+
+  it("calls a program lost that it does not hold", async () => {
+    const { ask, ready, sent } = start();
+    ready();
+    ask({ kind: "run", id: 1, key: "k", buffers: {}, scalars: [], timed: false, deadline_ms: 1 });
+    await vi.waitUntil(() => sent.length === 1);
+
+    expect(sent[0]).toMatchObject({ id: 1, error: { kind: "lost" } });
+  });
+});
