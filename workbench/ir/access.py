@@ -114,7 +114,11 @@ def accesses(body: Body) -> tuple[Access, ...]:
     """Every access in the body, in text order; expressions are read before they are stored."""
     assigned = frozenset(s.name for s in walk_stmts(body) if isinstance(s, Assign))
     unsteady = assigned | {s.array for s in writes(body)}
-    return tuple(_body(body, _Scope((), (), (), True, {}, {}, unsteady, assigned), 0))
+    scope = _Scope(
+        time=(), loops=(), conditions=(), exact=True, homes={}, values={},
+        unsteady=unsteady, assigned=assigned,
+    )  # fmt: skip
+    return tuple(_body(body, scope, 0))
 
 
 def before(a: Access, b: Access) -> Iterator[dict[str, int]]:

@@ -7,16 +7,16 @@ to a broken dependence is a `Clash`, an example of two of them. What isl cannot 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from workbench.base.source import Origin
 from workbench.ir import affine
 from workbench.ir.access import Access, accesses, before, breaks, number
-from workbench.ir.expr import Apply, Const, Expr, Var, apply, integer, substitute
+from workbench.ir.expr import Apply, Const, Expr, Var, apply, substitute
 from workbench.ir.loops import Loops
-from workbench.ir.stmt import For, While, walk_stmts
+from workbench.ir.stmt import For, walk_stmts
 
 if TYPE_CHECKING:
     import islpy as isl
@@ -54,7 +54,8 @@ class Clash:
         first, second = self.kinds
         may = "" if self.exact else "may be that "
         other = "it, too" if first == second else "it"
-        return f"{may}{_point(self.first)} {first} {self.place} and {_point(self.second)} {second} {other}"
+        mine, its = _point(self.first), _point(self.second)
+        return f"{may}{mine} {first} {self.place} and {its} {second} {other}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +238,9 @@ def covered(
     """
     import islpy as isl
 
+    given = [c for c in given if c not in wanted]
+    if not given:
+        return True
     known = {*shared, *inner}
     others = [v for v in affine.variables_of((*wanted, *given)) if v not in known]
     shared = [*shared, *others]

@@ -21,8 +21,10 @@ from workbench.ir.stmt import (
     Local,
     LoopKind,
     Stmt,
+    map_bodies,
     writes,
 )
+from workbench.schedule.moves import inside, moved, taken_apart
 from workbench.schedule.names import INNER, OUTER, find, shown
 from workbench.schedule.nests import (
     around,
@@ -37,8 +39,6 @@ from workbench.schedule.nests import (
     with_values,
 )
 from workbench.schedule.step import YES, Verdict, no, step
-
-REORDERED = "reordered"
 
 
 @step
@@ -117,10 +117,9 @@ class Reorder:
         refusal = _cannot_move(loops, chain, order)
         if not refusal:
             return refusal
-        top = chain[0]
-        nest = nest_of(loops, top.var)
-        new = replace_loop(replace(loops, body=(nest,)), top.var, lambda _: _moved(chain, order))
-        old_times, new_times = accesses((nest,)), accesses(new.body)
+        old = nest_of(loops, order[0].var)
+        new = _replaced((old,), chain[0], moved(chain, order, lambda s: s))
+        old_times, new_times = accesses((old,)), accesses(new)
         clash = reordered(old_times, new_times, commute=True)
         if clash is not None:
             return _refuse_clash(clash)
@@ -134,18 +133,9 @@ class Reorder:
         chain, order = path
         if not chain:
             return loops
-        kept = {s.var for s in chain if isinstance(s, For)}
-        names = taken(loops)
-
-        def finish(body: Body) -> Body:
-            return tuple(
-                s if not isinstance(s, For) or s is body[main] else _copied(s, kept, names)
-                for s in body
-            )
-
-        body = _moved(chain, order)
-        main = _main(body, kept)
-        return replace_loop(loops, chain[0].var, lambda _: finish(body))
+        names, variables = taken(loops), {x.var for x in order}
+        body = moved(chain, order, lambda s: _copied(s, variables, names))
+        return replace(loops, body=_replaced(loops.body, chain[0], body))
 
     def _path(self, loops: Loops) -> tuple[tuple[For | If, ...], tuple[For, ...]] | Verdict:
         """The statements from the first loop that moves to the last, and the loops' new order."""
@@ -161,21 +151,23 @@ class Reorder:
         longest = max(paths, key=len)
         for name, x in zip(self.loops, named, strict=True):
             if x not in longest:
-                return no(f"'{name}' does not stand in the same nest as '{_last(longest)}'", x.origin)
+                return no(
+                    f"'{name}' does not stand in the same nest as '{_last(longest)}'", x.origin
+                )
         places = iter(named)
-        inside = {x.var for x in named}
+        own = {x.var for x in named}
         chain = [s for s in longest if isinstance(s, For)]
-        order = [next(places) if s.var in inside else s for s in chain]
-        moved = [n for n, (a, b) in enumerate(zip(chain, order, strict=True)) if a is not b]
-        if not moved:
+        order = [next(places) if s.var in own else s for s in chain]
+        changed = [n for n, (a, b) in enumerate(zip(chain, order, strict=True)) if a is not b]
+        if not changed:
             return (), ()
-        first, last = longest.index(chain[moved[0]]), longest.index(chain[moved[-1]])
+        first, last = longest.index(chain[changed[0]]), longest.index(chain[changed[-1]])
         between = longest[first : last + 1]
         for s in between:
             if not isinstance(s, For) and not (isinstance(s, If) and not s.orelse):
                 return no("a while or an else stands between the loops", s.origin)
         kept = tuple(s for s in between if isinstance(s, For | If))
-        return kept, tuple(order[moved[0] : moved[-1] + 1])
+        return kept, tuple(order[changed[0] : changed[-1] + 1])
 
 
 def split(loop: For, factor: int, outer: str, inner: str) -> For:
@@ -199,49 +191,81 @@ def split(loop: For, factor: int, outer: str, inner: str) -> For:
         fits = apply("lt", number, integer(count, origin), origin=origin)
         body = (If(fits, body, guard=True, origin=origin.derive("the tail")),)
     parts = LoopKind.PARALLEL if loop.kind is LoopKind.WORKER else loop.kind
-    inside = For(inner, integer(0), integer(factor), body, parts, origin=origin)
-    outside = integer(-(-count // factor))
-    return For(outer, integer(0), outside, (inside,), loop.kind, origin=origin)
+    small = For(inner, integer(0), integer(factor), body, parts, origin=origin)
+    count = -(-count // factor)
+    return For(outer, integer(0), integer(count), (small,), loop.kind, origin=origin)
 
 
 def _cannot_move(loops: Loops, chain: Sequence[For | If], order: Sequence[For]) -> Verdict:
     """Refusals that need no dependence: bounds, breaks, declarations, mapped loops."""
+    for refusal in (
+        _bad_bounds(loops, order),
+        _bad_links(loops, chain, order),
+        _bad_parts(loops, taken_apart(chain, order)),
+        _bad_places(loops, order),
+    ):
+        if not refusal:
+            return refusal
+    return YES
+
+
+def _changing(loops: Loops, loop: For) -> set[str]:
+    """The arrays and locals that change in the nest of a loop."""
+    return {a.array for a in accesses((nest_of(loops, loop.var),)) if a.changes}
+
+
+def _bad_bounds(loops: Loops, order: Sequence[For]) -> Verdict:
     positions = {x.var: n for n, x in enumerate(order)}
-    changing = {a.array for a in accesses((nest_of(loops, order[0].var),)) if a.changes}
+    changing = _changing(loops, order[0])
     for x in order:
-        if changing & (_names(x.start) | _names(x.stop)):
+        used = _names(x.start) | _names(x.stop)
+        if changing & used:
             return no(f"the bounds of '{shown(loops, x.var)}' change in the nest", x.origin)
-        if x.kind is LoopKind.COOPERATIVE:
-            return no(f"'{shown(loops, x.var)}' is a copy shared by the workgroup", x.origin)
-        for used in free_names(x.start) | free_names(x.stop):
-            if positions.get(used, -1) > positions[x.var]:
-                name = shown(loops, x.var)
-                return no(f"the bounds of '{name}' use '{shown(loops, used)}'", x.origin)
-    apart = any(len(_inside(s)) > 1 for s in chain[:-1])
+        for name in used:
+            if positions.get(name, -1) > positions[x.var]:
+                reason = f"the bounds of '{shown(loops, x.var)}' use '{shown(loops, name)}'"
+                return no(reason, x.origin)
+    return YES
+
+
+def _bad_links(loops: Loops, chain: Sequence[For | If], order: Sequence[For]) -> Verdict:
+    apart = taken_apart(chain, order)
+    changing = _changing(loops, order[0])
     for s in chain:
-        if isinstance(s, For) and (breaks(s.body) or (apart and leaves(s.body))):
+        if isinstance(s, If):
+            if changing & _names(s.cond):
+                reason = "a condition that changes in the nest stands between the loops"
+                return no(reason, s.origin)
+        elif breaks(s.body) or (s in apart and leaves(s.body)):
             return no(f"a break or continue belongs to '{shown(loops, s.var)}'", s.origin)
-        if isinstance(s, If) and changing & _names(s.cond):
-            return no("a condition that changes in the nest stands between the loops", s.origin)
-        if isinstance(s, For) and apart and s is not chain[-1] and s.kind.mapped:
-            name = shown(loops, s.var)
-            return no(f"'{name}' is mapped and holds more than one loop", s.origin)
-    for s in chain[:-1]:
-        for beside in _inside(s):
+        elif s.kind is LoopKind.COOPERATIVE:
+            return no(f"'{shown(loops, s.var)}' is a copy shared by the workgroup", s.origin)
+    return YES
+
+
+def _bad_parts(loops: Loops, apart: Sequence[For | If]) -> Verdict:
+    for s in apart[:-1]:
+        if isinstance(s, For) and s.kind.mapped:
+            return no(f"'{shown(loops, s.var)}' is mapped and holds more than one loop", s.origin)
+        for beside in inside(s):
             if isinstance(beside, Alloc | Local | Assign):
-                reason = f"'{beside.name}' is declared between the loops; they cannot be taken apart"
+                reason = f"'{beside.name}' is declared between the loops; they stay together"
                 return no(reason, s.origin, beside.origin)
-    repeated = {LoopKind.SERIAL, LoopKind.UNROLLED}
-    serial = next((x for x in order if x.kind in repeated), None)
-    late = [x for x in order if x.kind.mapped or x.kind is LoopKind.WORKER]
-    if serial is not None and any(positions[x.var] > positions[serial.var] for x in late):
-        name = shown(loops, serial.var)
-        inner = shown(loops, late[-1].var)
-        return no(
-            f"the serial loop '{name}' would stand around the mapped loop '{inner}'",
-            serial.origin,
-            hint="reorder before parallelize",
-        )
+    return YES
+
+
+def _bad_places(loops: Loops, order: Sequence[For]) -> Verdict:
+    """Loops that repeat stand inside those that are mapped."""
+    repeats = {LoopKind.SERIAL, LoopKind.UNROLLED}
+    first = next((n for n, x in enumerate(order) if x.kind in repeats), len(order))
+    for x in order[first:]:
+        if x.kind.mapped or x.kind is LoopKind.WORKER:
+            outer, inner = shown(loops, order[first].var), shown(loops, x.var)
+            return no(
+                f"the serial loop '{outer}' would stand around the mapped loop '{inner}'",
+                order[first].origin,
+                hint="reorder before parallelize",
+            )
     return YES
 
 
@@ -250,57 +274,19 @@ def _names(e: Expr) -> frozenset[str]:
     return free_names(e) | {x.array for x in loads(e)}
 
 
-def _inside(s: For | If) -> Body:
-    return s.body if isinstance(s, For) else s.then
+def _replaced(body: Body, old: Stmt, new: Body) -> Body:
+    """The body with one statement, at any depth, replaced."""
+    out: list[Stmt] = []
+    for s in body:
+        out += new if s is old else (map_bodies(s, lambda b: _replaced(b, old, new)),)
+    same = len(out) == len(body) and all(a is b for a, b in zip(out, body, strict=True))
+    return body if same else tuple(out)
 
 
-def _with_inside(s: For | If, body: Body) -> For | If:
-    return replace(s, body=body) if isinstance(s, For) else replace(s, then=body)
-
-
-def _moved(chain: Sequence[For | If], order: Sequence[For]) -> Body:
-    """The loops of `chain` taken apart around what stands beside them, the rest in `order`.
-
-    Copies still have the variables of the loops that they copy.
-    """
-    first: list[Stmt] = []
-    last: list[Stmt] = []
-    for depth, s in enumerate(chain[:-1]):
-        inside = _inside(s)
-        place = next(n for n, x in enumerate(inside) if x is chain[depth + 1])
-        first += _wrapped(chain[: depth + 1], inside[:place])
-        last = [*_wrapped(chain[: depth + 1], inside[place + 1 :]), *last]
-    guards = [s for s in chain if isinstance(s, If)]
-    body = _inside(chain[-1])
-    for loop in reversed(order):
-        held = [g for g in guards if loop.var in free_names(g.cond)]
-        guards = [g for g in guards if g not in held]
-        for g in reversed(held):
-            body = (replace(g, then=body),)
-        body = (replace(loop, body=body),)
-    for g in reversed(guards):
-        body = (replace(g, then=body),)
-    return (*first, *body, *last)
-
-
-def _wrapped(chain: Sequence[For | If], body: Body) -> Body:
-    if not body:
-        return ()
-    for s in reversed(chain):
-        body = (_with_inside(s, body),)
-    return body
-
-
-def _main(body: Body, kept: set[str]) -> int:
-    """Which of the statements has all the loops that moved."""
-    counts = [len(kept & {x.var for x in loops_in((s,))}) for s in body]
-    return counts.index(max(counts))
-
-
-def _copied(loop: For, kept: set[str], names: set[str]) -> For:
-    """A loop split off, with variables of its own."""
-    mine = [x.var for x in loops_in((loop,)) if x.var in kept]
-    return renamed(loop, {var: fresh(names, var) for var in mine}, "its own loop")
+def _copied(s: Stmt, variables: set[str], names: set[str]) -> Stmt:
+    """A statement taken out of a nest, with loop variables of its own."""
+    mine = [x.var for x in loops_in((s,)) if x.var in variables]
+    return renamed(s, {var: fresh(names, var) for var in mine}, "its own loop")
 
 
 def _last(path: Sequence[Stmt]) -> str:

@@ -6,52 +6,18 @@ are ordinary loops: whoever prints or runs the function sees them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import reduce
+from dataclasses import dataclass, field
 
-from workbench.base.source import Origin
 from workbench.ir.access import Access, accesses, before, leaves
 from workbench.ir.deps import OTHER, covered, holds_at
-from workbench.ir.expr import (
-    Const,
-    Expr,
-    Load,
-    Select,
-    Var,
-    apply,
-    free_names,
-    integer,
-    loads,
-    substitute,
-)
+from workbench.ir.expr import Expr, Var, apply, free_names, integer, loads, substitute
 from workbench.ir.loops import Buffer, Loops
-from workbench.ir.stmt import (
-    Alloc,
-    Body,
-    For,
-    If,
-    LoopKind,
-    Memory,
-    Stmt,
-    Store,
-    While,
-    map_bodies,
-    map_exprs,
-)
+from workbench.ir.stmt import For, If, Memory, Stmt, While
+from workbench.schedule.copies import Plan, cached
 from workbench.schedule.names import find, shown
-from workbench.schedule.nests import (
-    around,
-    derived,
-    fresh,
-    loops_in,
-    nest_of,
-    replace_loop,
-    taken,
-    with_loads,
-)
-from workbench.schedule.regions import Box, box, escapes, minus, plus
+from workbench.schedule.nests import around, loops_in, nest_of, replace_loop, taken
+from workbench.schedule.regions import Box, box, escapes, linear, plus, reach, spans_of
 from workbench.schedule.step import YES, Verdict, no, step
 
 PLACES = {Memory.PRIVATE.value: Memory.PRIVATE, Memory.WORKGROUP.value: Memory.WORKGROUP}
@@ -88,29 +54,11 @@ class Cache:
     def apply(self, loops: Loops) -> Loops:
         """The function after the step."""
         plan = _plan(self, loops)
-        assert isinstance(plan, _Plan)
-        return replace_loop(loops, plan.loop.var, lambda s: (_cached(s, plan, taken(loops)),))
+        assert isinstance(plan, Plan)
+        return replace_loop(loops, plan.loop.var, lambda s: (cached(s, plan, taken(loops)),))
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What is cached and how: `fetch` the old values first, `keep` the new ones at the end.
-
-    `outside` tells for each dimension whether the box may begin before the array and end
-    past it.
-    """
-
-    loop: For
-    buffer: Buffer
-    memory: Memory
-    region: Box
-    outside: tuple[tuple[bool, bool], ...]
-    fetch: bool
-    keep: bool
-    origin: Origin
-
-
-def _plan(step: Cache, loops: Loops) -> _Plan | Verdict:
+def _plan(step: Cache, loops: Loops) -> Plan | Verdict:
     found = find(loops, step.at)
     if isinstance(found, Verdict):
         return found
@@ -134,12 +82,12 @@ def _plan(step: Cache, loops: Loops) -> _Plan | Verdict:
         refusal = _unshared(loops, step, path, touched)
         if not refusal:
             return refusal
-    return _planned(step, loops, buffer, path, inside)
+    return _planned(step, buffer, path, inside)
 
 
 def _planned(
-    step: Cache, loops: Loops, buffer: Buffer, path: Sequence[Stmt], inside: Sequence[Access]
-) -> _Plan | Verdict:
+    step: Cache, buffer: Buffer, path: Sequence[Stmt], inside: Sequence[Access]
+) -> Plan | Verdict:
     found = path[-1]
     assert isinstance(found, For)
     memory = PLACES[step.memory]
@@ -160,7 +108,7 @@ def _planned(
     if changed and not _fills(changed, region, buffer.shape, outer, holds):
         reason = f"one iteration of '{step.at}' does not write all of a box of {step.array}"
         return no(reason, found.origin, *(a.origin for a in changed))
-    return _Plan(
+    return Plan(
         loop=found,
         buffer=buffer,
         memory=memory,
@@ -244,13 +192,21 @@ def _outside(
     outer: Sequence[For], holds: Sequence[Expr], corner: Expr, size: int, extent: int
 ) -> tuple[bool, bool]:
     """Whether elements of the box may lie before the array's first, and past its last."""
+    spans = spans_of(outer)
+    around_it = None if spans is None else reach(corner, spans)
     place = Var("place in the box")
     conditions = [*holds, *_inside(place, integer(0), integer(size))]
     element = plus(corner, place)
-    ends = (apply("lt", element, integer(0)), apply("ge", element, integer(extent)))
     names = [*(x.var for x in outer), place.name]
-    low, high = (holds_at(names, [*conditions, end]) is not None for end in ends)
-    return low, high
+    low = apply("lt", element, integer(0))
+    high = apply("ge", element, integer(extent))
+    known = around_it is not None and not around_it.terms and not around_it.guessed
+    inside_low = known and around_it is not None and around_it.low >= 0
+    inside_high = known and around_it is not None and around_it.high + size <= extent
+    return (
+        not inside_low and holds_at(names, [*conditions, low]) is not None,
+        not inside_high and holds_at(names, [*conditions, high]) is not None,
+    )
 
 
 def _fills(
@@ -261,21 +217,29 @@ def _fills(
     holds: Sequence[Expr],
 ) -> bool:
     """Whether one statement writes every element of the box that lies in the array."""
-    places = [Var(f"place {d} in the box") for d in range(len(shape))]
-    elements = [plus(c, p) for c, p in zip(region.corner, places, strict=True)]
+    shared = [x.var for x in outer]
+    outer_names = set(shared)
+    elements: list[Expr] = []
     wanted = list(holds)
-    for place, size, element, extent in zip(places, region.extents, elements, shape, strict=True):
-        wanted += _inside(place, integer(0), integer(size))
-        wanted += _inside(element, integer(0), integer(extent))
-    around_it = [x.var for x in outer]
+    for d, (corner, size) in enumerate(zip(region.corner, region.extents, strict=True)):
+        place = Var(f"place {d} in the box")
+        elements.append(corner if size == 1 else plus(corner, place))
+        if size > 1:
+            shared.append(place.name)
+            wanted += _inside(place, integer(0), integer(size))
+        wanted += _inside(elements[-1], integer(0), integer(shape[d]))
     for a in changes:
-        index = [e for e in a.index if e is not None]
-        meets = [apply("eq", e, x) for e, x in zip(index, elements, strict=True)]
-        shared = [*around_it, *(p.name for p in places)]
-        inner = [v for v in a.loops if v not in around_it]
-        if a.exact and covered(shared, wanted, inner, [*a.conditions, *meets]):
+        given = [*a.conditions, *_meeting(a.index, elements)]
+        inner = [v for v in a.loops if v not in outer_names]
+        if a.exact and covered(shared, wanted, inner, given):
             return True
     return False
+
+
+def _meeting(index: Sequence[Expr | None], elements: Sequence[Expr | None]) -> list[Expr]:
+    """The conditions under which two subscripts name the same element."""
+    pairs = [(a, b) for a, b in zip(index, elements, strict=True) if a and b]
+    return [apply("eq", a, b) for a, b in pairs if linear(a) != linear(b)]
 
 
 def _written_before(a: Access, inside: Sequence[Access], outer: Sequence[For]) -> bool:
@@ -289,10 +253,10 @@ def _gives(x: Access, a: Access, outer: set[str]) -> bool:
     rename = {v: v + OTHER for v in x.loops if v not in outer}
     values: dict[str, Expr] = {v: Var(w) for v, w in rename.items()}
     given = [substitute(c, values) for c in x.conditions]
-    for mine, its in zip(a.index, x.index, strict=True):
-        if mine is None or its is None:
-            return False
-        given.append(apply("eq", mine, substitute(its, values)))
+    if None in a.index or None in x.index:
+        return False
+    its = [None if e is None else substitute(e, values) for e in x.index]
+    given += _meeting(a.index, its)
     for signs in before(x, a):
         if all(sign == 0 for v, sign in signs.items() if v in outer):
             order = [
@@ -303,131 +267,3 @@ def _gives(x: Access, a: Access, outer: set[str]) -> bool:
             if covered(a.loops, a.conditions, list(rename.values()), [*given, *order]):
                 return True
     return False
-
-
-def _cached(loop: For, plan: _Plan, names: set[str]) -> For:
-    """The loop with the copy declared, fetched, used instead of the array, and kept."""
-    name = fresh(names, f"{plan.buffer.name}_{plan.memory.value}")
-    shape = plan.region.extents
-    declared = Alloc(name, plan.buffer.dtype, shape, plan.memory, origin=plan.origin)
-    fetched: Body = ()
-    if plan.fetch:
-        shared = plan.memory is Memory.WORKGROUP
-        fetched = (_fetch_together if shared else _fetch_alone)(plan, name, names)
-    kept = _keep(plan, name, names) if plan.keep else ()
-    used = tuple(_using(s, plan, name) for s in loop.body)
-    return replace(loop, body=(declared, *fetched, *used, *kept))
-
-
-def _using(s: Stmt, plan: _Plan, name: str) -> Stmt:
-    """The statement with every access of the array turned to the copy."""
-    array, corner = plan.buffer.name, plan.region.corner
-
-    def moved(index: tuple[Expr, ...]) -> tuple[Expr, ...]:
-        return tuple(
-            derived(minus(e, c), e.origin) for e, c in zip(index, corner, strict=True)
-        )
-
-    def stores(s: Stmt) -> Stmt:
-        inner = map_bodies(s, lambda b: tuple(stores(x) for x in b))
-        if isinstance(inner, Store) and inner.array == array:
-            return replace(inner, array=name, index=moved(inner.index))
-        return inner
-
-    def turned(x: Load) -> Expr:
-        return replace(x, array=name, index=moved(x.index))
-
-    return stores(map_exprs(s, lambda e: with_loads(e, array, turned)))
-
-
-def _fetch_together(plan: _Plan, name: str, names: set[str]) -> Body:
-    var, shape = fresh(names, "fetch"), plan.region.extents
-    count = Var(var, origin=plan.origin)
-    places: list[Expr] = []
-    for d, size in enumerate(shape):
-        after = math.prod(shape[d + 1 :])
-        place: Expr = count if after == 1 else _op("floordiv", count, after, plan.origin)
-        if math.prod(shape[:d]) > 1:
-            place = _op("mod", place, size, plan.origin)
-        places.append(integer(0, plan.origin) if size == 1 else place)
-    body = (_fetched(plan, name, places),)
-    return (
-        For(
-            var,
-            integer(0),
-            integer(math.prod(shape)),
-            body,
-            LoopKind.COOPERATIVE,
-            origin=plan.origin.derive("fetched by the whole workgroup"),
-        ),
-    )
-
-
-def _op(op: str, e: Expr, by: int, origin: Origin) -> Expr:
-    return apply(op, e, integer(by, origin), origin=origin)
-
-
-def _fetch_alone(plan: _Plan, name: str, names: set[str]) -> Body:
-    places, variables = _places(plan, "fetch", names)
-    return _over(plan, variables, (_fetched(plan, name, places),), "fetched")
-
-
-def _keep(plan: _Plan, name: str, names: set[str]) -> Body:
-    places, variables = _places(plan, "keep", names)
-    elements = _elements(plan, places)
-    load = Load(name, tuple(places), plan.buffer.dtype, origin=plan.origin)
-    origin = plan.origin.derive("written back")
-    stored: Stmt = Store(plan.buffer.name, elements, load, origin=origin, place=plan.origin)
-    test = _in_array(plan, elements)
-    if test is not None:
-        stored = If(test, (stored,), guard=True, origin=origin)
-    return _over(plan, variables, (stored,), "written back")
-
-
-def _fetched(plan: _Plan, name: str, places: Sequence[Expr]) -> Store:
-    """The store that brings one element of the box into the copy, 0 from outside the array."""
-    elements = _elements(plan, places)
-    dtype = plan.buffer.dtype
-    value: Expr = Load(plan.buffer.name, elements, dtype, origin=plan.origin)
-    test = _in_array(plan, elements)
-    if test is not None:
-        zero = Const(0.0 if dtype.kind == "f" else dtype.kind != "b" and 0, dtype)
-        value = Select(test, value, replace(zero, origin=plan.origin), origin=plan.origin)
-    return Store(name, tuple(places), value, origin=plan.origin, place=plan.origin)
-
-
-def _places(plan: _Plan, stem: str, names: set[str]) -> tuple[list[Expr], list[tuple[str, int]]]:
-    """A subscript into the copy, and the variables (with extents) that run over it."""
-    places: list[Expr] = []
-    variables: list[tuple[str, int]] = []
-    for d, size in enumerate(plan.region.extents):
-        if size == 1:
-            places.append(integer(0, plan.origin))
-        else:
-            variables.append((fresh(names, f"{stem}_{d}"), size))
-            places.append(Var(variables[-1][0], origin=plan.origin))
-    return places, variables
-
-
-def _over(plan: _Plan, variables: Sequence[tuple[str, int]], body: Body, note: str) -> Body:
-    for var, size in reversed(variables):
-        origin = plan.origin.derive(note)
-        body = (For(var, integer(0), integer(size), body, origin=origin),)
-    return body
-
-
-def _elements(plan: _Plan, places: Sequence[Expr]) -> tuple[Expr, ...]:
-    """The elements of the array at places of the box."""
-    pairs = zip(plan.region.corner, places, strict=True)
-    return tuple(derived(plus(corner, place), plan.origin) for corner, place in pairs)
-
-
-def _in_array(plan: _Plan, elements: Sequence[Expr]) -> Expr | None:
-    """Whether the element is one of the array, as far as that is not certain."""
-    tests: list[Expr] = []
-    for e, (low, high), extent in zip(elements, plan.outside, plan.buffer.shape, strict=True):
-        tests += [apply("ge", e, integer(0), origin=plan.origin)] if low else []
-        tests += [apply("lt", e, integer(extent), origin=plan.origin)] if high else []
-    if not tests:
-        return None
-    return reduce(lambda a, b: apply("and", a, b, origin=plan.origin), tests)

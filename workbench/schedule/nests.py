@@ -17,7 +17,6 @@ from workbench.ir.stmt import (
     Body,
     For,
     Local,
-    Memory,
     Stmt,
     bodies,
     map_bodies,
@@ -107,8 +106,8 @@ def with_values(body: Body, values: dict[str, Expr]) -> Body:
     return tuple(map_exprs(s, lambda e: substitute(e, values)) for s in body)
 
 
-def renamed(loop: For, names: dict[str, str], note: str) -> For:
-    """A copy of a loop in which the loops named in `names` have new variables."""
+def renamed(statement: Stmt, names: dict[str, str], note: str) -> Stmt:
+    """A copy of a statement in which the loops named in `names` have new variables."""
 
     def visit(s: Stmt) -> Stmt:
         inner = map_bodies(s, lambda b: tuple(visit(x) for x in b))
@@ -116,17 +115,7 @@ def renamed(loop: For, names: dict[str, str], note: str) -> For:
             return replace(inner, var=names[inner.var], origin=inner.origin.derive(note))
         return inner
 
-    changed = visit(map_exprs(loop, lambda e: _renamed_vars(e, names)))
-    assert isinstance(changed, For)
-    return changed
-
-
-def memory_of(loops: Loops, array: str) -> Memory | None:
-    """Where an array lives, None where there is no such array."""
-    if loops.buffer(array) is not None:
-        return Memory.STORAGE
-    found = (s for s in walk_stmts(loops.body) if isinstance(s, Alloc) and s.name == array)
-    return next((s.memory for s in found), None)
+    return visit(map_exprs(statement, lambda e: _renamed_vars(e, names)))
 
 
 def stored(loops: Loops, body: Body) -> tuple[str, ...]:

@@ -61,20 +61,12 @@ class Parallelize:
         for refusal in (
             self._misspelt(found),
             _unfit(found, self.loop, AXES.get(self.axis)),
+            self._dependent(loops, found),
             self._misplaced(loops, found),
         ):
             if not refusal:
                 return refusal
-        clash = carried(accesses((nest_of(loops, found.var),)), found.var)
-        if clash is None:
-            return YES
-        return no(
-            f"the iterations of '{self.loop}' need each other",
-            found.origin,
-            *clash.where,
-            example=clash.words,
-            hint="a loop that computes elements of their own",
-        )
+        return YES
 
     def apply(self, loops: Loops) -> Loops:
         """The function after the step."""
@@ -115,6 +107,18 @@ class Parallelize:
             return no(f"the size is {self.size!r}, not a positive int", found.origin)
         return YES
 
+    def _dependent(self, loops: Loops, found: For) -> Verdict:
+        clash = carried(accesses((nest_of(loops, found.var),)), found.var)
+        if clash is None:
+            return YES
+        return no(
+            f"the iterations of '{self.loop}' need each other",
+            found.origin,
+            *clash.where,
+            example=clash.words,
+            hint="a loop whose iterations write elements of their own",
+        )
+
     def _misplaced(self, loops: Loops, found: For) -> Verdict:
         kinds = self._kinds()
         if kinds[0] is LoopKind.PARALLEL:
@@ -125,7 +129,9 @@ class Parallelize:
                 name = f"'{shown(loops, s.var)}'" if isinstance(s, For) else "a while"
                 return no(f"{name} stands around it; workers share the outermost loop", s.origin)
             if isinstance(s, While) or (isinstance(s, For) and not _side_by_side(s)):
-                name = f"the serial loop '{shown(loops, s.var)}'" if isinstance(s, For) else "a while"
+                name = (
+                    f"the serial loop '{shown(loops, s.var)}'" if isinstance(s, For) else "a while"
+                )
                 return no(
                     f"{name} stands around '{self.loop}'",
                     s.origin,
@@ -157,7 +163,7 @@ def _conflict(loops: Loops, found: For, kinds: tuple[LoopKind, ...]) -> Verdict:
             reason = f"{other.kind.value} is taken by '{shown(loops, other.var)}' in this nest"
             return no(reason, other.origin, hint="another axis: .x, .y or .z")
         worker = LoopKind.WORKER
-        if other.kind.mapped and worker in kinds or other.kind is worker and kinds[0].mapped:
+        if (other.kind.mapped and worker in kinds) or (other.kind is worker and kinds[0].mapped):
             reason = f"'{shown(loops, other.var)}' is mapped onto {other.kind.value}"
             return no(f"{reason}; workers and workgroups do not mix", other.origin)
     if kinds[0] is LoopKind.WORKER:
@@ -189,6 +195,4 @@ def _from_zero(loop: For, kind: LoopKind) -> For:
     number = apply("mul", Var(loop.var), integer(loop.step)) if loop.step != 1 else Var(loop.var)
     index = apply("add", number, loop.start, origin=loop.origin)
     body = with_values(loop.body, {loop.var: index})
-    return replace(
-        loop, kind=kind, start=integer(0), stop=integer(count), step=1, body=body
-    )
+    return replace(loop, kind=kind, start=integer(0), stop=integer(count), step=1, body=body)

@@ -1,0 +1,182 @@
+"""Copies: the loops that bring a box of elements into closer memory and back.
+
+`memory_steps` decides what may be copied; here the statements are made. Dimensions in which a
+box has one element are left out of the copy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from workbench.base.source import Origin
+from workbench.ir.expr import Const, Expr, Load, Select, Var, apply, integer
+from workbench.ir.loops import Buffer
+from workbench.ir.stmt import (
+    Alloc,
+    Body,
+    For,
+    If,
+    LoopKind,
+    Memory,
+    Stmt,
+    Store,
+    map_bodies,
+    map_exprs,
+)
+from workbench.schedule.nests import derived, fresh, with_loads
+from workbench.schedule.regions import Box, minus, plus
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is copied and how: `fetch` the old values first, `keep` the new ones at the end.
+
+    `outside` tells for each dimension whether the box may begin before the array and end
+    past it.
+    """
+
+    loop: For
+    buffer: Buffer
+    memory: Memory
+    region: Box
+    outside: tuple[tuple[bool, bool], ...]
+    fetch: bool
+    keep: bool
+    origin: Origin
+
+
+def cached(loop: For, plan: Plan, names: set[str]) -> For:
+    """The loop with the copy declared, fetched, used instead of the array, and kept."""
+    name = fresh(names, f"{plan.buffer.name}_{plan.memory.value}")
+    shape = _shape(plan)
+    declared = Alloc(name, plan.buffer.dtype, shape, plan.memory, origin=plan.origin)
+    fetched: Body = ()
+    shared = plan.memory is Memory.WORKGROUP
+    if plan.fetch:
+        fetched = (_fetch_together if shared else _fetch_alone)(plan, name, names)
+    kept = _keep(plan, name, names) if plan.keep else ()
+    used = tuple(_using(s, plan, name) for s in loop.body)
+    place = _after_copies(loop.body) if shared else 0
+    return replace(loop, body=(*used[:place], declared, *fetched, *used[place:], *kept))
+
+
+def _after_copies(body: Body) -> int:
+    """Where the copies end that a workgroup already makes at the start of a body."""
+    copies = (
+        isinstance(s, Alloc) or (isinstance(s, For) and s.kind is LoopKind.COOPERATIVE)
+        for s in body
+    )
+    return next((n for n, copy in enumerate(copies) if not copy), len(body))
+
+
+def _using(s: Stmt, plan: Plan, name: str) -> Stmt:
+    """The statement with every access of the array turned to the copy."""
+    array, corner = plan.buffer.name, plan.region.corner
+
+    def moved(index: tuple[Expr, ...]) -> tuple[Expr, ...]:
+        places = zip(index, corner, plan.region.extents, strict=True)
+        return tuple(derived(minus(e, c), e.origin) for e, c, size in places if size > 1)
+
+    def stores(s: Stmt) -> Stmt:
+        inner = map_bodies(s, lambda b: tuple(stores(x) for x in b))
+        if isinstance(inner, Store) and inner.array == array:
+            return replace(inner, array=name, index=moved(inner.index))
+        return inner
+
+    def turned(x: Load) -> Expr:
+        return replace(x, array=name, index=moved(x.index))
+
+    return stores(map_exprs(s, lambda e: with_loads(e, array, turned)))
+
+
+def _fetch_together(plan: Plan, name: str, names: set[str]) -> Body:
+    var, shape = fresh(names, "fetch"), _shape(plan)
+    count = Var(var, origin=plan.origin)
+    places: list[Expr] = []
+    for d, size in enumerate(shape):
+        after = math.prod(shape[d + 1 :])
+        place: Expr = count if after == 1 else _op("floordiv", count, after, plan.origin)
+        places.append(_op("mod", place, size, plan.origin) if d else place)
+    body = (_fetched(plan, name, places),)
+    return (
+        For(
+            var,
+            integer(0),
+            integer(math.prod(shape)),
+            body,
+            LoopKind.COOPERATIVE,
+            origin=plan.origin.derive("fetched by the whole workgroup"),
+        ),
+    )
+
+
+def _op(op: str, e: Expr, by: int, origin: Origin) -> Expr:
+    return apply(op, e, integer(by, origin), origin=origin)
+
+
+def _fetch_alone(plan: Plan, name: str, names: set[str]) -> Body:
+    places, variables = _places(plan, "fetch", names)
+    return _over(plan, variables, (_fetched(plan, name, places),), "fetched")
+
+
+def _keep(plan: Plan, name: str, names: set[str]) -> Body:
+    places, variables = _places(plan, "keep", names)
+    elements = _elements(plan, places)
+    load = Load(name, tuple(places), plan.buffer.dtype, origin=plan.origin)
+    origin = plan.origin.derive("written back")
+    stored: Stmt = Store(plan.buffer.name, elements, load, origin=origin, place=plan.origin)
+    test = _in_array(plan, elements)
+    if test is not None:
+        stored = If(test, (stored,), guard=True, origin=origin)
+    return _over(plan, variables, (stored,), "written back")
+
+
+def _fetched(plan: Plan, name: str, places: Sequence[Expr]) -> Store:
+    """The store that brings one element of the box into the copy, 0 from outside the array."""
+    elements = _elements(plan, places)
+    dtype = plan.buffer.dtype
+    value: Expr = Load(plan.buffer.name, elements, dtype, origin=plan.origin)
+    test = _in_array(plan, elements)
+    if test is not None:
+        zero = Const(0.0 if dtype.kind == "f" else dtype.kind != "b" and 0, dtype)
+        value = Select(test, value, replace(zero, origin=plan.origin), origin=plan.origin)
+    return Store(name, tuple(places), value, origin=plan.origin, place=plan.origin)
+
+
+def _places(plan: Plan, stem: str, names: set[str]) -> tuple[list[Expr], list[tuple[str, int]]]:
+    """A subscript into the copy, and the variables (with extents) that run over it."""
+    variables = [(fresh(names, f"{stem}_{d}"), size) for d, size in enumerate(_shape(plan))]
+    return [Var(name, origin=plan.origin) for name, _ in variables], variables
+
+
+def _shape(plan: Plan) -> tuple[int, ...]:
+    return tuple(size for size in plan.region.extents if size > 1)
+
+
+def _over(plan: Plan, variables: Sequence[tuple[str, int]], body: Body, note: str) -> Body:
+    for var, size in reversed(variables):
+        origin = plan.origin.derive(note)
+        body = (For(var, integer(0), integer(size), body, origin=origin),)
+    return body
+
+
+def _elements(plan: Plan, places: Sequence[Expr]) -> tuple[Expr, ...]:
+    """The element of the array at a place of the copy."""
+    rest = iter(places)
+    pairs = zip(plan.region.corner, plan.region.extents, strict=True)
+    elements = (corner if size == 1 else plus(corner, next(rest)) for corner, size in pairs)
+    return tuple(derived(e, plan.origin) for e in elements)
+
+
+def _in_array(plan: Plan, elements: Sequence[Expr]) -> Expr | None:
+    """Whether the element is one of the array, as far as that is not certain."""
+    tests: list[Expr] = []
+    for e, (low, high), extent in zip(elements, plan.outside, plan.buffer.shape, strict=True):
+        tests += [apply("ge", e, integer(0), origin=plan.origin)] if low else []
+        tests += [apply("lt", e, integer(extent), origin=plan.origin)] if high else []
+    if not tests:
+        return None
+    return reduce(lambda a, b: apply("and", a, b, origin=plan.origin), tests)
