@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.base.errors import CallError
 from workbench.base.limits import GUARANTEED, Limits
-from workbench.base.text import Text
+from workbench.base.text import Text, concatenated
 from workbench.ir.device import Mapped
 from workbench.ir.graph import Graph
 from workbench.ir.loops import Loops
 from workbench.ir.show import graph_text, loops_text, mapped_text
+from workbench.passes.cleanup import clean
 from workbench.passes.graph import PASSES, specialise
 from workbench.passes.lower import lower
 from workbench.passes.mapping import map_kernels
-from workbench.schedule.rules import default_schedule
+from workbench.schedule.rules import default_states
 from workbench.schedule.step import Schedule, step_text
 
 if TYPE_CHECKING:
@@ -197,20 +198,21 @@ def compile_graph(
 
 def check_dims(graph: Graph, dims: Mapping[str, int]) -> None:
     """Refuse missing, unknown or negative dims, and those that break an assert."""
-    from workbench.passes.fold import bind_dims, fold  # noqa: PLC0415
     from workbench.ir.expr import Const  # noqa: PLC0415
     from workbench.ir.show import expr_text  # noqa: PLC0415
+    from workbench.passes.fold import bind_dims, fold  # noqa: PLC0415
 
-    missing = [d for d in graph.dims if d not in dims]
+    symbols = graph.symbols()
+    missing = [d for d in symbols if d not in dims]
     if missing:
-        values = ", ".join(f"{d!r}: 64" for d in graph.dims)
+        values = ", ".join(f"{d!r}: 64" for d in symbols)
         raise CallError(
             f"{graph.name}: no value for dim {', '.join(missing)}", hint=f"dims={{{values}}}"
         )
     for name in dims:
-        if name not in graph.dims:
+        if name not in symbols:
             raise CallError(
-                f"{graph.name}: no dim '{name}'", hint="its dims are " + ", ".join(graph.dims)
+                f"{graph.name}: no dim '{name}'", hint="its dims are " + ", ".join(symbols)
             )
         if dims[name] < 0:
             raise CallError(f"{graph.name}: dim {name} is {dims[name]}, below 0")
@@ -227,7 +229,7 @@ def check_dims(graph: Graph, dims: Mapping[str, int]) -> None:
 def _to_loops(trace: _Trace, graph: Graph, dims: Mapping[str, int]) -> Loops:
     special = trace.stage(
         "specialise", "the dims of this call put in", lambda: specialise(graph, dims), graph_text,
-        before=None if graph.dims else graph,
+        before=None if graph.symbols() else graph,
     )  # fmt: skip
     for name, graph_pass in PASSES:
         before = special
@@ -243,21 +245,25 @@ def _scheduled(
     trace: _Trace, loops: Loops, schedule: Schedule | None, target: Target
 ) -> tuple[Loops, Schedule]:
     """Apply the user's steps, then the rule's for what they left unmapped."""
-    start = time.perf_counter()
     steps: tuple[Any, ...] = ()
-    given = schedule or Schedule()
-    for origin, part in (("you", lambda _: given), ("the default rule", None)):
-        chosen = part(loops) if part else default_schedule(loops, target)
-        for s, after in chosen.states(loops):
-            seconds, start = time.perf_counter() - start, time.perf_counter()
-            words = step_text(s)
-            trace.snapshots.append(
-                Snapshot(words, after, f"step by {origin}", seconds, render=loops_text)
-            )
+    mine = (schedule or Schedule()).states
+    for who, states in (("you", mine), ("the default rule", _by_rule(target))):
+        start = time.perf_counter()
+        for s, after in states(loops):
+            seconds = time.perf_counter() - start
+            name, note = step_text(s), f"step {len(steps) + 1}, by {who}"
+            trace.snapshots.append(Snapshot(name, after, note, seconds, render=loops_text))
             steps, loops = (*steps, s), after
+            start = time.perf_counter()
     final = loops
-    trace.stage("scheduled", "the loops after every step", lambda: final, loops_text)
-    return loops, Schedule(steps)
+    cleaned: Loops = trace.stage(
+        "scheduled", "the loops after every step, tidied", lambda: clean(final), loops_text
+    )
+    return cleaned, Schedule(steps)
+
+
+def _by_rule(target: Target) -> Callable[[Loops], Iterator[tuple[Any, Loops]]]:
+    return lambda loops: default_states(loops, target)
 
 
 def _wgsl(trace: _Trace, loops: Loops, limits: Limits) -> Program:
@@ -274,14 +280,15 @@ def _wgsl(trace: _Trace, loops: Loops, limits: Limits) -> Program:
 
 
 def _llvm(trace: _Trace, loops: Loops, _: Limits) -> Program:
-    from workbench.codegen import llvm  # noqa: PLC0415  (one target is loaded, not all)
+    from workbench.codegen import listing  # noqa: PLC0415  (one target is loaded, not all)
+    from workbench.codegen.llvm import emit  # noqa: PLC0415
 
     program = trace.stage(
-        "llvm", "what LLVM is given", lambda: llvm.emit(loops), program_text, language="llvm"
+        "llvm", "what LLVM is given", lambda: emit(loops), listing.unoptimised, language="llvm"
     )
     for name, note, f, language in (
-        ("llvm-opt", "after LLVM's O2 for this CPU", llvm.optimised, "llvm"),
-        ("asm", "what this CPU runs", llvm.assembly, "asm"),
+        ("llvm-opt", "after LLVM's O2 for this CPU", listing.optimised, "llvm"),
+        ("asm", "what this CPU runs", listing.assembly, "asm"),
     ):
         trace.snapshots.append(Snapshot(name, program, note, 0.0, language, render=f))
     return program
@@ -289,15 +296,7 @@ def _llvm(trace: _Trace, loops: Loops, _: Limits) -> Program:
 
 def program_text(program: Program) -> Text:
     """The code of every kernel, with its marks."""
-    from workbench.base.text import Mark  # noqa: PLC0415
-
-    value, marks = "", list[Mark]()
-    for number, k in enumerate(program.kernels):
-        value += "\n" if number else ""
-        shift = len(value)
-        marks += [Mark(m.start + shift, m.end + shift, m.origin) for m in k.text.marks]
-        value += k.text.value
-    return Text(value, tuple(marks))
+    return concatenated(k.text for k in program.kernels)
 
 
 def _source_marks(graph: Graph) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterable
 
     from workbench.base.source import Origin
 
@@ -54,6 +54,17 @@ class Text:
         return min(start + column - 1, len(self.value))
 
 
+def concatenated(texts: Iterable[Text]) -> Text:
+    """One text of several, with an empty line between them."""
+    value, marks = "", list[Mark]()
+    for text in texts:
+        value += "\n" if value else ""
+        shift = len(value)
+        value += text.value
+        marks += [Mark(m.start + shift, m.end + shift, m.origin) for m in text.marks]
+    return Text(value, tuple(marks))
+
+
 class Writer:
     """Writes lines with indentation and marks what is written for which origin."""
 
@@ -84,7 +95,7 @@ class Writer:
         self.end()
 
     @contextmanager
-    def indented(self) -> Iterator[None]:
+    def indented(self) -> Generator[None]:
         """Lines written inside stand one level deeper."""
         self._level += 1
         try:
@@ -93,7 +104,7 @@ class Writer:
             self._level -= 1
 
     @contextmanager
-    def mark(self, origin: Origin) -> Iterator[None]:
+    def mark(self, origin: Origin) -> Generator[None]:
         """What is written inside is marked with `origin` (indentation and line end excluded)."""
         if self._fresh:
             self._append(self._indent * self._level)

@@ -28,8 +28,8 @@ _WORDS = {fold_op: word for word, fold_op in REDUCTIONS.items()}
 
 
 def specialise(graph: Graph, dims: Mapping[str, int]) -> Graph:
-    """The graph for one set of values of its dims: every extent a literal, no dim left."""
-    values = {name: int(dims[name]) for name in graph.dims}
+    """The graph for one set of values of its symbols: every extent a literal, no dim left."""
+    values = {name: int(dims[name]) for name in graph.symbols()}
 
     def f(e: Expr) -> Expr:
         return fold(bind_dims(e, values))
@@ -120,7 +120,7 @@ def _hoist(e: Expr, home: Equation, found: list[Equation], names: set[str]) -> E
             cond = _hoist(e.cond, home, found, names)
             return e if cond is e.cond else replace(e, cond=cond)
         case Reduce():
-            axes = {a.name for a in home.axes}
+            axes = frozenset(a.name for a in home.axes)
             used = free_names(e) & axes
             bound_outside = free_names(e) - axes
             if used == axes or _uses_locals(bound_outside, home):

@@ -88,9 +88,11 @@ def lower(graph: Graph) -> Loops:
     inputs = {a.name for a in graph.inputs}
     written = [a for d in graph.definitions for a in defined(d)]
     buffers = [_buffer(a, "input") for a in graph.inputs]
-    for a in written:
-        if a.name not in inputs:
-            buffers.append(_buffer(a, "output" if a.name in graph.outputs else "temporary"))
+    buffers += [
+        _buffer(a, "output" if a.name in graph.outputs else "temporary")
+        for a in written
+        if a.name not in inputs
+    ]
     return Loops(
         graph.name, tuple(buffers), graph.scalars, tuple(body), graph.outputs, origin=graph.origin
     )
@@ -205,7 +207,7 @@ def _accumulate(e: Reduce, scope: _Scope, before: list[Stmt]) -> Expr:
 
 
 def _best(e: Reduce, scope: _Scope, before: list[Stmt]) -> Expr:
-    """argmax and argmin: the best value so far and its index, -1 before the first term."""
+    """Argmax and argmin: the best value so far and its index, -1 before the first term."""
     value, index = fresh_name("best", scope.taken), fresh_name("best_index", scope.taken)
     dtype = e.body.dtype
     place = e.origin.derive("its best index so far")
@@ -318,5 +320,3 @@ def _while(s: While, scope: _Scope) -> While:
         return replace(s, cond=cond, body=body)
     leave = If(apply("not", cond, origin=cond.origin), (Break(),), origin=cond.origin)
     return replace(s, cond=Const(value=True, dtype=BOOL), body=(*before, leave, *body))
-
-

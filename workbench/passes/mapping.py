@@ -140,9 +140,7 @@ def _grid(nest: Body) -> _Grid:
 
 def _refuse_repeated_stores(nest: Body, grid: _Grid) -> None:
     """Every store outside private memory stands inside a loop of every axis in use."""
-    local = {
-        s.name: s.memory for s in walk_stmts(nest) if isinstance(s, Alloc)
-    }
+    local = {s.name: s.memory for s in walk_stmts(nest) if isinstance(s, Alloc)}
 
     def visit(body: Body, axes: frozenset[tuple[int, int]]) -> None:
         for s in body:
@@ -160,7 +158,8 @@ def _refuse_repeated_stores(nest: Body, grid: _Grid) -> None:
                         span=s.origin.nearest_span(),
                         hint="map loops that surround every write of the nest",
                     )
-            inner = axes | ({_AXES[s.kind]} if isinstance(s, For) and s.kind in _AXES else set())
+            mapped = isinstance(s, For) and s.kind in _AXES
+            inner = axes | {_AXES[s.kind]} if mapped else axes
             if isinstance(s, For) and s.kind is LoopKind.COOPERATIVE:
                 inner = frozenset((level, axis) for level in (0, 1) for axis in range(3))
             for b in _bodies(s):
@@ -360,4 +359,3 @@ def _rename_expr(e: Expr, names: dict[str, str]) -> Expr:
             return replace(e, array=names[array], index=index)
         case _:
             return rebuild(e, lambda x: _rename_expr(x, names))
-

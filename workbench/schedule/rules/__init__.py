@@ -18,21 +18,29 @@ if TYPE_CHECKING:
 
     from workbench.ir.loops import Loops
 
+Target = Literal["wgsl", "llvm"]
+
 WORKGROUP: dict[int, tuple[int, ...]] = {1: (64,), 2: (8, 8), 3: (2, 4, 8)}
 """Invocations per workgroup along the innermost parallel loops, outermost first."""
 
 
-def default_schedule(loops: Loops, target: Literal["wgsl", "llvm"]) -> Schedule:
-    """Steps that make a sane parallel kernel of every nest that is not mapped yet."""
+def default_states(loops: Loops, target: Target) -> Iterator[tuple[Any, Loops]]:
+    """Steps that make a sane parallel kernel of every nest that is not mapped yet.
+
+    Gives each step with the loops after it; a step that is not legal here is left out.
+    """
     rule = _gpu_nest if target == "wgsl" else _cpu_nest
-    schedule = Schedule()
     for s in loops.body:
         if isinstance(s, For) and s.kind is LoopKind.PARALLEL and not _mapped(s):
             for step in rule(loops, s):
                 if step.check(loops):
                     loops = step.apply(loops)
-                    schedule = Schedule((*schedule.steps, step))
-    return schedule
+                    yield step, loops
+
+
+def default_schedule(loops: Loops, target: Target) -> Schedule:
+    """The steps of `default_states` as a schedule."""
+    return Schedule(tuple(step for step, _ in default_states(loops, target)))
 
 
 def _mapped(nest: For) -> bool:
