@@ -213,8 +213,9 @@ def load(lanes: Lanes, e: Load, index: tuple[Value, ...], mask: Mask) -> Value:
 
 def first_lane(index: tuple[Value, ...], hit: Value) -> tuple[int, ...]:
     """The index at the first lane of `hit`."""
-    lane = int(np.argmax(np.ravel(hit)))
-    return tuple(int(np.ravel(np.broadcast_to(x, hit.shape))[lane]) for x in index)
+    hit, *index_of = np.broadcast_arrays(hit, *index)
+    lane = int(np.argmax(hit))
+    return tuple(int(np.ravel(x)[lane]) for x in index_of)
 
 
 def quoted(origin: Origin) -> str:
