@@ -1,0 +1,358 @@
+"""The server that pages connect to: who may, what crosses, and how a lost page is noticed."""
+
+from __future__ import annotations
+
+import json
+import struct
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import closing
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+import websocket
+
+from workbench.runtime import page_messages as messages
+from workbench.runtime.page_messages import CHUNK_BYTES, Answer, PageFailure
+from workbench.runtime.page_peer import Peer
+from workbench.runtime.page_server import PageServer, allowed_origin
+
+GPU = {
+    "available": True,
+    "adapter": {
+        "vendor": "test",
+        "architecture": "",
+        "description": "a GPU",
+        "software": False,
+        "limits": {"maxBufferSize": 1 << 30},
+        "features": [],
+    },
+}
+
+
+class FakePage:
+    """A page without a browser: says hello and answers requests as it is told."""
+
+    def __init__(self, server: PageServer, *, origin: str | None = "http://localhost:8888") -> None:
+        self.server = server
+        self.requests: list[dict[str, Any]] = []
+        self.frames: list[bytes] = []
+        options: dict[str, Any] = {"origin": origin} if origin else {"suppress_origin": True}
+        address = f"ws://127.0.0.1:{server.port}/{server.token}/ws"
+        self.socket = websocket.create_connection(address, timeout=10, **options)
+
+    def hello(self, *, version: int = messages.PROTOCOL_VERSION, gpu: Any = GPU) -> None:
+        self.send(kind="hello", version=version, where="worker", user_agent="test", gpu=gpu)
+
+    def send(self, **message: Any) -> None:
+        self.socket.send(json.dumps(message))
+
+    def send_frame(self, identity: int, offset: int, payload: bytes) -> None:
+        self.socket.send_binary(struct.pack("<IIQ", identity, 0, offset) + payload)
+
+    def take(self) -> dict[str, Any] | bytes:
+        """The next frame: a request, or bytes; pings are answered on the way."""
+        while True:
+            frame = self.socket.recv()
+            if isinstance(frame, bytes):
+                return frame
+            message = json.loads(frame)
+            if message["kind"] != "ping":
+                return message
+            self.send(kind="pong", id=message["id"])
+
+    def close(self) -> None:
+        self.socket.close()
+        self.socket.shutdown()
+
+
+@pytest.fixture
+def server() -> Iterator[PageServer]:
+    running = PageServer(lambda path: ("text/plain", b"page") if path == "" else None)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def join(server: PageServer) -> Iterator[Callable[..., FakePage]]:
+    pages: list[FakePage] = []
+
+    def make(**options: Any) -> FakePage:
+        before = server.generation
+        page = FakePage(server)
+        page.hello(**options)
+        pages.append(page)
+        wait_until(lambda: server.generation > before or len(pages) > 1)
+        return page
+
+    yield make
+    for page in pages:
+        page.close()
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def asked(server: PageServer) -> Peer:
+    peer = server.page
+    assert peer is not None
+    return peer
+
+
+def failure_of(future: Future[Answer]) -> messages.Failure:
+    error = future.exception(5)
+    assert isinstance(error, PageFailure)
+    return error.failure
+
+
+def status_of(server: PageServer, token: str, **headers: str) -> int:
+    """The status with which a websocket is answered: 101 where it may connect."""
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "x3JJHMbDL1EzLkh9GBhXDw==",
+    }
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=5)) as connection:
+        connection.request("GET", f"/{token}/ws", headers={**upgrade, **headers})
+        with connection.getresponse() as response:
+            return response.status
+
+
+def test_a_wrong_token_is_refused(server: PageServer) -> None:
+    assert status_of(server, "x" * len(server.token), Origin="http://localhost:8888") == 403
+
+
+def test_a_foreign_origin_is_refused_with_the_right_token(server: PageServer) -> None:
+    assert status_of(server, server.token, Origin="https://evil.example") == 403
+
+
+def test_a_sandboxed_frame_or_file_is_refused(server: PageServer) -> None:
+    assert status_of(server, server.token, Origin="null") == 403
+
+
+def test_a_notebook_of_this_machine_may_connect(server: PageServer) -> None:
+    assert status_of(server, server.token, Origin="http://localhost:8888") == 101
+
+
+def test_a_notebook_behind_its_own_proxy_may_connect(server: PageServer) -> None:
+    headers = {"Origin": "https://hub.example", "Host": "hub.example"}
+
+    assert status_of(server, server.token, **headers) == 101
+
+
+def test_a_program_with_the_token_may_connect(server: PageServer) -> None:
+    assert status_of(server, server.token) == 101
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "allowed"),
+    [
+        ("http://127.0.0.1:8888", "127.0.0.1:5000", True),
+        ("http://[::1]:8888", "127.0.0.1:5000", True),
+        ("http://localhost.evil.example", "127.0.0.1:5000", False),
+        ("https://evil.example/localhost", "127.0.0.1:5000", False),
+        ("https://hub.example:444", "hub.example", False),
+        ("file://", "127.0.0.1:5000", False),
+        ("", "127.0.0.1:5000", False),
+    ],
+)
+def test_origins(origin: str, host: str, *, allowed: bool) -> None:
+    assert allowed_origin(origin, host) is allowed
+
+
+def test_content_is_below_the_token_only(server: PageServer) -> None:
+    with urllib.request.urlopen(server.address) as response:
+        assert response.read() == b"page"
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"http://127.0.0.1:{server.port}/wrong/")
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(server.address + "other")
+
+
+def test_a_request_is_a_future_of_its_answer(
+    server: PageServer, join: Callable[..., FakePage]
+) -> None:
+    page = join()
+    future = asked(server).send(messages.Alloc(1, 16))
+    request = page.take()
+    assert isinstance(request, dict)
+    assert not future.done()
+    page.send(kind="reply", id=request["id"], ok={"x": 1})
+
+    assert request == {"kind": "alloc", "id": 1, "buffer": 1, "bytes": 16}
+    assert future.result(5).values == {"x": 1}
+
+
+def test_a_failure_is_raised_with_its_place(
+    server: PageServer, join: Callable[..., FakePage]
+) -> None:
+    page = join()
+    future = asked(server).send(messages.Compile("key", {}))
+    page.take()
+    error = {"kind": "shader", "message": "no", "kernel": "k", "line": 3, "column": 7}
+    page.send(kind="reply", id=1, error=error)
+
+    assert failure_of(future) == messages.Failure("shader", "no", "k", 3, 7)
+
+
+def test_bytes_of_a_read_are_put_together(
+    server: PageServer, join: Callable[..., FakePage]
+) -> None:
+    page = join()
+    future = asked(server).send(messages.Read(1, 0, 6))
+    page.take()
+    page.send_frame(1, 3, b"def")
+    page.send_frame(1, 0, b"abc")
+    page.send(kind="reply", id=1, ok={})
+
+    assert future.result(5).content == b"abcdef"
+
+
+def test_large_writes_run_at_most_a_window_ahead(
+    server: PageServer, join: Callable[..., FakePage]
+) -> None:
+    page = join()
+    content = bytes(range(256)) * (6 * CHUNK_BYTES // 256)
+    future = asked(server).send(messages.Write(1, 0, len(content)), memoryview(content))
+    page.take()
+    arrived = [page.take() for _ in range(4)]
+    page.socket.settimeout(0.3)
+    with pytest.raises(websocket.WebSocketTimeoutException):
+        page.take()
+    page.socket.settimeout(10)
+    for _ in range(2):
+        page.send(kind="received", id=1, bytes=CHUNK_BYTES)
+        arrived.append(page.take())
+    page.send(kind="reply", id=1, ok={})
+    future.result(5)
+    parts = [messages.unpack_frame(frame) for frame in arrived if isinstance(frame, bytes)]
+
+    assert [(identity, offset) for identity, offset, _ in parts] == [
+        (1, n * CHUNK_BYTES) for n in range(6)
+    ]
+    assert b"".join(payload for _, _, payload in parts) == content
+
+
+def test_a_closed_page_fails_its_requests_at_once(
+    server: PageServer, join: Callable[..., FakePage]
+) -> None:
+    page = join()
+    future = asked(server).send(messages.Alloc(1, 16))
+    page.take()
+    started = time.monotonic()
+    page.close()
+
+    assert failure_of(future).kind == "lost"
+    assert time.monotonic() - started < 0.5
+    assert server.page is None
+
+
+def test_a_silent_page_is_given_up_in_about_two_seconds(
+    server: PageServer, join: Callable[..., FakePage]
+) -> None:
+    join()
+    started = time.monotonic()
+    failure = failure_of(asked(server).send(messages.Alloc(1, 16)))
+
+    assert failure.kind == "lost"
+    assert "has not answered" in failure.message
+    assert time.monotonic() - started < 3
+    wait_until(lambda: server.page is None)
+
+
+def test_a_slow_page_that_answers_pings_is_waited_for(
+    server: PageServer, join: Callable[..., FakePage]
+) -> None:
+    page = join()
+    future = asked(server).send(messages.Alloc(1, 16))
+    page.take()
+    listener = threading.Thread(target=page.take, daemon=True)
+    listener.start()
+    with pytest.raises(TimeoutError):
+        future.result(3)
+    page.send(kind="reply", id=1, ok={})
+
+    assert future.result(5).values == {}
+    page.socket.shutdown()
+    listener.join(5)
+
+
+def test_requests_to_a_page_that_is_gone_fail(
+    server: PageServer, join: Callable[..., FakePage]
+) -> None:
+    page = join()
+    peer = asked(server)
+    page.close()
+    wait_until(lambda: not peer.alive)
+
+    assert failure_of(peer.send(messages.Alloc(1, 16))).kind == "lost"
+
+
+def test_a_second_page_stands_by(server: PageServer, join: Callable[..., FakePage]) -> None:
+    first = join()
+    peer, generation = asked(server), server.generation
+    join()
+    assert asked(server) is peer
+    assert server.generation == generation
+    first.close()
+    wait_until(lambda: server.page not in {None, peer})
+
+    assert server.generation == generation + 1
+
+
+def test_a_page_with_a_gpu_is_preferred(server: PageServer, join: Callable[..., FakePage]) -> None:
+    join(gpu={"available": False, "cause": "no WebGPU", "remedy": "another browser"})
+    poor = asked(server)
+    join()
+    wait_until(lambda: asked(server) is not poor)
+    report = asked(server).report
+
+    assert report is not None
+    assert report.cause == ""
+
+
+def test_a_lost_gpu_makes_a_new_generation(
+    server: PageServer, join: Callable[..., FakePage]
+) -> None:
+    page = join()
+    generation = server.generation
+    page.send(kind="lost", message="driver reset")
+    wait_until(lambda: server.generation == generation + 1)
+
+    assert server.page is not None
+
+
+def test_a_page_of_another_version_is_turned_away(server: PageServer) -> None:
+    page = FakePage(server)
+    page.hello(version=999)
+
+    assert page.socket.recv() == ""
+    assert server.page is None
+    page.close()
+
+
+def test_waiting_for_a_page_ends_when_one_comes(server: PageServer) -> None:
+    page = FakePage(server)
+    threading.Timer(0.2, page.hello).start()
+    peer = server.wait_for_page(5)
+    page.close()
+
+    assert peer is not None
+
+
+def test_waiting_for_no_page_takes_no_longer_than_asked(server: PageServer) -> None:
+    started = time.monotonic()
+
+    assert server.wait_for_page(0) is None
+    assert time.monotonic() - started < 0.1
