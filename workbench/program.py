@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FORMAT = 1
+LOOP_BUDGET = 2**24
+"""Iterations that the loops with a budget may make in one invocation, all together."""
 Role = Literal["input", "output", "temporary", "constant", "status", "scalars"]
 Access = Literal["read", "read_write", "uniform"]
 
@@ -28,7 +30,8 @@ class Buffer:
     """A buffer that the program needs; `shape` in elements, bool elements are 32-bit words.
 
     `status` is one u32[4], zeroed before each run: word 0 is 1 after a loop used up its
-    iteration budget, word 1 is the number of that loop in `Program.loops`.
+    iteration budget, word 1 is the number of that loop in `Program.loops`. A device may put a
+    budget of its own into word 2; 0 means `LOOP_BUDGET`.
     `scalars` holds the scalar parameters, 4 bytes each, padded to 16 bytes.
     """
 
@@ -68,6 +71,8 @@ class Kernel:
     `void (ptr buffers, ptr scalars, ptr stop, i64 begin, i64 end)`: `buffers` is an array of
     pointers in binding order, `begin` to `end` the outer parallel iterations to run, and
     `workgroups[0]` of its dispatch the number of those iterations.
+    `iterations` is (fixed, each): an invocation makes at most fixed + each * n loop iterations,
+    n taken from the budget; for drivers that leave loops early.
     `text` is the code with its marks; equality and saving leave the marks out.
     """
 
@@ -75,6 +80,7 @@ class Kernel:
     code: str
     bindings: tuple[Binding, ...]
     workgroup_size: tuple[int, int, int] = (1, 1, 1)
+    iterations: tuple[int, int] = (0, 0)
     text: Text = field(default=Text(""), compare=False, repr=False)
 
 
@@ -104,7 +110,7 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class While:
-    """Run the actions as long as the first word of the buffer `flag`, read on the host, is not 0."""
+    """Run the actions while the first word of the buffer `flag`, read on the host, is not 0."""
 
     flag: str
     body: tuple[Action, ...]
@@ -157,6 +163,7 @@ class Program:
                     "name": k.name,
                     "code": k.code,
                     "workgroup_size": list(k.workgroup_size),
+                    "iterations": list(k.iterations),
                     "bindings": [
                         {"index": b.index, "buffer": b.buffer, "access": b.access}
                         for b in k.bindings
@@ -228,7 +235,8 @@ def dispatches(body: tuple[Action, ...]) -> Iterator[Dispatch]:
 def _kernel(k: dict[str, Any]) -> Kernel:
     bindings = tuple(Binding(b["index"], b["buffer"], b["access"]) for b in k["bindings"])
     x, y, z = k["workgroup_size"]
-    return Kernel(k["name"], k["code"], bindings, (x, y, z), Text(k["code"]))
+    fixed, each = k["iterations"]
+    return Kernel(k["name"], k["code"], bindings, (x, y, z), (fixed, each), Text(k["code"]))
 
 
 def _action_json(action: Action) -> dict[str, Any]:

@@ -113,7 +113,13 @@ def _origin_rows(code: str) -> tuple[Row, ...]:
     scope = next((m[1] for r in found if (m := _SCOPE.match(r.raw))), None)
     if scope is None:
         return found
-    return tuple(_put_back(r, lines, scope) for r in found)
+    repaired: list[Row] = []
+    for r in found:
+        new = _put_back(r, lines, scope)
+        if new.name and new.line:
+            lines[new.name] = new.line
+        repaired.append(new)
+    return tuple(repaired)
 
 
 _SCOPE = re.compile(r"!(\d+) = distinct !DISubprogram")
@@ -121,18 +127,30 @@ _COPY = re.compile(r"(\.[a-z]+\d*|\.?\d+)$")
 """What LLVM appends to the name of a value of which it makes another."""
 
 
+_SPREAD = re.compile(r"= (insertelement|shufflevector) ")
+"""What makes a vector of one value: it belongs to that value."""
+
+
 def _put_back(row: Row, lines: dict[str, int], scope: str) -> Row:
     if not row.located or row.line or not row.name:
         return row
-    name = row.name
+    line = _line_of(row.name, lines)
+    if not line and _SPREAD.search(row.raw):
+        line = next((lines[u] for u in row.uses if u in lines), 0)
+    if not line:
+        return row
+    bare = _DEBUG.sub("", row.raw)
+    return replace(row, raw=f"{bare}, !dbg !DILocation(line: {line}, scope: !{scope})", line=line)
+
+
+def _line_of(name: str, lines: dict[str, int]) -> int:
+    """The line of the value of that name, or of the one that it was copied from; else 0."""
     while name not in lines:
         shorter = _COPY.sub("", name)
         if shorter in {name, ""}:
-            return row
+            return 0
         name = shorter
-    bare = _DEBUG.sub("", row.raw)
-    raw = f"{bare}, !dbg !DILocation(line: {lines[name]}, scope: !{scope})"
-    return replace(row, raw=raw, line=lines[name])
+    return lines[name]
 
 
 def _optimised(kernel: Kernel) -> Text:
@@ -206,6 +224,7 @@ _LOC = re.compile(r"\s+\.loc\s+\d+\s+(\d+)")
 _LABEL = re.compile(r"([\w.$]+):")
 _HIDDEN_LABEL = re.compile(r"\.?L(tmp|func_|debug|info|cu_|line_|sec_|str|pub|addr)")
 _CONSTANT = re.compile(r"\.?L?CPI")
+_CONTENT = re.compile(r"\s+\.(byte|short|hword|long|word|quad|xword|zero|ascii|asciz)\b")
 
 
 def instructions(listing: str) -> Iterator[Instruction]:
@@ -222,6 +241,7 @@ def instructions(listing: str) -> Iterator[Instruction]:
             if not _HIDDEN_LABEL.match(label[1]):
                 yield Instruction(code)
         elif re.match(r"\s+\.", code):
+            constant = constant and _CONTENT.match(code) is not None
             if constant:
                 yield Instruction("  " + " ".join(code.split()))
         elif (words := code.split(None, 1)) and not code.lstrip().startswith("#"):

@@ -2,7 +2,7 @@
 
 Names are the source's (`wgsl_names`), arrays are flat with literal strides, every expression
 and statement is marked with its origin; loops and conditions at their header only. Loops
-without a proved end carry an iteration budget (`wgsl_budget`). Nothing here knows what a
+without a proved end carry an iteration budget (`wgsl_loops`). Nothing here knows what a
 kernel computes: what is fast is the schedule's business.
 """
 
@@ -14,16 +14,26 @@ from typing import TYPE_CHECKING
 from workbench.base.dtypes import U32
 from workbench.base.errors import CodegenError
 from workbench.base.text import Writer
-from workbench.codegen.wgsl_budget import BUDGET, describe_loop, unproved_loops
 from workbench.codegen.wgsl_expr import ArrayPlace, Scope, stored_type
 from workbench.codegen.wgsl_functions import needs, write_needs
+from workbench.codegen.wgsl_loops import describe_loop, loop_cost
 from workbench.codegen.wgsl_names import wgsl_names
 from workbench.codegen.wgsl_prepare import declared_names, prepare
 from workbench.codegen.wgsl_stmt import Emission, array_type, write_body
 from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel, Mapped
 from workbench.ir.expr import free_names
 from workbench.ir.stmt import Alloc, Body, Memory, expressions, walk_stmts
-from workbench.program import Action, Binding, Buffer, Copy, Dispatch, Kernel, Parameter, Program
+from workbench.program import (
+    LOOP_BUDGET,
+    Action,
+    Binding,
+    Buffer,
+    Copy,
+    Dispatch,
+    Kernel,
+    Parameter,
+    Program,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,8 +116,9 @@ def _kernel(
     needed = needs(body)
     names = wgsl_names((*outside, *declared_names(body)), needed.functions)
     fields = wgsl_names((s.name for s in mapped.scalars), ()) if kernel.scalars else {}
+    cost = loop_cost(body, kernel)
     numbers: dict[int, int] = {}
-    for loop in unproved_loops(body, kernel):
+    for loop in cost.unproved:
         numbers[id(loop)] = len(loops)
         loops.append(describe_loop(loop))
     scope = Scope(
@@ -126,7 +137,8 @@ def _kernel(
         _write_budget(w)
     write_needs(w, needed)
     text = w.text()
-    return Kernel(kernel.name, text.value, bindings, kernel.workgroup_size, text)
+    iterations = (cost.fixed, cost.each)
+    return Kernel(kernel.name, text.value, bindings, kernel.workgroup_size, iterations, text)
 
 
 def _arrays(kernel: DeviceKernel, body: Body, names: dict[str, str]) -> dict[str, ArrayPlace]:
@@ -266,27 +278,25 @@ def _write_main(w: Writer, kernel: DeviceKernel, body: Body, emission: Emission)
         for ids in wanted.values():
             for name in ids:
                 w.line(f"let {name} = i32({name[:-2]}.{name[-1]});")
+        if emission.budgets:
+            w.line("var budget = loop_budget();")
         write_body(w, body, emission)
     w.line("}")
 
 
 def _write_budget(w: Writer) -> None:
+    """`budget`: what the device grants in word 2 of status, or the usual one; 0 once used up."""
     w.line()
-    w.line("// Loops whose end is not proved count their iterations; one that uses up the budget")
-    w.line("// says so in status, and all others leave when they see it.")
-    w.line("var<private> iterations: u32 = 0u;")
+    w.line("// Loops whose end is not proved share a budget of iterations in each invocation.")
+    w.line("// Whoever uses it up says so in status; invocations that start later have none.")
+    w.line("fn loop_budget() -> u32 {")
+    w.line("    if (atomicLoad(&status[0]) != 0u) { return 0u; }")
+    w.line("    let granted = atomicLoad(&status[2]);")
+    w.line(f"    return select(granted, {LOOP_BUDGET}u, granted == 0u);")
+    w.line("}")
     w.line()
-    w.line("fn over_budget(loop_number: u32) -> bool {")
-    with w.indented():
-        w.line("if (iterations % 65536u == 0u && atomicLoad(&status[0]) != 0u) {")
-        w.line(f"    iterations = {BUDGET}u;")
-        w.line("    return true;")
-        w.line("}")
-        w.line(f"if (iterations >= {BUDGET}u) {{")
-        w.line("    atomicStore(&status[1], loop_number);")
-        w.line("    atomicStore(&status[0], 1u);")
-        w.line("    return true;")
-        w.line("}")
-        w.line("iterations += 1u;")
-        w.line("return false;")
+    w.line("fn out_of_budget(loop_number: u32) {")
+    w.line(
+        "    if (atomicExchange(&status[0], 1u) == 0u) { atomicStore(&status[1], loop_number); }"
+    )
     w.line("}")

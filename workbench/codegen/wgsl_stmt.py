@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, assert_never
 from workbench.base.dtypes import DType
 from workbench.base.source import NOWHERE, Origin
 from workbench.codegen.wgsl_expr import ARITHMETIC, Scope, wgsl_type, write_expr, write_place
-from workbench.ir.expr import Apply, Const, Load, loads
+from workbench.codegen.wgsl_loops import written_out
+from workbench.ir.expr import Apply, Load, loads
 from workbench.ir.stmt import (
     Alloc,
     Assign,
@@ -21,12 +22,10 @@ from workbench.ir.stmt import (
     For,
     If,
     Local,
-    LoopKind,
     Memory,
     Stmt,
     Store,
     While,
-    walk_stmts,
 )
 
 if TYPE_CHECKING:
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 
 _WORDS = {Break: "break", Continue: "continue", Barrier: "workgroupBarrier()"}
 _COMPOUND = {"add": "+=", "mul": "*="}
-LARGEST_UNROLL = 64
-"""Loops marked as unrolled are written out up to this many times; longer ones stay loops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +109,9 @@ def _write_alloc(w: Writer, s: Alloc, scope: Scope) -> None:
 
 
 def _write_for(w: Writer, s: For, emission: Emission) -> None:
-    if s.kind is LoopKind.UNROLLED and _unrollable(s):
-        _write_unrolled(w, s, emission)
+    values = written_out(s)
+    if values is not None:
+        _write_unrolled(w, s, values, emission)
         return
     scope = emission.scope
     name = scope.names[s.var]
@@ -123,12 +121,12 @@ def _write_for(w: Writer, s: For, emission: Emission) -> None:
         w.write(f"; {name} < ")
         write_expr(w, s.stop, scope, ARITHMETIC)
         w.write(f"; {name}++)" if s.step == 1 else f"; {name} += {s.step})")
-    _write_block(w, s.body, emission, emission.budgets.get(id(s)))
+    _write_loop_body(w, s, emission)
 
 
-def _write_unrolled(w: Writer, s: For, emission: Emission) -> None:
+def _write_unrolled(w: Writer, s: For, values: range, emission: Emission) -> None:
     name = emission.scope.names[s.var]
-    for value in _iterations(s):
+    for value in values:
         with _marked(w, s.origin):
             w.write("{")
         w.end()
@@ -138,37 +136,33 @@ def _write_unrolled(w: Writer, s: For, emission: Emission) -> None:
         w.line("}")
 
 
-def _iterations(s: For) -> range:
-    if not isinstance(s.start, Const) or not isinstance(s.stop, Const):
-        return range(0)
-    return range(int(s.start.value), int(s.stop.value), s.step)
-
-
-def _unrollable(s: For) -> bool:
-    literal = isinstance(s.start, Const) and isinstance(s.stop, Const)
-    leaves = any(isinstance(x, Break | Continue) for x in walk_stmts(s.body))
-    return literal and not leaves and len(_iterations(s)) <= LARGEST_UNROLL
-
-
 def _write_while(w: Writer, s: While, emission: Emission) -> None:
     with _marked(w, s.origin):
         w.write("while (")
         write_expr(w, s.cond, emission.scope)
         w.write(")")
-    _write_block(w, s.body, emission, emission.budgets.get(id(s)))
+    _write_loop_body(w, s, emission)
 
 
-def _write_block(w: Writer, body: Body, emission: Emission, budget: int | None = None) -> None:
-    _open_block(w, body, emission, budget)
-    w.line("}")
-
-
-def _open_block(w: Writer, body: Body, emission: Emission, budget: int | None = None) -> None:
+def _write_loop_body(w: Writer, s: For | While, emission: Emission) -> None:
+    """The body in braces; a loop with a budget takes one from it in each iteration."""
+    number = emission.budgets.get(id(s))
     w.write(" {")
     w.end()
     with w.indented():
-        if budget is not None:
-            w.line(f"if (over_budget({budget}u)) {{ break; }}")
+        if number is not None:
+            w.line("if (budget == 0u) { break; }")
+            w.line("budget -= 1u;")
+        write_body(w, s.body, emission)
+    w.line("}")
+    if number is not None:
+        w.line(f"if (budget == 0u) {{ out_of_budget({number}u); }}")
+
+
+def _open_block(w: Writer, body: Body, emission: Emission) -> None:
+    w.write(" {")
+    w.end()
+    with w.indented():
         write_body(w, body, emission)
 
 
@@ -187,7 +181,8 @@ def _write_if(w: Writer, s: If, emission: Emission) -> None:
             _write_if(w, other, emission)
         case _:
             w.write("} else")
-            _write_block(w, s.orelse, emission)
+            _open_block(w, s.orelse, emission)
+            w.line("}")
 
 
 def _write_local(w: Writer, s: Local | Assign, scope: Scope) -> None:

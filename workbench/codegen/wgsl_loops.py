@@ -1,0 +1,155 @@
+"""What is known of the loops of a device kernel: how often they run, which need a budget.
+
+A budget goes to each `while`, and to each `for` that is not proved to run at most `LOOP_BUDGET`
+times. The proof is by intervals: literals, ids (bounded by the size of the dispatch), indices
+of enclosing loops and fixed locals. A `for` with a barrier inside has no budget: all
+invocations must leave it together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel
+from workbench.ir.expr import Apply, Const, Expr, Var
+from workbench.ir.stmt import (
+    Barrier,
+    Body,
+    Break,
+    Continue,
+    For,
+    Local,
+    LoopKind,
+    Stmt,
+    While,
+    bodies,
+    walk_stmts,
+)
+from workbench.program import LOOP_BUDGET
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LARGEST_UNROLL = 64
+"""Loops marked as unrolled are written out up to this many times; longer ones stay loops."""
+
+Interval = tuple[int, int]
+_ANY: Interval = (-(2**31), 2**31 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class LoopCost:
+    """The loops of a body: those that need a budget, in text order, and how often all run.
+
+    One execution makes at most `fixed` iterations, counting one more for each time that a loop
+    is left, and `each` further ones for every iteration that is taken from the budget.
+    """
+
+    unproved: tuple[While | For, ...] = ()
+    fixed: int = 0
+    each: int = 0
+
+    def __add__(self, other: LoopCost) -> LoopCost:
+        """Of two bodies one after the other."""
+        return LoopCost(
+            self.unproved + other.unproved, self.fixed + other.fixed, max(self.each, other.each)
+        )
+
+
+def loop_cost(body: Body, kernel: DeviceKernel) -> LoopCost:
+    """The loops of a prepared body."""
+    known: dict[str, Interval] = {}
+    for names, sizes in ((WORKGROUP_IDS, kernel.workgroups), (LOCAL_IDS, kernel.workgroup_size)):
+        known |= {name: (0, max(0, n - 1)) for name, n in zip(names, sizes, strict=True)}
+    return _body_cost(body, known)
+
+
+def describe_loop(loop: While | For) -> str:
+    """What errors call a loop: `while at line 7`."""
+    word = "while" if isinstance(loop, While) else f"loop '{loop.var}'"
+    span = loop.origin.nearest_span()
+    return word if span is None else f"{word} at line {span.position[0]}"
+
+
+def written_out(s: For) -> range | None:
+    """The values of the index where an unrolled loop is written out, None where it stays one."""
+    if s.kind is not LoopKind.UNROLLED:
+        return None
+    if not isinstance(s.start, Const) or not isinstance(s.stop, Const):
+        return None
+    values = range(int(s.start.value), int(s.stop.value), s.step)
+    leaves = any(isinstance(x, Break | Continue) for x in walk_stmts(s.body))
+    return None if leaves or len(values) > LARGEST_UNROLL else values
+
+
+def _body_cost(body: Body, known: Mapping[str, Interval]) -> LoopCost:
+    inner = dict(known)
+    total = LoopCost()
+    for s in body:
+        match s:
+            case For():
+                total += _for_cost(s, inner)
+            case While():
+                total += _budgeted(s, _body_cost(s.body, inner))
+            case Local(name, value) if s.fixed:
+                inner[name] = interval(value, inner)
+            case _:
+                for b in bodies(s):
+                    total += _body_cost(b, inner)
+    return total
+
+
+def _for_cost(s: For, known: Mapping[str, Interval]) -> LoopCost:
+    low, high = interval(s.start, known)[0], interval(s.stop, known)[1]
+    trips = max(0, -(-(high - low) // s.step))
+    inside = _body_cost(s.body, {**known, s.var: (low, max(low, high - 1))})
+    if written_out(s) is not None:
+        return LoopCost(inside.unproved, trips * inside.fixed, inside.each)
+    if trips > LOOP_BUDGET and not _meets(s):
+        return _budgeted(s, inside)
+    return LoopCost(inside.unproved, trips * (inside.fixed + 1) + 1, inside.each)
+
+
+def _budgeted(s: While | For, inside: LoopCost) -> LoopCost:
+    return LoopCost((s, *inside.unproved), 1, max(inside.each, inside.fixed + 1))
+
+
+def _meets(s: Stmt) -> bool:
+    return any(isinstance(x, Barrier) for x in walk_stmts((s,)))
+
+
+def interval(e: Expr, known: Mapping[str, Interval]) -> Interval:
+    """Bounds of an i32 expression; all of i32 where nothing better is known or it may wrap."""
+    match e:
+        case Const(value):
+            found = _ANY if isinstance(value, float) else (int(value), int(value))
+        case Var(name):
+            found = known.get(name, _ANY)
+        case Apply(op, (left, right)):
+            found = _combine(op, interval(left, known), interval(right, known))
+        case _:
+            found = _ANY
+    return found if _ANY[0] <= found[0] and found[1] <= _ANY[1] else _ANY
+
+
+def _combine(op: str, a: Interval, b: Interval) -> Interval:
+    match op:
+        case "add":
+            return a[0] + b[0], a[1] + b[1]
+        case "sub":
+            return a[0] - b[1], a[1] - b[0]
+        case "mul":
+            corners = [x * y for x in a for y in b]
+            return min(corners), max(corners)
+        case "min":
+            return min(a[0], b[0]), min(a[1], b[1])
+        case "max":
+            return max(a[0], b[0]), max(a[1], b[1])
+        case "floordiv" if b[0] > 0:
+            corners = [x // y for x in a for y in b]
+            return min(corners), max(corners)
+        case "mod" if b[0] > 0:
+            return 0, b[1] - 1
+        case _:
+            return _ANY

@@ -1,0 +1,229 @@
+"""Runs on the native device: encoding a program, waiting for it, and what its end says.
+
+Works on wgpu objects that `native.py` hands in, and imports no wgpu.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, assert_never
+
+from workbench.base.errors import DeviceError
+from workbench.program import LOOP_BUDGET, Action, Copy, Dispatch, Repeat, While
+from workbench.runtime.device import Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_POLL_SECONDS = 0.05
+"""How often a wait looks whether it was stopped; the end of a run wakes it at once."""
+
+_STAMPED_PASSES = 16
+_STATUS = struct.Struct("<4I")
+
+
+@dataclass(slots=True, eq=False)
+class Submitted:
+    """A run on its way. `doubt` are the runs before whose failure would make its results wrong.
+
+    `stamps` is a query set with a begin and an end for each of `passes`, in ticks of `period` ns.
+    """
+
+    name: str
+    loops: tuple[str, ...]
+    doubt: tuple[Submitted, ...]
+    compile: float | None
+    period: float
+    budget: int = LOOP_BUDGET
+    status: Any = None
+    stamps: Any = None
+    passes: int = 0
+    started: float = 0.0
+    timing: Timing | None = None
+    error: DeviceError | None = None
+    stopped: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether its end is known, and was good."""
+        return self.timing is not None
+
+
+class Recorder:
+    """Encodes the actions of one run: dispatches that follow each other share a pass."""
+
+    def __init__(self, wgpu: Any, device: Any, run: Submitted, *, stamped: bool) -> None:
+        """Start an empty encoding; `stamped` asks for the device's clock around each pass."""
+        self._wgpu = wgpu
+        self._device = device
+        self._run = run
+        self._stamped = stamped
+        self._encoder: Any = device.create_command_encoder()
+        self._pass: Any = None
+        run.started = time.perf_counter()
+
+    def actions(
+        self,
+        body: tuple[Action, ...],
+        pipelines: Mapping[str, tuple[Any, Any]],
+        buffers: Mapping[str, Any],
+        sizes: Mapping[str, int],
+    ) -> None:
+        """Encode actions in order; a `While` submits, and waits for its flag each time."""
+        for action in body:
+            match action:
+                case Dispatch(kernel, workgroups):
+                    self._dispatch(pipelines[kernel], workgroups)
+                case Copy(source, target):
+                    self._leave_pass()
+                    self._encoder.copy_buffer_to_buffer(
+                        buffers[source], 0, buffers[target], 0, -(-sizes[source] // 4) * 4
+                    )
+                case Repeat(count, inner):
+                    for _ in range(count):
+                        self.actions(inner, pipelines, buffers, sizes)
+                case While(flag, inner):
+                    while self._flag(buffers[flag]):
+                        self.actions(inner, pipelines, buffers, sizes)
+                case _:
+                    assert_never(action)
+
+    def submit(self) -> None:
+        """Hand everything encoded so far to the queue."""
+        self._leave_pass()
+        self._device.queue.submit([self._encoder.finish()])
+
+    def _dispatch(self, pipeline: tuple[Any, Any], workgroups: tuple[int, int, int]) -> None:
+        if 0 in workgroups:
+            return
+        if self._pass is None:
+            self._pass = self._encoder.begin_compute_pass(**self._stamps())
+        self._pass.set_pipeline(pipeline[0])
+        self._pass.set_bind_group(0, pipeline[1])
+        self._pass.dispatch_workgroups(*workgroups)
+
+    def _stamps(self) -> dict[str, Any]:
+        run = self._run
+        if not self._stamped or run.passes >= _STAMPED_PASSES:
+            return {}
+        if run.stamps is None:
+            run.stamps = self._device.create_query_set(type="timestamp", count=2 * _STAMPED_PASSES)
+        first = 2 * run.passes
+        run.passes += 1
+        return {
+            "timestamp_writes": {
+                "query_set": run.stamps,
+                "beginning_of_pass_write_index": first,
+                "end_of_pass_write_index": first + 1,
+            }
+        }
+
+    def _leave_pass(self) -> None:
+        if self._pass is not None:
+            self._pass.end()
+            self._pass = None
+
+    def _flag(self, buffer: Any) -> bool:
+        self.submit()
+        self._encoder = self._device.create_command_encoder()
+        if self._run.stopped:
+            raise stopped(self._run)
+        return any(self._device.queue.read_buffer(buffer, 0, 4))
+
+
+def settle(
+    wgpu: Any,
+    device: Any,
+    runs: tuple[Submitted, ...],
+    deadline: float | None,
+    lost: Callable[[], bool],
+) -> list[Any]:
+    """Wait until the last run is finished and write into each how it ended.
+
+    Gives back the status buffers, which are free again. Raises `DeviceError` where the deadline
+    (seconds from now) passes or the run is stopped first.
+    """
+    last = runs[-1]
+    open_runs = [r for r in runs if r.timing is None and r.error is None]
+    with_status = [r for r in open_runs if r.status is not None]
+    usage = wgpu.BufferUsage
+    ticks_at = 16 * len(with_status)
+    size = ticks_at + 16 * max(1, last.passes)
+    staging = device.create_buffer(size=size, usage=usage.MAP_READ | usage.COPY_DST)
+    encoder = device.create_command_encoder()
+    for place, run in enumerate(with_status):
+        encoder.copy_buffer_to_buffer(run.status, 0, staging, 16 * place, 16)
+    if last.stamps is not None:
+        resolved = device.create_buffer(
+            size=16 * last.passes, usage=usage.QUERY_RESOLVE | usage.COPY_SRC
+        )
+        encoder.resolve_query_set(last.stamps, 0, 2 * last.passes, resolved, 0)
+        encoder.copy_buffer_to_buffer(resolved, 0, staging, ticks_at, 16 * last.passes)
+    device.queue.submit([encoder.finish()])
+    if not wait_mapped(staging, deadline, lambda: lost() or last.stopped):
+        if lost():
+            return []
+        raise stopped(last) if last.stopped else _late(last, deadline)
+    raw = bytes(staging.read_mapped())
+    staging.unmap()
+    staging.destroy()
+    words = {id(r): _STATUS.unpack_from(raw, 16 * place) for place, r in enumerate(with_status)}
+    statuses = [r.status for r in with_status]
+    for run in open_runs:
+        _conclude(run, words.get(id(run)), raw[ticks_at:] if run is last else b"")
+    return statuses
+
+
+def wait_mapped(staging: Any, deadline: float | None, given_up: Callable[[], bool]) -> bool:
+    """Map a buffer for reading once everything before is done; False where it was given up.
+
+    wgpu-py's `sync_wait` knows no deadline, so this waits on the event inside the promise; gone
+    when `GPUPromise.sync_wait` takes a timeout. Ctrl-C works: the wait is Python's own.
+    """
+    promise = staging.map_async("READ")
+    end = None if deadline is None else time.monotonic() + deadline
+    while not promise._thread_event.wait(_POLL_SECONDS):  # noqa: SLF001
+        if given_up() or (end is not None and time.monotonic() > end):
+            return False
+    promise.sync_wait()
+    return True
+
+
+def stopped(run: Submitted) -> DeviceError:
+    """The error of a run that was asked to end."""
+    return DeviceError(f"'{run.name}' was stopped")
+
+
+def _late(run: Submitted, deadline: float | None) -> DeviceError:
+    return DeviceError(
+        f"'{run.name}' did not finish within {deadline} s",
+        hint="a longer deadline, or smaller arrays",
+    )
+
+
+def _conclude(run: Submitted, words: tuple[int, ...] | None, ticks: bytes) -> None:
+    failed = next((r.error for r in run.doubt if r.error is not None), None)
+    run.doubt = ()
+    if words is not None and words[0]:
+        loop = run.loops[words[1]] if words[1] < len(run.loops) else "a loop"
+        run.error = DeviceError(
+            f"'{run.name}': {loop} used up its budget of {run.budget} iterations",
+            hint="a condition that becomes false, or on='cpu', which has no budget",
+        )
+    elif failed is not None:
+        run.error = failed
+    else:
+        total = time.perf_counter() - run.started
+        kernel = _kernel_seconds(run, ticks)
+        clock = "wall" if kernel is None else "timestamp-query"
+        run.timing = Timing(compile=run.compile, kernel=kernel, total=total, clock=clock)
+    run.status = run.stamps = None
+
+
+def _kernel_seconds(run: Submitted, ticks: bytes) -> float | None:
+    if not ticks or not run.passes or run.passes >= _STAMPED_PASSES:
+        return None
+    stamps = struct.unpack_from(f"<{2 * run.passes}Q", ticks)
+    return sum(b - a for a, b in zip(stamps[::2], stamps[1::2], strict=True)) * run.period * 1e-9
