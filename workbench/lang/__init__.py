@@ -1,0 +1,6 @@
+"""Layer 4: the cell language. `parse` makes graphs and schedules of a text, never executing it."""
+
+from workbench.lang.module import Module, ScheduleText, StepCall
+from workbench.lang.parse import parse
+
+__all__ = ["Module", "ScheduleText", "StepCall", "parse"]

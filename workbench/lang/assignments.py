@@ -1,0 +1,258 @@
+"""Assignments in loop blocks: locals, elements of arrays, tuples, and `+=` on locals."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from workbench.base.source import Origin
+from workbench.ir.expr import Expr, Var, free_names, integer
+from workbench.ir.stmt import Assign, Stmt, Store
+from workbench.lang import refuse
+from workbench.lang.expressions import OPERATIONS, binary, expression
+from workbench.lang.names import Broken, Context, LocalName, Name
+from workbench.lang.signature import dtype_of
+from workbench.lang.values import Value, fit, settle, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from workbench.base.dtypes import DType
+    from workbench.lang.extents import Declared
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What is known at a place: the context, the locals that surely have a value, the loops.
+
+    `scalars` (every local so far) is shared by all places of a block and grows; `certain` is
+    None where control never arrives. `loops` are all variables of loops in the block.
+    """
+
+    context: Context
+    scalars: dict[str, LocalName]
+    declared: Mapping[str, Declared]
+    loops: frozenset[str]
+    certain: frozenset[str] | None = frozenset()
+    in_loop: bool = False
+
+    @property
+    def here(self) -> Context:
+        """The context with the locals known here."""
+        sure = self.certain
+        names: dict[str, Name] = {
+            k: replace(v, certain=sure is None or k in sure) for k, v in self.scalars.items()
+        }
+        return self.context.adding(names)
+
+    def having(self, *names: str) -> Flow:
+        """The same place once these locals have a value."""
+        sure = self.certain
+        return self if sure is None else replace(self, certain=sure | set(names))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One target of an assignment with its value: a local, or an element of an array."""
+
+    node: ast.Name | ast.Subscript
+    value: ast.expr
+    expr: Expr = field(default_factory=lambda: integer(0))
+
+
+def assign(flow: Flow, node: ast.Assign, target: ast.expr, out: list[Stmt]) -> Flow:
+    """`v = e`, `C[y, x] = e`, `a, b = b, a + b`."""
+    left = list(target.elts) if isinstance(target, ast.Tuple) else [target]
+    right = [node.value]
+    if isinstance(target, ast.Tuple):
+        right = list(node.value.elts) if isinstance(node.value, ast.Tuple) else []
+        if len(right) != len(left):
+            flow.context.wrong(
+                node, f"{len(left)} targets need {len(left)} values", hint="a, b = b, a + b"
+            )
+            return flow
+    pairs: list[Target] = []
+    for t, value in zip(left, right, strict=True):
+        if isinstance(t, ast.Name | ast.Subscript):
+            pairs.append(Target(t, value))
+        else:
+            text = flow.context.report.text(t)
+            flow.context.wrong(t, f"'{text}' cannot be assigned", hint="a local or an element")
+    return _assign_all(flow, node, pairs, out)
+
+
+def _assign_all(flow: Flow, node: ast.stmt, pairs: Sequence[Target], out: list[Stmt]) -> Flow:
+    """Every value is computed before the first target changes."""
+    origin = flow.context.report.origin(node)
+    values: list[Target] = []
+    for pair in pairs:
+        e = _value_for(flow, pair)
+        if e is not None:
+            values.append(replace(pair, expr=e))
+    assigned: list[str] = []
+    ready: list[Target] = []
+    for pair in values:
+        if free_names(pair.expr) & set(assigned):
+            ready = [_kept(flow, p, origin, out) for p in values]
+            break
+        ready.append(pair)
+        assigned += [pair.node.id] if isinstance(pair.node, ast.Name) else []
+    names: list[str] = []
+    for pair in ready:
+        if isinstance(pair.node, ast.Name):
+            names.append(pair.node.id)
+            out.append(Assign(pair.node.id, pair.expr, origin=origin))
+        else:
+            out += _store(flow, pair.node, pair.expr, origin)
+    failed = [p.node.id for p in pairs if isinstance(p.node, ast.Name)]
+    return flow.having(*names, *failed)
+
+
+def _kept(flow: Flow, pair: Target, origin: Origin, out: list[Stmt]) -> Target:
+    """The value in a local of its own, for a target before it changes what it reads."""
+    base = pair.node.id if isinstance(pair.node, ast.Name) else "element"
+    name, number = f"{base}_next", 1
+    while name in flow.here.names:
+        number += 1
+        name = f"{base}_next{number}"
+    span = flow.context.report.span(pair.node)
+    flow.scalars[name] = LocalName(pair.expr.dtype, span)
+    out.append(Assign(name, pair.expr, origin=origin.derive("computed before any target changes")))
+    return replace(pair, expr=Var(name, pair.expr.dtype, origin=pair.expr.origin))
+
+
+def _value_for(flow: Flow, pair: Target) -> Expr | None:
+    """The value in the dtype of its target; the first assignment of a local fixes it."""
+    c = flow.here
+    v = expression(c, pair.value)
+    match pair.node:
+        case ast.Name():
+            return _local_value(flow, c, pair.node, v, pair.value)
+        case ast.Subscript(value=ast.Name(id=name)):
+            said = flow.declared.get(name)
+            if v is None or said is None:
+                return None
+            return fit(c, v, said.dtype, pair.value, f"'{name}'")
+        case _:
+            c.wrong(pair.node, "an element of a named array is written", hint="C[y, x] = ...")
+            return None
+
+
+def _local_value(
+    flow: Flow, c: Context, node: ast.Name, v: Value | None, place: ast.expr
+) -> Expr | None:
+    old = flow.scalars.get(node.id)
+    if old is None and isinstance(c.names.get(node.id), Broken):
+        return None
+    if old is None:
+        if node.id in flow.declared:
+            hint = f"{node.id}_1 = ..."
+            c.wrong(node, f"'{node.id}' is declared as an array, not a local", hint=hint)
+            return None
+        if _new_local(flow, c, node):
+            return None
+        e = None if v is None else settle(c, v, place)
+        span = c.report.span(node)
+        if e is not None:
+            flow.scalars[node.id] = LocalName(e.dtype, span)
+        return e
+    if v is None:
+        return None
+    if old.dtype.kind in "iu" and v.dtype.kind == "f":
+        line = old.span.position[0]
+        c.wrong(place, f"'{node.id}' is {old.dtype} since line {line}, the value is f32",
+                hint=f"{node.id} = 0.0 at the first assignment, or {old.dtype}(...)")  # fmt: skip
+        return None
+    return fit(c, v, old.dtype, place, f"'{node.id}'")
+
+
+def _new_local(flow: Flow, c: Context, node: ast.Name) -> bool:
+    """Report a name that cannot become a local; true if so."""
+    if c.clash(node, node.id, "a local"):
+        return True
+    if node.id not in flow.loops:
+        return False
+    hint = f"{node.id}_1 = ..."
+    c.wrong(node, f"'{node.id}' is a local here and the variable of a loop elsewhere", hint=hint)
+    return True
+
+
+def _store(flow: Flow, node: ast.Subscript, value: Expr, origin: Origin) -> list[Stmt]:
+    c = flow.here
+    assert isinstance(node.value, ast.Name)
+    name = node.value.id
+    shape = flow.declared[name].shape
+    parts = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
+    if len(parts) != len(shape):
+        hint = refuse.subscripted(name, len(shape))
+        c.wrong(node, f"'{name}' has {len(shape)} dimensions, here {len(parts)} indices", hint=hint)
+        return []
+    index: list[Expr] = []
+    for part in parts:
+        v = expression(c, part)
+        e = None if v is None else whole(c, v, part, "an index")
+        index += [] if e is None else [e]
+    if len(index) != len(parts):
+        return []
+    place = c.report.origin(node)
+    return [Store(name, tuple(index), value, origin=origin, place=place)]
+
+
+def annotated(flow: Flow, node: ast.AnnAssign, out: list[Stmt]) -> Flow:
+    """`v: f32 = 0`."""
+    c = flow.here
+    if not isinstance(node.target, ast.Name):
+        c.wrong(node, "an element has no annotation", hint="C[y, x] = ...")
+        return flow
+    if isinstance(node.annotation, ast.Subscript):
+        refuse.inner_array(c, node, node.target.id)
+        return flow
+    dtype = dtype_of(c, node.annotation)
+    if node.value is None:
+        c.wrong(node, f"'{node.target.id}' has no value", hint=f"{node.target.id} = 0.0")
+        return flow
+    if dtype is None:
+        return flow
+    return _declared_local(flow, node, node.target, dtype, out)
+
+
+def _declared_local(
+    flow: Flow, node: ast.AnnAssign, target: ast.Name, dtype: DType, out: list[Stmt]
+) -> Flow:
+    c = flow.here
+    assert node.value is not None
+    if target.id not in flow.scalars:
+        if _new_local(flow, c, target):
+            return flow
+        flow.scalars[target.id] = LocalName(dtype, c.report.span(target))
+    return _assign_all(flow, node, [Target(target, node.value)], out)
+
+
+def augmented(flow: Flow, node: ast.AugAssign, out: list[Stmt]) -> Flow:
+    """`acc += e` on a local."""
+    c = flow.here
+    match node.target:
+        case ast.Name(id=name) as target:
+            old = expression(c, ast.copy_location(ast.Name(name, ast.Load()), target))
+            v = expression(c, node.value)
+            if old is None or v is None:
+                return flow
+            if type(node.op) not in OPERATIONS:
+                hint = f"{name} = {name} ** ..."
+                c.wrong(node, "this operation has no '=' form", hint=hint)
+                return flow
+            if name not in flow.scalars:
+                c.clash(target, name, "a local")
+                return flow
+            joined = binary(c, node, OPERATIONS[type(node.op)], old, v)
+            if joined is None:
+                return flow
+            e = _local_value(flow, c, target, joined, node.value)
+            if e is not None:
+                out.append(Assign(name, e, origin=c.report.origin(node)))
+        case ast.Subscript(value=ast.Name(id=name)):
+            refuse.update(c, node, name)
+        case _:
+            c.wrong(node, "only a local can be updated", hint="acc += ...")
+    return flow

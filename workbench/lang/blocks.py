@@ -1,0 +1,234 @@
+"""Loop blocks: `for y, x in grid(H, W):` with scalars, serial loops, `if` and `while` inside."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from workbench.base.source import Origin, Span
+from workbench.ir.expr import Expr, integer, loads
+from workbench.ir.graph import Array, Block
+from workbench.ir.stmt import Body, Break, Continue, For, If, LoopKind, Stmt, While
+from workbench.lang import refuse
+from workbench.lang.assignments import Flow, annotated, assign, augmented
+from workbench.lang.expressions import condition, expression
+from workbench.lang.locals import declare
+from workbench.lang.names import ArrayName, Broken, Context, Index, Name
+from workbench.lang.reductions import bounds_of
+from workbench.lang.values import whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from workbench.lang.extents import Declared
+
+
+def written(c: Context, node: ast.For) -> dict[str, Span]:
+    """The arrays that a loop writes, each with its first place."""
+    found: dict[str, Span] = {}
+    for x in ast.walk(node):
+        match x:
+            case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()):
+                found.setdefault(name, c.report.span(x))
+            case _:
+                pass
+    return found
+
+
+def block(c: Context, node: ast.For, declared: Mapping[str, Declared]) -> Block | None:
+    """The block that a `for ... in grid(...)` says, or mistakes and None."""
+    before = len(c.report.mistakes)
+    arrays = _targets(c, node, declared)
+    if node.orelse:
+        c.wrong(node.orelse[0], "'else' of a loop is not part of the language", hint="if ...:")
+    loops = _grid(c, node)
+    names: dict[str, Name] = {a.name: _blocked(c, a) for a in arrays}
+    names |= {var: Index(span) for var, span, _ in loops}
+    for name, span in written(c, node).items():
+        names.setdefault(name, c.names.get(name, Broken(span)))
+    inner = replace(c.adding(names), axes=None)
+    flow = Flow(inner, {}, declared, _variables(node))
+    body, _ = _body(flow, node.body)
+    if len(c.report.mistakes) > before:
+        return None
+    whole_body = declare(body, {k: v.dtype for k, v in flow.scalars.items()})
+    for var, span, stop in reversed(loops):
+        origin = Origin(span)
+        whole_body = (For(var, integer(0), stop, whole_body, LoopKind.PARALLEL, origin=origin),)
+    return Block(whole_body, tuple(arrays), origin=_header(c, node, node.iter))
+
+
+def _variables(node: ast.For) -> frozenset[str]:
+    """The variables of all loops in a block."""
+    targets = [x.target for x in ast.walk(node) if isinstance(x, ast.For)]
+    return frozenset(n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
+
+
+def _targets(c: Context, node: ast.For, declared: Mapping[str, Declared]) -> list[Array]:
+    found: list[Array] = []
+    for name, span in written(c, node).items():
+        old, said = c.names.get(name), declared.get(name)
+        if isinstance(old, Broken):
+            continue
+        if isinstance(old, ArrayName):
+            refuse.update(c, _statement_at(c, node, span), name)
+        elif old is not None or name.startswith("__"):
+            c.clash(span, name, "an array")
+        elif said is None:
+            hint = f"{name}: f32[H, W] on a line before the block"
+            c.wrong(span, f"'{name}' is written in a block and has no type", hint=hint)
+        else:
+            found.append(Array(name, said.dtype, said.shape, origin=Origin(span)))
+    return found
+
+
+def _statement_at(c: Context, node: ast.For, span: Span) -> ast.stmt:
+    """The innermost statement that holds a place."""
+    holding = [
+        x for x in ast.walk(node)
+        if isinstance(x, ast.stmt) and c.report.span(x).start <= span.start < c.report.span(x).end
+    ]  # fmt: skip
+    return holding[-1]
+
+
+def _blocked(c: Context, a: Array) -> ArrayName:
+    why = (
+        f"'{a.name}' is read in the block that writes it, which is not there yet; "
+        "keep the value in a local"
+    )
+    span = a.origin.nearest_span()
+    return ArrayName(a, span or Span(c.report.source, 0, 0), why)
+
+
+def _grid(c: Context, node: ast.For) -> list[tuple[str, Span, Expr]]:
+    """The parallel loops: variable, its place, extent."""
+    targets = list(node.target.elts) if isinstance(node.target, ast.Tuple) else [node.target]
+    assert isinstance(node.iter, ast.Call)
+    extents = [_grid_extent(c, a) for a in node.iter.args]
+    if node.iter.keywords or len(extents) != len(targets) or not extents:
+        c.wrong(
+            node.iter,
+            f"a grid has one extent per loop: {len(targets)} loops, {len(extents)} extents",
+            hint="for y, x in grid(H, W):",
+        )
+        return []
+    found: list[tuple[str, Span, Expr]] = []
+    for target, extent in zip(targets, extents, strict=True):
+        if not isinstance(target, ast.Name):
+            c.wrong(target, "a loop binds a name", hint="for y, x in grid(H, W):")
+        elif any(var == target.id for var, _, _ in found):
+            c.wrong(target, f"'{target.id}' names two loops of one grid", hint="y, x")
+        elif not c.clash(target, target.id, "a loop") and extent is not None:
+            found.append((target.id, c.report.span(target), extent))
+    return found
+
+
+def _grid_extent(c: Context, node: ast.expr) -> Expr | None:
+    v = expression(c, node)
+    e = None if v is None else whole(c, v, node, "an extent of a grid")
+    if e is not None and next(loads(e), None) is not None:
+        refuse.data_range(c, node)
+        return None
+    return e
+
+
+def _header(c: Context, node: ast.stmt, last: ast.expr) -> Origin:
+    """The line of a compound statement without its body."""
+    start, end = c.report.span(node).start, c.report.span(last).end
+    return Origin(Span(c.report.source, start, end))
+
+
+def _body(flow: Flow, nodes: Sequence[ast.stmt]) -> tuple[Body, Flow]:
+    out: list[Stmt] = []
+    for node in nodes:
+        flow = _statement(flow, node, out)
+    return tuple(out), flow
+
+
+def _statement(flow: Flow, node: ast.stmt, out: list[Stmt]) -> Flow:
+    """Append what a statement says to `out`; gives the flow after it."""
+    match node:
+        case ast.Assign(targets=[target]):
+            return assign(flow, node, target, out)
+        case ast.Assign():
+            flow.context.wrong(node, "one assignment has one '='", hint="a line for each")
+        case ast.AnnAssign():
+            return annotated(flow, node, out)
+        case ast.AugAssign():
+            return augmented(flow, node, out)
+        case ast.For():
+            return _for(flow, node, out)
+        case ast.While():
+            return _while(flow, node, out)
+        case ast.If():
+            return _if(flow, node, out)
+        case ast.Break() | ast.Continue():
+            return _leave(flow, node, out)
+        case ast.Pass():
+            pass
+        case _:
+            refuse.statement(flow.context, node)
+    return flow
+
+
+def _for(flow: Flow, node: ast.For, out: list[Stmt]) -> Flow:
+    c = flow.here
+    match node.iter:
+        case ast.Call(func=ast.Name(id="grid")):
+            refuse.inner_grid(c, node)
+            return flow
+        case _:
+            pass
+    if not isinstance(node.target, ast.Name):
+        c.wrong(node.target, "a loop binds a name", hint="for t in range(T):")
+        return flow
+    name = node.target.id
+    _refuse_else(c, node.orelse)
+    bounds = bounds_of(c, node.iter, name, expression)
+    taken = c.clash(node.target, name, "a loop")
+    index = {} if taken else {name: Index(c.report.span(node.target))}
+    inner = replace(flow, context=flow.context.adding(index), in_loop=True)
+    body, _ = _body(inner, node.body)
+    if bounds is not None:
+        out.append(For(name, *bounds, body, origin=_header(c, node, node.iter)))
+    return flow
+
+
+def _while(flow: Flow, node: ast.While, out: list[Stmt]) -> Flow:
+    c = flow.here
+    _refuse_else(c, node.orelse)
+    test = condition(c, node.test)
+    body, _ = _body(replace(flow, in_loop=True), node.body)
+    if test is not None:
+        out.append(While(test, body, origin=_header(c, node, node.test)))
+    return flow
+
+
+def _refuse_else(c: Context, orelse: Sequence[ast.stmt]) -> None:
+    if orelse:
+        c.wrong(orelse[0], "'else' of a loop is not part of the language", hint="if ...: after it")
+
+
+def _if(flow: Flow, node: ast.If, out: list[Stmt]) -> Flow:
+    c = flow.here
+    test = condition(c, node.test)
+    then, after_then = _body(flow, node.body)
+    orelse, after_else = _body(flow, node.orelse)
+    if test is not None:
+        out.append(If(test, then, orelse, origin=_header(c, node, node.test)))
+    a, b = after_then.certain, after_else.certain
+    met = b if a is None else a if b is None else a & b
+    return replace(flow, certain=met)
+
+
+def _leave(flow: Flow, node: ast.Break | ast.Continue, out: list[Stmt]) -> Flow:
+    c = flow.context
+    origin = c.report.origin(node)
+    if not flow.in_loop:
+        word = "break" if isinstance(node, ast.Break) else "continue"
+        c.wrong(node, f"'{word}' leaves a serial loop; a grid has none to leave",
+                hint="if ...: around the rest of the block")  # fmt: skip
+        return flow
+    out.append(Break(origin=origin) if isinstance(node, ast.Break) else Continue(origin=origin))
+    return replace(flow, certain=None)

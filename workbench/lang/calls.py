@@ -1,0 +1,253 @@
+"""Calls: casts, the functions of the operations table under NumPy's names, and reductions.
+
+`check` is the function that types an expression; it is passed in, for it calls this.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Protocol
+
+from workbench.base.dtypes import BOOL, CORE, DTYPES, F32, I32, DType
+from workbench.ir.expr import Apply, Cast, Const, Expr, Select, apply
+from workbench.lang import reductions, refuse
+from workbench.lang.names import Context
+from workbench.lang.values import Value, convert, repeatable, settle, truth, unified
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    class Check(Protocol):
+        """The function that types an expression."""
+
+        def __call__(self, c: Context, node: ast.expr, /) -> Value | None:
+            """The value, or None after a mistake."""
+            ...
+
+
+_FLOAT: Mapping[str, str] = {
+    name: name
+    for name in ("sqrt", "exp", "log", "exp2", "log2", "sin", "cos", "tan", "tanh", "erf")
+}
+"""Functions whose argument and result are floats."""
+
+_ROUNDING: Mapping[str, str] = {"floor": "floor", "ceil": "ceil", "round": "round"}
+"""Functions that leave whole numbers as they are."""
+
+_JOINING: Mapping[str, str] = {"minimum": "min", "maximum": "max", "min": "min", "max": "max"}
+
+_ARITY: Mapping[str, int] = {
+    **dict.fromkeys((*_FLOAT, *_ROUNDING, "abs"), 1),
+    **dict.fromkeys(("power", "minimum", "maximum"), 2),
+    **dict.fromkeys(("clip", "where"), 3),
+}
+
+FUNCTIONS = frozenset({*_ARITY, *_JOINING, *reductions.WORDS, *(t.name for t in CORE)})
+"""Everything that can be called."""
+
+LARGEST_POWER = 64
+"""Whole powers up to this one are products."""
+
+
+def call(c: Context, node: ast.Call, check: Check) -> Value | None:
+    """The value of a call."""
+    if not isinstance(node.func, ast.Name):
+        _refuse_function(c, node)
+        return None
+    name = node.func.id
+    if name in reductions.WORDS and reductions.is_reduction(node):
+        return reductions.reduction(c, node, name, check)
+    if name not in FUNCTIONS:
+        _unknown(c, node, node.func)
+        return None
+    if name in reductions.WORDS and (name not in _JOINING or len(node.args) == 1):
+        reductions.refuse_arguments(c, node, name)
+        return None
+    if node.keywords:
+        place = node.keywords[0]
+        c.wrong(place, f"'{name}' takes no argument by name", hint=f"{name}(x[i])")
+        return None
+    values = [check(c, a) for a in node.args]
+    found = [v for v in values if v is not None]
+    if len(found) != len(values) or not _arity(c, node, name):
+        return None
+    return _apply(c, node, name, found, check)
+
+
+def _apply(c: Context, node: ast.Call, name: str, args: list[Value], check: Check) -> Value | None:
+    if name in DTYPES:
+        return _cast(c, node, DTYPES[name], args[0])
+    if name == "where":
+        return _where(c, node, args)
+    if name == "power":
+        return power(c, node, node.args[0], node.args[1], check)
+    if any(a.dtype == BOOL for a in args):
+        hint = "any(...) or all(...)" if name in reductions.WORDS else "i32(...) around the bool"
+        c.wrong(node, f"'{name}' does not apply to bool", hint=hint)
+        return None
+    if name in _JOINING:
+        return _fold(c, node, _JOINING[name], args)
+    if name == "clip":
+        return _clip(c, node, args)
+    return _unary(c, node, name, args[0])
+
+
+def _arity(c: Context, node: ast.Call, name: str) -> bool:
+    wanted = 1 if name in DTYPES else _ARITY.get(name, len(node.args))
+    if len(node.args) == wanted and node.args:
+        return True
+    many = "argument" if wanted == 1 else "arguments"
+    c.wrong(node, f"'{name}' takes {wanted} {many}, {len(node.args)} given")
+    return False
+
+
+def _unary(c: Context, node: ast.Call, name: str, arg: Value) -> Value | None:
+    origin = c.report.origin(node)
+    if name in _FLOAT:
+        e = convert(c, arg, F32, node.args[0])
+        return None if e is None else Value(apply(name, e, origin=origin))
+    e = settle(c, arg, node.args[0])
+    if e is None:
+        return None
+    if (name in _ROUNDING and e.dtype.kind != "f") or (name == "abs" and e.dtype.kind == "u"):
+        return arg
+    return Value(apply(name, e, origin=origin), arg.weak)
+
+
+def _fold(c: Context, node: ast.Call, op: str, args: list[Value]) -> Value | None:
+    result = args[0]
+    for place, v in zip(node.args[1:], args[1:], strict=True):
+        pair = unified(c, result, v, place)
+        if pair is None:
+            return None
+        origin = c.report.origin(node)
+        result = Value(apply(op, *pair, origin=origin), result.weak and v.weak)
+    return result
+
+
+def _clip(c: Context, node: ast.Call, args: list[Value]) -> Value | None:
+    """`minimum(maximum(x, low), high)`, as NumPy says it."""
+    low = _fold_pair(c, node, "max", args[0], args[1])
+    return None if low is None else _fold_pair(c, node, "min", low, args[2])
+
+
+def _fold_pair(c: Context, node: ast.Call, op: str, a: Value, b: Value) -> Value | None:
+    pair = unified(c, a, b, node)
+    if pair is None:
+        return None
+    return Value(apply(op, *pair, origin=c.report.origin(node)), a.weak and b.weak)
+
+
+def _where(c: Context, node: ast.Call, args: list[Value]) -> Value | None:
+    test, yes, no = args
+    chosen = truth(c, test, node.args[0])
+    if chosen is None:
+        return None
+    if yes.dtype == no.dtype == BOOL:
+        return Value(Select(chosen, yes.expr, no.expr, origin=c.report.origin(node)))
+    pair = unified(c, yes, no, node)
+    if pair is None:
+        return None
+    return Value(Select(chosen, *pair, origin=c.report.origin(node)), yes.weak and no.weak)
+
+
+def _cast(c: Context, node: ast.Call, dtype: DType, arg: Value) -> Value | None:
+    """`f32(x)`; a literal is read in that dtype, and `bool(x)` is `x != 0`."""
+    origin = c.report.origin(node)
+    e = arg.expr
+    if dtype == BOOL:
+        whole = settle(c, arg, node.args[0])
+        if whole is None or whole.dtype == BOOL:
+            return None if whole is None else Value(whole)
+        zero = Const(0.0 if whole.dtype.kind == "f" else 0, whole.dtype)
+        return Value(apply("ne", whole, zero, origin=origin))
+    if isinstance(e, Const) and arg.weak and (dtype.kind == "f" or e.dtype == I32):
+        read = convert(c, arg, dtype, node.args[0])
+        return None if read is None else Value(Const(_number(read), dtype, origin=origin))
+    inner = settle(c, arg, node.args[0])
+    return None if inner is None else Value(Cast(dtype, inner, origin=origin))
+
+
+def _number(e: Expr) -> float:
+    assert isinstance(e, Const)
+    return e.value
+
+
+def power(
+    c: Context, node: ast.expr, base: ast.expr, exponent: ast.expr, check: Check
+) -> Value | None:
+    """`x ** n`: a product for a whole literal n, else `pow` on floats."""
+    x, n = check(c, base), check(c, exponent)
+    if x is None or n is None:
+        return None
+    if BOOL in {x.dtype, n.dtype}:
+        c.wrong(node, "'**' does not apply to bool", hint="i32(...) around the bool")
+        return None
+    if n.weak and isinstance(n.expr, Const) and n.dtype == I32:
+        return _whole_power(c, node, x, int(n.expr.value), base)
+    if x.dtype.kind != "f" and n.dtype.kind != "f":
+        hint = f"f32({c.report.text(base)}) ** {c.report.text(exponent)}"
+        c.wrong(node, "a whole number to a power that is no literal is not there", hint=hint)
+        return None
+    pair = unified(c, x, n, node)
+    return None if pair is None else Value(apply("pow", *pair, origin=c.report.origin(node)))
+
+
+def _whole_power(
+    c: Context, node: ast.expr, x: Value, exponent: int, base: ast.expr
+) -> Value | None:
+    origin = c.report.origin(node)
+    if abs(exponent) > LARGEST_POWER:
+        hint = f"exp2({exponent} * log2({c.report.text(base)}))"
+        c.wrong(node, f"whole powers are products and end at {LARGEST_POWER}", hint=hint)
+        return None
+    if exponent < 0 and x.dtype.kind != "f":
+        hint = f"f32({c.report.text(base)}) ** {exponent}"
+        c.wrong(node, "a negative power of a whole number is no whole number", hint=hint)
+        return None
+    e = settle(c, x, base)
+    if e is None or not repeatable(c, e, abs(exponent), base):
+        return None
+    one = Const(1.0 if e.dtype.kind == "f" else 1, e.dtype, origin=origin)
+    if exponent == 0:
+        return Value(one, x.weak)
+    result = e
+    for _ in range(abs(exponent) - 1):
+        result = Apply("mul", (result, e), e.dtype, origin=origin)
+    if exponent < 0:
+        result = apply("div", one, result, origin=origin)
+    if result is e:
+        return x
+    return Value(result, x.weak)
+
+
+def _unknown(c: Context, node: ast.Call, function: ast.Name) -> None:
+    name = function.id
+    if c.dunder(node, name):
+        return
+    if name in c.names:
+        hint = refuse.subscripted(name, 1)
+        c.wrong(node, f"'{name}' is not a function", hint=hint)
+    elif name in {"grid", "range"}:
+        c.wrong(node, f"'{name}' stands in 'for' only", hint=f"for i in {name}(N)")
+    elif name in DTYPES:
+        refuse.other_dtype(c, function, name)
+    else:
+        c.report.unknown(function, "function", name, FUNCTIONS)
+
+
+def _refuse_function(c: Context, node: ast.Call) -> None:
+    """`np.exp(x)`, `f()()`, `"..."()`."""
+    match node.func:
+        case ast.Attribute(attr=name) if name in FUNCTIONS and isinstance(
+            node.func.value, ast.Name
+        ):
+            text = c.report.text(node.func)
+            hint = c.report.mended(node.func, name)
+            c.wrong(node.func, f"'{text}': functions stand without a module", hint=hint)
+        case ast.Attribute():
+            refuse.attribute(c, node.func)
+        case ast.Call(func=ast.Name(id=name)) if c.dunder(node.func, name):
+            pass
+        case _:
+            c.wrong(node, "only functions of the language can be called", hint="exp(x[i])")

@@ -1,0 +1,93 @@
+"""Equations: `C[i, j] = ...` with its axes and dtype, and `s = ...` without axes."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from workbench.base.source import Span
+from workbench.ir.expr import Expr
+from workbench.ir.graph import Equation
+from workbench.lang import refuse
+from workbench.lang.expressions import expression
+from workbench.lang.extents import Declared, axes_of, shape_text
+from workbench.lang.names import Context, Index, ScalarName
+from workbench.lang.values import fit, settle
+
+if TYPE_CHECKING:
+    from workbench.lang.report import Place
+
+
+def equation(
+    c: Context, node: ast.Assign, target: ast.Subscript | ast.Name, declared: Declared | None
+) -> Equation | None:
+    """The equation that a line says, or mistakes and None."""
+    if isinstance(target, ast.Name):
+        if (declared is None or declared.shape) and refuse.whole_assignment(c, node, target.id):
+            return None
+        name, axes = target.id, dict[str, Span]()
+    else:
+        assert isinstance(target.value, ast.Name)
+        name = target.value.id
+        found = _axes(c, target, name)
+        if found is None:
+            _read_anyway(c, node.value, target)
+            return None
+        axes = found
+    inner = c.adding({k: Index(span) for k, span in axes.items()})
+    value = _value(inner, node.value, declared, name)
+    if not _rank_fits(c, target, name, len(axes), declared) or value is None:
+        return None
+    extents = axes_of(inner, axes, value, declared)
+    if extents is None:
+        return None
+    origin, place = c.report.origin(node), c.report.origin(target)
+    return Equation(name, value.dtype, extents, value, origin=origin, place=place)
+
+
+def _axes(c: Context, target: ast.Subscript, name: str) -> dict[str, Span] | None:
+    """The indices on the left: new names, each once."""
+    parts = list(target.slice.elts) if isinstance(target.slice, ast.Tuple) else [target.slice]
+    axes: dict[str, Span] = {}
+    right = True
+    for part in parts:
+        if isinstance(part, ast.Slice):
+            refuse.expression(c, part)
+            right = False
+        elif not isinstance(part, ast.Name) or isinstance(c.names.get(part.id), ScalarName):
+            refuse.point_write(c, part, name)
+            right = False
+        elif part.id in axes:
+            c.wrong(part, f"index '{part.id}' stands twice on the left", hint=f"{name}[i, j]")
+            right = False
+        elif c.clash(part, part.id, "an index"):
+            right = False
+        else:
+            axes[part.id] = c.report.span(part)
+    return axes if right else None
+
+
+def _read_anyway(c: Context, node: ast.expr, target: ast.Subscript) -> None:
+    """Look for mistakes on the right of an equation whose left is wrong."""
+    names = {x.id: Index(c.report.span(x)) for x in ast.walk(target.slice)
+             if isinstance(x, ast.Name) and x.id not in c.names}  # fmt: skip
+    expression(c.adding(names), node)
+
+
+def _value(c: Context, node: ast.expr, declared: Declared | None, name: str) -> Expr | None:
+    v = expression(c, node)
+    if v is None:
+        return None
+    if declared is None:
+        return settle(c, v, node)
+    return fit(c, v, declared.dtype, node, f"'{name}'")
+
+
+def _rank_fits(c: Context, place: Place, name: str, rank: int, declared: Declared | None) -> bool:
+    if declared is None or len(declared.shape) == rank:
+        return True
+    said = shape_text(declared.dtype, declared.shape)
+    many = "index" if rank == 1 else "indices"
+    hint = refuse.subscripted(name, len(declared.shape)) + " = ..." if declared.shape else name
+    c.wrong(place, f"'{name}' is declared {said}, here it has {rank} {many}", hint=hint)
+    return False

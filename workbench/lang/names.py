@@ -1,0 +1,145 @@
+"""The names of a kernel: one namespace for dims, arrays, scalars, indices and locals.
+
+A `Context` is what an expression is read in: the names it may use and the report it fills.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, assert_never
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workbench.base.dtypes import DType
+    from workbench.base.source import Span
+    from workbench.ir.graph import Array, Scalar
+    from workbench.lang.report import Place, Report
+
+RESERVED = frozenset({"on", "schedule"})
+"""Names that calls of a kernel use for themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dim:
+    """A symbol of the signature."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayName:
+    """A parameter or a defined array; `blocked` says why it cannot be read here, if so."""
+
+    array: Array
+    span: Span
+    blocked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarName:
+    """A scalar parameter."""
+
+    scalar: Scalar
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index of an equation or of a reduction, or the variable of a loop."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class LocalName:
+    """A scalar of a loop block; not `certain` where a path leads here without a value."""
+
+    dtype: DType
+    span: Span
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A name whose definition is wrong: its uses are not reported again."""
+
+    span: Span
+
+
+Name = Dim | ArrayName | ScalarName | Index | LocalName | Broken
+
+
+def noun(name: Name) -> str:
+    """What a name is, for messages."""
+    match name:
+        case Dim():
+            return "a dim"
+        case ArrayName(array):
+            return "an array" if array.shape else "a 0-d array"
+        case ScalarName():
+            return "a scalar parameter"
+        case Index():
+            return "an index"
+        case LocalName():
+            return "a local"
+        case Broken():
+            return "a name"
+        case _:
+            assert_never(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The names that stand at one place of a kernel, and where mistakes go.
+
+    `axes` are the indices that a range must not depend on; None in loop blocks.
+    """
+
+    report: Report
+    names: Mapping[str, Name]
+    axes: frozenset[str] | None = frozenset()
+
+    def adding(self, names: Mapping[str, Name]) -> Context:
+        """The same place with more names."""
+        return replace(self, names={**self.names, **names})
+
+    def wrong(self, place: Place, message: str, *, hint: str = "") -> None:
+        """Report a mistake."""
+        self.report.wrong(place, message, hint=hint)
+
+    def dunder(self, place: Place, name: str) -> bool:
+        """Report a name that starts with two underscores; true if it does."""
+        if not name.startswith("__"):
+            return False
+        self.wrong(
+            place,
+            f"'{name}' is not part of the language: a cell is read, never executed, "
+            "and no name starts with two underscores",
+        )
+        return True
+
+    def clash(self, place: Place, name: str, what: str) -> bool:
+        """Report a new name that is reserved or stands for something already; true if so."""
+        if self.dunder(place, name):
+            return True
+        if name in RESERVED:
+            self.wrong(place, f"'{name}' is reserved for calls: k(x, {name}=...)", hint=f"{name}_1")
+            return True
+        old = self.names.get(name)
+        if old is None:
+            return False
+        line, column = old.span.position
+        text = " ".join(old.span.source.line(line).split())
+        self.wrong(
+            place,
+            f"'{name}' is {what} here and {noun(old)} at line {line}, column {column} "
+            f"({text}); a kernel has one namespace",
+            hint=f"another name for {what}",
+        )
+        return True
+
+
+def arrays_of(names: Mapping[str, Name]) -> dict[str, ArrayName]:
+    """The arrays among the names."""
+    return {k: n for k, n in names.items() if isinstance(n, ArrayName)}

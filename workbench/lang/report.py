@@ -1,0 +1,108 @@
+"""Where things stand in the user's text, and the list of everything wrong with it.
+
+Knows Python's syntax trees and nothing of the language.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from workbench.base.errors import Mistake
+from workbench.base.source import Origin, Source, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Place = ast.expr | ast.stmt | ast.arg | ast.comprehension | ast.keyword | Span
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A source with its line starts, and the mistakes found in it so far (the list grows)."""
+
+    source: Source
+    mistakes: list[Mistake] = field(default_factory=list[Mistake])
+    _starts: tuple[int, ...] = ()
+
+    @staticmethod
+    def of(source: Source) -> Report:
+        """A report without mistakes."""
+        ends = (m.end() for m in re.finditer(r"\r\n|\r|\n", source.text))
+        return Report(source, [], (0, *ends, len(source.text)))
+
+    def offset(self, line: int, column: int) -> int:
+        """The character offset of a line, from 1, and a column in UTF-8 bytes, from 0."""
+        begin, end = self._line(line)
+        text = self.source.text[begin:end]
+        if text.isascii():
+            return begin + column
+        return begin + len(text.encode()[:column].decode(errors="ignore"))
+
+    def characters(self, line: int, first: int, last: int) -> Span:
+        """The span of the columns `first` to `last`, in characters from 0, of a line from 1."""
+        begin, end = self._line(line)
+        start = min(begin + max(first, 0), end)
+        return Span(self.source, start, min(max(begin + last, start + 1), max(end, start)))
+
+    def span(self, place: Place) -> Span:
+        """The characters of a node of the tree."""
+        match place:
+            case Span():
+                return place
+            case ast.comprehension():
+                start, end = self.span(place.target), self.span(place.iter)
+                return Span(self.source, start.start, end.end)
+            case _:
+                start = self.offset(place.lineno, place.col_offset)
+                if place.end_lineno is None or place.end_col_offset is None:
+                    return Span(self.source, start, start + 1)
+                end = self.offset(place.end_lineno, place.end_col_offset)
+                return Span(self.source, start, end)
+
+    def origin(self, place: Place) -> Origin:
+        """A new origin for a node of the tree."""
+        return Origin(self.span(place))
+
+    def text(self, place: Place) -> str:
+        """A node as the user wrote it, on one line."""
+        return " ".join(self.span(place).text.split())
+
+    def wrong(self, place: Place, message: str, *, hint: str = "") -> None:
+        """Add a mistake; the same one at the same place is said once."""
+        mistake = Mistake(message, self.span(place), hint)
+        if mistake not in self.mistakes:
+            self.mistakes.append(mistake)
+
+    def unknown(self, place: Place, what: str, name: str, known: Iterable[str]) -> None:
+        """Add "no name 'x'" with the closest known name and the line that would use it."""
+        close = closest(name, known)
+        if close is None:
+            self.wrong(place, f"{what} '{name}' is not known")
+        else:
+            message = f"{what} '{name}' is not known; did you mean '{close}'?"
+            self.wrong(place, message, hint=self.mended(place, close))
+
+    def mended(self, place: Place, replacement: str) -> str:
+        """The line of a place with the characters of the place replaced."""
+        span = self.span(place)
+        number, column = span.position
+        line = self.source.line(number)
+        return (line[: column - 1] + replacement + line[column - 1 + len(span.text) :]).strip()
+
+    def _line(self, line: int) -> tuple[int, int]:
+        """Where a line, from 1, starts and ends; the end of the text beyond the last one."""
+        lines = list(pairwise(self._starts))
+        last = (len(self.source.text), len(self.source.text))
+        return lines[line - 1] if 1 <= line <= len(lines) else last
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that somebody who wrote `name` most likely meant."""
+    names = [k for k in known if k != name]
+    same = [k for k in names if k.lower() == name.lower()]
+    return next(iter(same or get_close_matches(name, names, n=1)), None)

@@ -1,0 +1,250 @@
+"""Signatures: parameters, dims, scalars with defaults, results, and annotations in general."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.base.dtypes import CORE, DTYPES, I32, DType
+from workbench.ir.expr import Const, Expr, Load, Reduce, walk
+from workbench.ir.graph import Array, Scalar
+from workbench.lang import refuse
+from workbench.lang.expressions import expression
+from workbench.lang.extents import Declared
+from workbench.lang.names import ArrayName, Broken, Context, Dim, Name, ScalarName
+from workbench.lang.values import fit, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from workbench.lang.report import Place
+
+_CORE = frozenset(t.name for t in CORE)
+_ALIASES: Mapping[str, str] = {
+    "float": "f32", "float32": "f32", "single": "f32", "int": "i32", "int32": "i32",
+    "uint": "u32", "uint32": "u32", "boolean": "bool", "bool_": "bool",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What the line of `def` says; `names` are its dims, arrays and scalars."""
+
+    dims: tuple[str, ...]
+    inputs: tuple[Array, ...]
+    scalars: tuple[Scalar, ...]
+    results: tuple[Declared, ...] | None
+    names: Mapping[str, Name]
+
+
+def has_arrays(node: ast.FunctionDef) -> bool:
+    """Whether a function is a kernel: an array stands in its signature."""
+    annotations = [a.annotation for a in _parameters(node)]
+    annotations += _results(node.returns)
+    return any(isinstance(a, ast.Subscript) for a in annotations)
+
+
+def signature(c: Context, node: ast.FunctionDef) -> Signature:
+    """Read the signature; what is wrong is reported and its name broken."""
+    _refuse_forms(c, node)
+    parameters = _parameters(node)
+    defaults = dict(zip([a.arg for a in parameters][::-1], node.args.defaults[::-1], strict=False))
+    names: dict[str, Name] = {}
+    scalars = _scalars(c, parameters, defaults, names)
+    dims = _dims(c.adding(names), parameters, names)
+    inputs: list[Array] = []
+    for a in parameters:
+        array = _input(c.adding(names), a, names)
+        if array is not None:
+            inputs.append(array)
+            if a.arg in defaults:
+                c.wrong(defaults[a.arg], f"'{a.arg}' is an array; only scalars have defaults")
+    results = _declared_results(c.adding(names), node)
+    used = {n.id for n in _annotation_names(node)}
+    dims += [s.name for s in scalars if s.name in used]
+    return Signature(tuple(dims), tuple(inputs), tuple(scalars), results, names)
+
+
+def dtype_of(c: Context, node: ast.expr) -> DType | None:
+    """The dtype that a name in an annotation says."""
+    match node:
+        case ast.Name(id=name) if name in _CORE:
+            return DTYPES[name]
+        case ast.Name(id=name) if name in DTYPES:
+            refuse.other_dtype(c, node, name)
+        case ast.Name(id=name) if name in _ALIASES:
+            hint = c.report.mended(node, _ALIASES[name])
+            c.wrong(node, f"'{name}' is no dtype; did you mean '{_ALIASES[name]}'?", hint=hint)
+        case ast.Name(id=name):
+            if not c.dunder(node, name):
+                c.report.unknown(node, "dtype", name, sorted(_CORE))
+        case ast.Attribute(attr=name):
+            hint = c.report.mended(node, _ALIASES.get(name, "f32"))
+            c.wrong(node, f"'{c.report.text(node)}': dtypes have short names", hint=hint)
+        case _:
+            c.wrong(node, f"'{c.report.text(node)}' is no dtype", hint="f32, i32, u32 or bool")
+    return None
+
+
+def declared(c: Context, node: ast.expr) -> Declared | None:
+    """What an annotation says: `f32[M, N - 2]`, or `f32` for a 0-d array."""
+    span = c.report.span(node)
+    if not isinstance(node, ast.Subscript):
+        dtype = dtype_of(c, node)
+        return None if dtype is None else Declared(dtype, (), span)
+    dtype = dtype_of(c, node.value)
+    shape = [_extent(c, x) for x in _extents(node)]
+    found = tuple(x for x in shape if x is not None)
+    if dtype is None or len(found) != len(shape):
+        return None
+    return Declared(dtype, found, span)
+
+
+def _refuse_forms(c: Context, node: ast.FunctionDef) -> None:
+    """Stars, and parameters that can be given in one way only."""
+    for star in (node.args.vararg, node.args.kwarg):
+        if star is not None:
+            c.wrong(star, f"'{star.arg}': a kernel names its parameters", hint="x: f32[N]")
+    if getattr(node, "type_params", ()):
+        c.wrong(node, "type parameters are not part of the language", hint=f"def {node.name}(...)")
+    for a in node.args.kwonlyargs:
+        c.wrong(a, f"'{a.arg}' stands after '*'; every parameter can be given by name anyway",
+                hint=f"'{a.arg}' before the '*'")  # fmt: skip
+
+
+def _scalars(
+    c: Context,
+    parameters: list[ast.arg],
+    defaults: Mapping[str, ast.expr],
+    names: dict[str, Name],
+) -> list[Scalar]:
+    found: list[Scalar] = []
+    for a in parameters:
+        if isinstance(a.annotation, ast.Subscript):
+            continue
+        span = c.report.span(a)
+        if c.adding(names).clash(a, a.arg, "a parameter"):
+            continue
+        names[a.arg] = Broken(span)
+        if a.annotation is None:
+            c.wrong(a, f"parameter '{a.arg}' has no type", hint=f"{a.arg}: f32[N]")
+            continue
+        dtype = dtype_of(c, a.annotation)
+        if dtype is None:
+            continue
+        default = _default(c, defaults[a.arg], dtype) if a.arg in defaults else None
+        scalar = Scalar(a.arg, dtype, default, origin=c.report.origin(a))
+        names[a.arg] = ScalarName(scalar, span)
+        found.append(scalar)
+    return found
+
+
+def _default(c: Context, node: ast.expr, dtype: DType) -> float | None:
+    v = expression(c, node)
+    if v is None:
+        return None
+    if not isinstance(v.expr, Const):
+        c.wrong(node, "a default is a literal", hint="1.0")
+        return None
+    e = fit(c, v, dtype, node, "the parameter")
+    return e.value if isinstance(e, Const) else None
+
+
+def _dims(c: Context, parameters: list[ast.arg], names: dict[str, Name]) -> list[str]:
+    """The symbols that stand alone as an extent of a parameter, in order of appearance."""
+    found: list[str] = []
+    for a in parameters:
+        for x in _extents(a.annotation):
+            if not isinstance(x, ast.Name) or x.id in found:
+                continue
+            if c.clash(x, x.id, "a dim"):
+                names.setdefault(x.id, Broken(c.report.span(x)))
+                continue
+            names[x.id] = Dim(c.report.span(x))
+            found.append(x.id)
+    return found
+
+
+def _input(c: Context, a: ast.arg, names: dict[str, Name]) -> Array | None:
+    if not isinstance(a.annotation, ast.Subscript):
+        return None
+    if c.clash(a, a.arg, "an array"):
+        return None
+    span = c.report.span(a)
+    said = declared(c, a.annotation)
+    if said is None:
+        names[a.arg] = Broken(span)
+        return None
+    array = Array(a.arg, said.dtype, said.shape, origin=c.report.origin(a))
+    names[a.arg] = ArrayName(array, span)
+    return array
+
+
+def _declared_results(c: Context, node: ast.FunctionDef) -> tuple[Declared, ...] | None:
+    if node.returns is None:
+        head = _head(c, node)
+        c.wrong(head, f"'{node.name}' does not say what it returns", hint="-> f32[M, N]")
+        return None
+    said = [declared(c, x) for x in _results(node.returns)]
+    found = tuple(x for x in said if x is not None)
+    return found if len(found) == len(said) else None
+
+
+def _head(c: Context, node: ast.FunctionDef) -> Place:
+    """The name in the line of `def`."""
+    span = c.report.span(node)
+    start = span.text.find(node.name, len("def")) + span.start
+    return type(span)(span.source, start, start + len(node.name))
+
+
+def _extent(c: Context, node: ast.expr) -> Expr | None:
+    """An extent: arithmetic on dims, i32 scalars and whole numbers."""
+    v = expression(c, node)
+    e = None if v is None else whole(c, v, node, "an extent")
+    if e is None:
+        return None
+    if isinstance(e, Const) and e.value < 0:
+        c.wrong(node, f"an extent is at least 0, this is {e.value}", hint="N")
+        return None
+    strange = any(isinstance(x, Load | Reduce) for x in walk(e))
+    if strange or any(_is_other_scalar(c, x) for x in _symbols(node)):
+        c.wrong(node, "an extent is made of dims, i32 scalars and whole numbers", hint="n: i32")
+        return None
+    return e
+
+
+def _is_other_scalar(c: Context, node: ast.Name) -> bool:
+    name = c.names.get(node.id)
+    return isinstance(name, ScalarName) and name.scalar.dtype != I32
+
+
+def _annotation_names(node: ast.FunctionDef) -> Iterator[ast.Name]:
+    """The names in the extents of the results and of the arrays declared in the body."""
+    inner = [s.annotation for s in node.body if isinstance(s, ast.AnnAssign)]
+    for x in (*_results(node.returns), *inner):
+        yield from _symbols(x)
+
+
+def _parameters(node: ast.FunctionDef) -> list[ast.arg]:
+    return [*node.args.posonlyargs, *node.args.args]
+
+
+def _results(node: ast.expr | None) -> list[ast.expr]:
+    if node is None:
+        return []
+    return list(node.elts) if isinstance(node, ast.Tuple) else [node]
+
+
+def _extents(node: ast.expr | None) -> list[ast.expr]:
+    if not isinstance(node, ast.Subscript):
+        return []
+    return list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
+
+
+def _symbols(node: ast.AST) -> Iterator[ast.Name]:
+    """The names in the extents of an annotation."""
+    inside = node.slice if isinstance(node, ast.Subscript) else node
+    if isinstance(node, ast.Name):
+        return iter((node,))
+    return (x for x in ast.walk(inside) if isinstance(x, ast.Name))
