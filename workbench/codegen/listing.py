@@ -114,11 +114,10 @@ def _origin_rows(code: str) -> tuple[Row, ...]:
     if scope is None:
         return found
     repaired: list[Row] = []
+    seen: dict[str, int] = {}
     for r in found:
-        new = _put_back(r, lines, scope)
-        if new.name and new.line:
-            lines[new.name] = new.line
-        repaired.append(new)
+        repaired.append(_put_back(r, lines, seen, scope))
+        seen[r.name] = repaired[-1].line
     return tuple(repaired)
 
 
@@ -131,12 +130,13 @@ _SPREAD = re.compile(r"= (insertelement|shufflevector) ")
 """What makes a vector of one value: it belongs to that value."""
 
 
-def _put_back(row: Row, lines: dict[str, int], scope: str) -> Row:
+def _put_back(row: Row, lines: dict[str, int], seen: dict[str, int], scope: str) -> Row:
+    """The row with a line found by its name, among `lines`, or through what it spreads."""
     if not row.located or row.line or not row.name:
         return row
     line = _line_of(row.name, lines)
     if not line and _SPREAD.search(row.raw):
-        line = next((lines[u] for u in row.uses if u in lines), 0)
+        line = next((seen[u] for u in row.uses if seen.get(u)), 0)
     if not line:
         return row
     bare = _DEBUG.sub("", row.raw)

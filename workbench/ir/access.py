@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
 from workbench.base.dtypes import I32
-from workbench.base.source import Origin
+from workbench.base.source import NOWHERE, Origin
 from workbench.ir.expr import (
     Apply,
     Cast,
@@ -242,7 +242,8 @@ def _statement(s: Stmt, scope: _Scope, place: int) -> Iterator[Access]:
             for e in (*s.index, s.value):
                 yield from _reads(e, here)
             kind: Kind = "writes" if s.reduce is None else "updates"
-            found = _access(s.array, kind, s.index, inside, s.origin)
+            where = s.origin if s.place is NOWHERE else s.place
+            found = _access(s.array, kind, s.index, inside, where)
             yield replace(found, op=s.reduce)
         case Alloc() | Break() | Continue() | Barrier():
             return
