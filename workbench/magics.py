@@ -111,9 +111,9 @@ def register(ipython: Any) -> None:
     """Add the magics to a shell, and where it has a page, join it as the browser device."""
     ipython.register_magics(WorkbenchMagics)
     if getattr(ipython, "kernel", None) is not None:
-        from workbench.widget.page import join  # noqa: PLC0415
+        from workbench.widget.page import open_page  # noqa: PLC0415
 
-        join()
+        open_page()
 
 
 def fill(text: str, namespace: Mapping[str, Any]) -> str:
