@@ -78,6 +78,12 @@ def _plan(step: Cache, loops: Loops) -> Plan | Verdict:
         return no(f"'{step.at}' does not touch {step.array}", found.origin)
     if leaves(found.body):
         return no(f"a break or continue belongs to '{step.at}'", found.origin)
+    deeper = next((x for x in loops_in(found.body) if x.kind.mapped), None)
+    if deeper is not None:
+        reason = (
+            f"'{shown(loops, deeper.var)}' inside '{step.at}' is mapped onto {deeper.kind.value}"
+        )
+        return no(reason, deeper.origin, hint="cache at a loop inside it")
     if memory is Memory.WORKGROUP:
         refusal = _unshared(loops, step, path, touched)
         if not refusal:
@@ -141,10 +147,6 @@ def _unshared(
             found.origin,
             hint="parallelize first, or cache in 'private'",
         )
-    for x in invocations:
-        if x not in path:
-            reason = f"'{shown(loops, x.var)}' runs on invocations inside '{step.at}'"
-            return no(reason, x.origin, hint="cache at a loop inside it")
     own = {x.var for x in invocations}
     for s in path:
         if isinstance(s, While) or (isinstance(s, If) and not s.guard):

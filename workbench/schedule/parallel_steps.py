@@ -169,7 +169,7 @@ def _conflict(loops: Loops, found: For, kinds: tuple[LoopKind, ...]) -> Verdict:
     if kinds[0] is LoopKind.WORKER:
         return YES
     inside = {id(s) for s in writes(found.body)}
-    own = {s.name for s in walk_stmts((nest,)) if isinstance(s, Alloc)}
+    own = {s.name: s.memory for s in walk_stmts((nest,)) if isinstance(s, Alloc)}
     for s in writes((nest,)):
         if id(s) not in inside and s.array not in own:
             return no(
@@ -177,6 +177,12 @@ def _conflict(loops: Loops, found: For, kinds: tuple[LoopKind, ...]) -> Verdict:
                 s.origin,
                 hint="a loop around every write of the nest",
             )
+    private = {n for n, memory in own.items() if memory is Memory.PRIVATE}
+    private -= {s.name for s in walk_stmts(found.body) if isinstance(s, Alloc)}
+    for s in writes(found.body):
+        if s.array in private:
+            reason = f"{s.array} is private memory of what stands around the loop"
+            return no(reason, s.origin, hint="parallelize before cache")
     shared = any(
         isinstance(s, Alloc) and s.memory is Memory.WORKGROUP for s in walk_stmts(found.body)
     )

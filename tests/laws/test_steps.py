@@ -1,0 +1,187 @@
+"""Laws of steps: whatever `check` lets pass keeps every element of every result.
+
+The values are small whole numbers, so that float sums are exact in any order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from tests.unit.schedule import programs
+from workbench.ir.interpret import run_loops
+from workbench.ir.loops import Loops
+from workbench.ir.simt import run_mapped
+from workbench.ir.stmt import For, LoopKind, walk_stmts
+from workbench.passes.mapping import map_kernels
+from workbench.schedule.loop_steps import Reorder, Split
+from workbench.schedule.memory_steps import Cache
+from workbench.schedule.names import find, shown
+from workbench.schedule.nests import around, loops_in, replace_loop
+from workbench.schedule.parallel_steps import AXES, Parallelize
+from workbench.schedule.step import Schedule, Step
+
+sizes = st.integers(1, 7)
+shifts = st.integers(-1, 1)
+small = st.one_of(
+    st.builds(programs.matmul, sizes, sizes, sizes),
+    st.builds(programs.rows, sizes, sizes),
+    st.builds(programs.blur, sizes, sizes),
+    st.builds(programs.recurrence, shifts, shifts, sizes, sizes),
+    st.builds(programs.mean, sizes, sizes),
+    st.builds(programs.histogram, sizes, sizes),
+    st.builds(programs.collatz, sizes),
+)
+many = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@st.composite
+def scheduled(draw: st.DrawFn) -> tuple[Loops, Schedule, Loops]:
+    """A program, a legal schedule of it, and the loops after that schedule."""
+    program = draw(small)
+    loops, steps = program, list[Step]()
+    for _ in range(draw(st.integers(1, 6))):
+        step = draw(_step(loops))
+        if step.check(loops):
+            loops = step.apply(loops)
+            steps.append(step)
+    return program, Schedule(tuple(steps)), loops
+
+
+@st.composite
+def tiled(draw: st.DrawFn) -> tuple[Loops, Loops]:
+    """A program and the same on workgroups, with as many caches as are legal."""
+    program = draw(
+        st.one_of(
+            st.builds(programs.matmul, sizes, sizes, sizes), st.builds(programs.blur, sizes, sizes)
+        )
+    )
+    loops, sums = program, "k" if program.buffer("A") else "u"
+    size = st.integers(1, 4)
+    steps: list[Step] = [
+        Parallelize("i", "workgroup.y", draw(size)),
+        Parallelize("j", "workgroup.x", draw(size)),
+        Split(sums, draw(size)),
+    ]
+    if draw(st.booleans()):
+        steps.append(Reorder((f"{sums}_o", "i_i", f"{sums}_i")))
+    places = st.sampled_from([f"{sums}_o", f"{sums}_i", "j_i", "i_i"])
+    memory = st.sampled_from(["workgroup", "workgroup", "private"])
+    steps += [Cache(b.name, draw(memory), at=draw(places)) for b in program.buffers]
+    for step in steps:
+        loops = step.apply(loops) if step.check(loops) else loops
+    return program, loops
+
+
+@st.composite
+def _step(draw: st.DrawFn, loops: Loops) -> Step:
+    names = [shown(loops, x.var) for x in loops_in(loops.body)]
+    name = draw(st.sampled_from(names))
+    match draw(st.sampled_from(["split", "reorder", "reorder", "parallelize", "cache"])):
+        case "split":
+            return Split(name, draw(st.integers(1, 4)))
+        case "reorder":
+            return Reorder(tuple(draw(st.permutations(_nested(loops, name)))))
+        case "parallelize":
+            axis = draw(st.sampled_from(list(AXES)))
+            size = draw(st.integers(1, 3)) if axis.startswith("workgroup") else None
+            return Parallelize(name, axis, size)
+        case _:
+            array = draw(st.sampled_from([b.name for b in loops.buffers]))
+            return Cache(array, draw(st.sampled_from(["private", "workgroup"])), at=name)
+
+
+def _nested(loops: Loops, name: str) -> list[str]:
+    """The names of the loop and of some that stand around or inside it."""
+    loop = find(loops, name)
+    assert isinstance(loop, For)
+    chain = [s for s in around(loops.body, loop.var) if isinstance(s, For)]
+    return [shown(loops, x.var) for x in (*chain, *loops_in(loop.body[-1:]))][:5]
+
+
+def _inputs(loops: Loops) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(3)
+    bins = next((b.shape[0] for b in loops.buffers if b.name == "h"), 9)
+    return {
+        b.name: rng.integers(0, bins, b.shape).astype(b.dtype.numpy)
+        for b in loops.buffers
+        if b.role == "input"
+    }
+
+
+@many
+@given(scheduled())
+def test_legal_schedules_keep_the_result(case: tuple[Loops, Schedule, Loops]) -> None:
+    program, _, loops = case
+    inputs = _inputs(program)
+    expected = run_loops(program, inputs)
+
+    for name, array in run_loops(loops, inputs).items():
+        np.testing.assert_array_equal(array, expected[name])
+
+
+@many
+@given(scheduled())
+def test_legal_schedules_map_to_kernels_without_faults(
+    case: tuple[Loops, Schedule, Loops],
+) -> None:
+    program, _, loops = case
+    inputs = _inputs(program)
+    expected = run_loops(program, inputs)
+    results, findings = run_mapped(map_kernels(_without_workers(loops)), inputs, {}, seed=1)
+
+    assert findings.ok, findings.faults
+    for name, array in results.items():
+        np.testing.assert_array_equal(array, expected[name])
+
+
+@many
+@given(tiled())
+def test_caches_of_workgroups_keep_the_result_without_races(case: tuple[Loops, Loops]) -> None:
+    program, loops = case
+    inputs = _inputs(program)
+    expected = run_loops(program, inputs)
+    results, findings = run_mapped(map_kernels(loops), inputs, {}, seed=2)
+
+    assert findings.ok, findings.faults
+    for name, array in results.items():
+        np.testing.assert_array_equal(array, expected[name])
+
+
+def _without_workers(loops: Loops) -> Loops:
+    """The schedule as a GPU would see it: what runs on workers is left parallel."""
+    for s in list(walk_stmts(loops.body)):
+        if isinstance(s, For) and s.kind is LoopKind.WORKER:
+            loops = replace_loop(loops, s.var, lambda x: (replace(x, kind=LoopKind.PARALLEL),))
+    return loops
+
+
+@many
+@given(scheduled())
+def test_the_repr_of_a_schedule_makes_it_again(case: tuple[Loops, Schedule, Loops]) -> None:
+    program, schedule, loops = case
+    again = eval(repr(schedule), {"Schedule": Schedule})  # noqa: S307  (the claim itself)
+
+    assert again == schedule
+    assert again.apply(program) == loops
+
+
+@many
+@given(scheduled())
+def test_loop_variables_and_arrays_stay_unique(case: tuple[Loops, Schedule, Loops]) -> None:
+    _, _, loops = case
+    names = [x.var for x in loops_in(loops.body)] + [b.name for b in loops.buffers]
+
+    assert len(set(names)) == len(names)
+
+
+@many
+@given(scheduled())
+def test_every_loop_is_found_by_the_name_it_is_shown_under(
+    case: tuple[Loops, Schedule, Loops],
+) -> None:
+    _, _, loops = case
+    for loop in loops_in(loops.body):
+        assert find(loops, shown(loops, loop.var)) is loop
