@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.ir.compare import agreement
-from workbench.ir.interpret import run_graph, run_graph_at
+from workbench.ir.demand import run_graph_at
+from workbench.ir.interpret import run_graph
 from workbench.measure.checks import WORK, work
+from workbench.measure.magnitude import magnitude, scales
 from workbench.passes.graph import specialise
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Expected:
 
     values: Mapping[str, np.ndarray]
     points: Mapping[str, np.ndarray] | None
+    scales: Mapping[str, float]
     terms: int
 
     def compare(self, outputs: Mapping[str, np.ndarray]) -> tuple[bool, str]:
@@ -41,7 +44,7 @@ class Expected:
             found = np.asarray(outputs[name])
             if self.points is not None:
                 found = found[tuple(self.points[name].T)]
-            one = agreement(found, expected, found.dtype, terms=self.terms)
+            one = agreement(found, expected, found.dtype, terms=self.terms, scale=self.scales[name])
             if ok:
                 ok, words = one.ok, one.words
         if self.points is not None:
@@ -60,19 +63,24 @@ def expected(c: Compilation, inputs: Mapping[str, Any], seed: int = 0) -> Expect
     amount = work(graph)
     terms = max(1, amount // max(1, size))
     if amount <= 4 * WORK or _has_blocks(graph):
-        found = run_graph(graph, arrays, scalars)
-        pairs = zip(names, graph.outputs, strict=True)
-        return Expected({new: found[old] for new, old in pairs}, None, terms)
+        whole = run_graph(graph, arrays, scalars)
+        sized = run_graph(magnitude(graph), arrays, scalars)
+        renamed = dict(zip(names, graph.outputs, strict=True))
+        values = {new: whole[old] for new, old in renamed.items()}
+        sizes = scales(values, {new: sized[old] for new, old in renamed.items()})
+        return Expected(values, None, sizes, terms)
     rng = np.random.default_rng(seed)
     points: dict[str, np.ndarray] = {}
     values: dict[str, np.ndarray] = {}
+    sized: dict[str, np.ndarray] = {}
     for new, old in zip(names, graph.outputs, strict=True):
         shape = c.program.buffer(new).shape
         chosen = np.stack([rng.integers(0, n, POINTS) for n in shape], axis=1)
         chosen[0], chosen[-1] = 0, np.asarray(shape) - 1
         points[new] = chosen
         values[new] = run_graph_at(graph, arrays, scalars, old, chosen)
-    return Expected(values, points, terms)
+        sized[new] = run_graph_at(magnitude(graph), arrays, scalars, old, chosen)
+    return Expected(values, points, scales(values, sized), terms)
 
 
 def _has_blocks(graph: Graph) -> bool:

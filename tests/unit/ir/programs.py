@@ -109,6 +109,11 @@ def softmax(m: int, n: int) -> Graph:
     return graph(top, e, y, inputs=(array("x", m, n),), outputs=("y",))
 
 
+def shape_of(a: Array) -> tuple[int, ...]:
+    """The literal extents of an array."""
+    return tuple(int(x.value) for x in a.shape if isinstance(x, Const))
+
+
 def tiled_matmul(n: int, tile: int) -> Loops:
     """Matmul by tiles in workgroup memory, as a schedule would make it."""
     body = (

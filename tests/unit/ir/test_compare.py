@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.unit.ir.programs import Change, faults, matmul, softmax, tiled_matmul
+from tests.unit.ir.programs import Change, faults, matmul, shape_of, softmax, tiled_matmul
 from workbench.base.errors import RunError
 from workbench.ir.compare import agreement
 from workbench.ir.graph import Graph
@@ -101,7 +101,7 @@ def test_nothing_agrees_with_nothing() -> None:
 def case(program: Graph | Loops) -> dict[str, np.ndarray]:
     match program:
         case Graph():
-            shapes = {a.name: tuple(x.value for x in a.shape) for a in program.inputs}  # pyright: ignore[reportAttributeAccessIssue]
+            shapes = {a.name: shape_of(a) for a in program.inputs}
         case Loops():
             shapes = {b.name: b.shape for b in program.buffers if b.role == "input"}
     return {n: RNG.uniform(-1, 1, s).astype(F) for n, s in shapes.items()}
