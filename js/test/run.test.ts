@@ -51,7 +51,13 @@ describe("exceededLimit", () => {
     maxComputeInvocationsPerWorkgroup: 256,
     maxStorageBuffersPerShaderStage: 8,
   } as GPUSupportedLimits;
-  const plan: KernelPlan = { name: "k", code: "", workgroup_size: [16, 16, 1], bindings: [] };
+  const plan: KernelPlan = {
+    name: "k",
+    code: "",
+    workgroup_size: [16, 16, 1],
+    bindings: [],
+    iterations: [0, 0],
+  };
 
   it("lets a kernel pass that fits", () => {
     expect(exceededLimit(plan, limits)).toBeUndefined();

@@ -46,7 +46,7 @@ DEADLINE = 60.0
 _OPENING_SECONDS = 10.0
 """How long a page that is just being opened, or reloaded, is waited for."""
 
-_PIECES_AHEAD = 4
+_PIECES_AHEAD = 8
 _SLICE_SECONDS = 0.05
 _GRACE_SECONDS = 1.0
 _REMEDY = "%load_ext workbench in a notebook that is open in a browser, or workbench.connect()"
@@ -255,7 +255,7 @@ class BrowserDevice:
 
     def _handle(self, memory: Memory) -> int:
         if not memory.alive:
-            raise DeviceError("a buffer of a page that was closed or reloaded since")
+            raise DeviceError("a buffer of a page that was closed, reloaded or lost its GPU since")
         assert isinstance(memory.handle, int)
         return memory.handle
 

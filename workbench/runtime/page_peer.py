@@ -29,7 +29,7 @@ PING_SECONDS = 0.5
 PINGS_MISSED = 3
 """So many pings without any sign of life, and the page counts as dead."""
 
-_WINDOW = 4 * messages.CHUNK_BYTES
+_WINDOW = 8 * messages.CHUNK_BYTES
 
 
 @dataclass(slots=True)

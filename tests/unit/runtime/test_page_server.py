@@ -236,10 +236,10 @@ def test_large_writes_run_at_most_a_window_ahead(
     server: PageServer, join: Callable[..., FakePage]
 ) -> None:
     page = join()
-    content = bytes(range(256)) * (6 * CHUNK_BYTES // 256)
+    content = bytes(range(256)) * (10 * CHUNK_BYTES // 256)
     future = asked(server).send(messages.Write(1, 0, len(content)), memoryview(content))
     page.take()
-    arrived = [page.take() for _ in range(4)]
+    arrived = [page.take() for _ in range(8)]
     page.socket.settimeout(0.3)
     with pytest.raises(websocket.WebSocketTimeoutException):
         page.take()
@@ -252,7 +252,7 @@ def test_large_writes_run_at_most_a_window_ahead(
     parts = [messages.unpack_frame(frame) for frame in arrived if isinstance(frame, bytes)]
 
     assert [(identity, offset) for identity, offset, _ in parts] == [
-        (1, n * CHUNK_BYTES) for n in range(6)
+        (1, n * CHUNK_BYTES) for n in range(10)
     ]
     assert b"".join(payload for _, _, payload in parts) == content
 
