@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
@@ -47,6 +47,7 @@ class WorkbenchMagics(Magics):
         "--set", action="append", default=[], metavar="KNOB=VALUE", dest="knobs",
         help="a knob of the schedule: --set T=16",
     )  # fmt: skip
+    @no_var_expand
     @cell_magic
     def wgpu_kernel(self, line: str, cell: str) -> None:
         """Compile a cell in the cell language, show every stage, and run it on its arrays.

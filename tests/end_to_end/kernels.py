@@ -6,7 +6,7 @@ A `Case` is a text, inputs by name, and the reference as a function of the same 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ class Case:
     text: str
     inputs: Callable[[np.random.Generator], Mapping[str, Any]]
     reference: Callable[..., Any]
-    terms: int = field(default=64)
+    terms: int = 64
+    scale: float | None = None
+    """The size of the terms where they cancel; None: that of the largest element."""
 
 
 def f32(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
@@ -129,8 +131,9 @@ CASES = (
         "    var[i] = sum((x[i, j] - mean[i]) * (x[i, j] - mean[i]) for j in range(N)) / N\n"
         "    y[i, j] = (x[i, j] - mean[i]) / sqrt(var[i] + 1e-5) * g[j] + b[j]\n    return y\n",
         given(x=f32(6, 50), g=f32(50), b=f32(50)),
-        lambda x, g, b: (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5) * g
-        + b,
+        lambda x, g, b: (
+            (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5) * g + b
+        ),
     ),
     Case(
         "blur_with_clamped_borders",
@@ -142,8 +145,7 @@ CASES = (
     ),
     Case(
         "shift_with_select",
-        "def shift(x: f32[N]) -> f32[N]:\n"
-        "    y[i] = x[i - 1] if i > 0 else 0.0\n    return y\n",
+        "def shift(x: f32[N]) -> f32[N]:\n    y[i] = x[i - 1] if i > 0 else 0.0\n    return y\n",
         given(x=f32(70)),
         lambda x: np.concatenate([[0], x[:-1]]),
     ),
@@ -174,6 +176,7 @@ CASES = (
         "    s = sum(x[i, j] for i in range(M) for j in range(N))\n    return s\n",
         given(x=f32(13, 7)),
         lambda x: x.sum(),
+        scale=50.0,
     ),
     Case(
         "filtered_sum",
@@ -235,8 +238,15 @@ CASES = (
         "    z[i] = y[i] + floor(4.0 * x[i]) + ceil(4.0 * x[i]) + log(abs(x[i]) + 1.0)\n"
         "    return z\n",
         given(x=f32(90)),
-        lambda x: np.sin(x) + np.cos(x) * np.tanh(x) + np.sqrt(abs(x)) + np.exp(x)
-        + np.floor(4 * x) + np.ceil(4 * x) + np.log(abs(x) + 1),
+        lambda x: (
+            np.sin(x)
+            + np.cos(x) * np.tanh(x)
+            + np.sqrt(abs(x))
+            + np.exp(x)
+            + np.floor(4 * x)
+            + np.ceil(4 * x)
+            + np.log(abs(x) + 1)
+        ),
     ),
     Case(
         "gelu",
@@ -294,8 +304,7 @@ CASES = (
     ),
     Case(
         "returned_parameter_is_copied",
-        "def keep(x: f32[N]) -> (f32[N], f32[N]):\n"
-        "    y[i] = 2.0 * x[i]\n    return x, y\n",
+        "def keep(x: f32[N]) -> (f32[N], f32[N]):\n    y[i] = 2.0 * x[i]\n    return x, y\n",
         given(x=f32(9)),
         lambda x: (x, 2 * x),
     ),

@@ -97,7 +97,9 @@ def test_nan_and_infinity_pass_through(scale: wb.Kernel) -> None:
     assert np.array_equal(y, 2 * x, equal_nan=True)
 
 
-@pytest.mark.parametrize(("value", "words"), [(True, "a is True"), ("2", "a is '2'"), (None, "a is None")])
+@pytest.mark.parametrize(
+    ("value", "words"), [(True, "a is True"), ("2", "a is '2'"), (None, "a is None")]
+)
 def test_scalars_are_checked(scale: wb.Kernel, value: object, words: str) -> None:
     with pytest.raises(wb.CallError) as error:
         scale(ones(3), value, on="cpu")
@@ -112,7 +114,9 @@ def test_a_scalar_out_of_range_is_refused() -> None:
 
 
 def test_zero_dimensional_arrays_work() -> None:
-    total = wb.kernel("def total(x: f32[N]) -> f32:\n    s = sum(x[i] for i in range(N))\n    return s\n")
+    total = wb.kernel(
+        "def total(x: f32[N]) -> f32:\n    s = sum(x[i] for i in range(N))\n    return s\n"
+    )
     found = total(ones(5), on="cpu")
 
     assert found.shape == ()
@@ -165,7 +169,9 @@ def test_too_large_an_array_is_refused_before_it_is_submitted() -> None:
     device = wb.devices()["native"]
     if not device.available:
         pytest.skip(f"native: {device.cause}")
-    k = wb.kernel("def fill(n: i32) -> f32[n]:\n    for i in grid(n):\n        y[i] = f32(i)\n    return y\n")
+    k = wb.kernel(
+        "def fill(n: i32) -> f32[n]:\n    for i in grid(n):\n        y[i] = f32(i)\n    return y\n"
+    )
     n = device.limits.max_storage_buffer_binding_size // 4 + 1
     if n > 2**31 - 1:
         pytest.skip(f"this device binds {4 * n} bytes")

@@ -13,8 +13,8 @@ from tests.end_to_end.kernels import CASES
 from workbench.ir.device import Mapped
 from workbench.ir.expr import Apply, Expr, rebuild
 from workbench.ir.graph import Equation, Graph
-from workbench.ir.interpret import run_mapped
 from workbench.ir.loops import Loops
+from workbench.ir.simt import run_mapped
 from workbench.ir.stmt import Barrier, Body, map_bodies, map_exprs
 from workbench.pipeline import Compilation
 from workbench.program import Program
@@ -47,16 +47,21 @@ def wrong(value: Any) -> Any:
             )
             return replace(value, kernels=kernels)
         case Program():
-            kernels = tuple(replace(k, code=_wrong_code(k.code, value.target)) for k in value.kernels)
+            kernels = tuple(
+                replace(k, code=_wrong_code(k.code, value.target)) for k in value.kernels
+            )
             return replace(value, kernels=kernels)
         case _:
             return value
 
 
 def _wrong_code(code: str, target: str) -> str:
-    if target == "llvm":
-        return code.replace("fmul float", "fadd float").replace("fsub float", "fadd float")
-    return code.replace("] * B", "] + B").replace("] - top", "] + top")
+    changes = (("fmul float", "fadd float"), ("fdiv float", "fmul float"))
+    if target == "wgsl":
+        changes = (("] * B", "] + B"), ("] / y_sum", "] * y_sum"))
+    for right, false in changes:
+        code = code.replace(right, false)
+    return code
 
 
 def compiled(name: str, on: str) -> Compilation:

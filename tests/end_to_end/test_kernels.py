@@ -25,7 +25,8 @@ def test_a_device_gives_what_numpy_gives(case: Case, on: str) -> None:
 
     pairs = zip(found, expected, strict=True) if isinstance(found, tuple) else [(found, expected)]
     for a, e in pairs:
-        result = agreement(np.asarray(a), np.asarray(e), np.asarray(a).dtype, terms=case.terms)
+        found = np.asarray(a)
+        result = agreement(found, np.asarray(e), found.dtype, terms=case.terms, scale=case.scale)
         assert result.ok, result.words
 
 

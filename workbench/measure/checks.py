@@ -20,6 +20,7 @@ from workbench.ir.graph import Block, Equation, Graph
 from workbench.ir.interpret import run_graph, run_loops
 from workbench.ir.loops import Loops
 from workbench.ir.simt import run_mapped, run_some_workgroups
+from workbench.measure.magnitude import magnitude, scales
 from workbench.passes.fold import literal_int
 from workbench.passes.graph import specialise
 from workbench.pipeline import Compilation, Snapshot, compile_graph
@@ -88,6 +89,7 @@ class _Case:
     inputs: dict[str, np.ndarray]
     scalars: dict[str, Any]
     expected: dict[str, np.ndarray]
+    scales: Mapping[str, float]
     terms: int
     words: str
 
@@ -213,9 +215,12 @@ def _case(c: Compilation, inputs: Mapping[str, Any] | None) -> _Case:
     sizes = ", ".join(f"{k} = {v}" for k, v in c.dims.items()) or "its own sizes"
     outputs = c.stages["loops"].value.outputs
     final = [s.value for s in c.stages.all if isinstance(s.value, Graph)][-1]
-    expected = run_graph(final if outputs != special.outputs else special, arrays, scalars)
+    graph = final if outputs != special.outputs else special
+    expected = run_graph(graph, arrays, scalars)
     terms = max(1, work(special) // max(1, sum(v.size for v in expected.values())))
-    return _Case(arrays, scalars, {o: expected[o] for o in outputs}, terms, sizes)
+    expected = {o: expected[o] for o in outputs}
+    sized = scales(expected, run_graph(magnitude(graph), arrays, scalars))
+    return _Case(arrays, scalars, expected, sized, terms, sizes)
 
 
 def _check_stage(s: Snapshot, c: Compilation, case: _Case, ran: dict[int, Check]) -> Check:
@@ -265,8 +270,8 @@ def _check_program(stage: str, program: Program, c: Compilation, case: _Case) ->
 def _compare(stage: str, found: dict[str, np.ndarray], case: _Case, where: str = "") -> Check:
     worst: Agreement | None = None
     for name, expected in case.expected.items():
-        one = agreement(np.asarray(found[name]), expected, np.asarray(found[name]).dtype,
-                        terms=case.terms)  # fmt: skip
+        values = np.asarray(found[name])
+        one = agreement(values, expected, values.dtype, terms=case.terms, scale=case.scales[name])
         if worst is None or not one.ok:
             worst = one
     if worst is None:
