@@ -184,8 +184,9 @@ def sample(f: Frame, points: isl.Set, *, likes: Sequence[isl.Set] = ()) -> dict[
     for wish in likes:
         fewer = points.intersect(wish)
         points = points if fewer.is_empty() else fewer
-    least = points.lexmin() if _bounded_below(points) else points
-    point = least.sample_point()
+    small = [_box(f, 0, 2**31), _box(f, -(2**31), 2**31)]
+    fewer = next((x for box in small if not (x := points.intersect(box)).is_empty()), None)
+    point = (points if fewer is None else fewer.lexmin()).sample_point()
     return {
         name: int(point.get_coordinate_val(isl.dim_type.set, place).to_python())
         for name, place in f.positions.items()
@@ -381,11 +382,14 @@ def _known_of(f: Frame, part: Expr) -> isl.Set:
             return low.le_set(result).intersect(result.lt_set(high))
 
 
-def _bounded_below(points: isl.Set) -> bool:
-    import islpy as isl
-
-    count = points.dim(isl.dim_type.set)
-    return all(points.dim_has_lower_bound(isl.dim_type.set, place) for place in range(count))
+def _box(f: Frame, low: int, high: int) -> isl.Set:
+    """The points all of whose integers lie in `low <= v < high`."""
+    result = everywhere(f)
+    least, end = number_value(f, low), number_value(f, high)
+    for place in range(len(f.positions) + len(f.standins)):
+        v = _coordinate(f, place)
+        result = result.intersect(v.ge_set(least)).intersect(v.lt_set(end))
+    return result
 
 
 def variables_of(expressions: Iterable[Expr]) -> tuple[str, ...]:

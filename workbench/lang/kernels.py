@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from workbench.ir.expr import Expr, loads
 from workbench.ir.graph import Array, Definition, Graph, defined
 from workbench.lang import blocks, refuse
+from workbench.lang.bounds import check_bounds
 from workbench.lang.equations import equation
 from workbench.lang.expressions import condition
 from workbench.lang.extents import Declared, same, shape_text
@@ -59,10 +60,12 @@ def kernel(report: Report, node: ast.FunctionDef) -> Graph | None:
     _check_outputs(draft, returned)
     if len(report.mistakes) > before:
         return None
-    return Graph(
+    graph = Graph(
         node.name, read.dims, read.inputs, read.scalars, tuple(draft.facts),
         tuple(draft.definitions), outputs, doc, origin=report.origin(node),
     )  # fmt: skip
+    check_bounds(report, graph)
+    return None if len(report.mistakes) > before else graph
 
 
 def _docstring(body: list[ast.stmt]) -> str:

@@ -1,0 +1,232 @@
+"""Every access of a graph with what is known where it happens: ranges and conditions.
+
+Blocks are followed symbolically: a local stands for the value that it has at that place, a
+fresh name where that is not one expression (after loops, where branches meet).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import count, islice
+from typing import TYPE_CHECKING, assert_never
+
+from workbench.base.dtypes import DType
+from workbench.ir.expr import (
+    Expr,
+    Load,
+    Range,
+    Reduce,
+    Select,
+    Var,
+    apply,
+    children,
+    integer,
+    substitute,
+    walk,
+)
+from workbench.ir.graph import Block, Definition, Equation, Graph
+from workbench.ir.stmt import (
+    Alloc,
+    Assign,
+    Barrier,
+    Body,
+    Break,
+    Continue,
+    For,
+    If,
+    Local,
+    LoopKind,
+    Stmt,
+    Store,
+    While,
+    walk_stmts,
+)
+
+if TYPE_CHECKING:
+    from workbench.base.source import Origin
+
+LARGEST_VALUE = 60
+"""Nodes of an expression that a local may stand for; a larger one gets a fresh name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is known at a place: ranges of indices, conditions on the way, values of locals."""
+
+    ranges: tuple[Range, ...] = ()
+    path: tuple[Expr, ...] = ()
+    values: Mapping[str, Expr] | None = None
+
+    def said(self, e: Expr) -> Expr:
+        """The expression with each local replaced by what it stands for."""
+        return e if not self.values else substitute(e, self.values)
+
+    def given(self, cond: Expr) -> Scene:
+        """The scene where a condition (locals replaced) also holds."""
+        return replace(self, path=(*self.path, cond))
+
+    def over(self, r: Range) -> Scene:
+        """The scene inside a range."""
+        return replace(self, ranges=(*self.ranges, r))
+
+    def setting(self, values: Mapping[str, Expr]) -> Scene:
+        """The scene after locals got new values."""
+        return replace(self, values={**(self.values or {}), **values})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A read or write of `array[index]`, locals replaced; `store` where it writes."""
+
+    array: str
+    index: tuple[Expr, ...]
+    scene: Scene
+    origin: Origin
+    store: Store | None = None
+    places: tuple[Origin, ...] = ()
+
+
+def accesses(graph: Graph) -> Iterator[Access]:
+    """Every access of a graph, in text order."""
+    for d in graph.definitions:
+        yield from accesses_of(d)
+
+
+def accesses_of(d: Definition) -> Iterator[Access]:
+    """Every access of one definition, in text order."""
+    match d:
+        case Equation():
+            ranges = tuple(Range(a.name, integer(0), a.extent) for a in d.axes)
+            yield from _reads(d.value, Scene(ranges))
+        case Block():
+            found: list[Access] = []
+            _body(d.body, Scene(), found, count())
+            yield from found
+        case _:
+            assert_never(d)
+
+
+def _reads(e: Expr, scene: Scene) -> Iterator[Access]:
+    """The loads of an expression, each under the conditions of the branches around it."""
+    match e:
+        case Load(array, index):
+            said = tuple(scene.said(x) for x in index)
+            yield Access(array, said, scene, e.origin, places=tuple(x.origin for x in index))
+            for x in index:
+                yield from _reads(x, scene)
+        case Select(cond, yes, no):
+            yield from _reads(cond, scene)
+            test = scene.said(cond)
+            yield from _reads(yes, scene.given(test))
+            yield from _reads(no, scene.given(apply("not", test)))
+        case Reduce():
+            yield from _reduction_reads(e, scene)
+        case _:
+            for x in children(e):
+                yield from _reads(x, scene)
+
+
+def _reduction_reads(e: Reduce, scene: Scene) -> Iterator[Access]:
+    for r in e.ranges:
+        yield from _reads(r.start, scene)
+        yield from _reads(r.stop, scene)
+        scene = scene.over(Range(r.var, scene.said(r.start), scene.said(r.stop)))
+    if e.cond is not None:
+        yield from _reads(e.cond, scene)
+        scene = scene.given(scene.said(e.cond))
+    yield from _reads(e.body, scene)
+
+
+def _body(body: Body, scene: Scene | None, out: list[Access], fresh: count[int]) -> Scene | None:
+    """Follow statements; None once control never arrives."""
+    for s in body:
+        if scene is None:
+            return None
+        scene = _statement(s, scene, out, fresh)
+    return scene
+
+
+def _statement(s: Stmt, scene: Scene, out: list[Access], fresh: count[int]) -> Scene | None:
+    match s:
+        case For():
+            return _for(s, scene, out, fresh)
+        case While():
+            return _while(s, scene, out, fresh)
+        case If():
+            return _if(s, scene, out, fresh)
+        case Local(name, value) | Assign(name, value):
+            out += _reads(value, scene)
+            return scene.setting({name: _value(name, scene.said(value), fresh)})
+        case Store():
+            for x in (*s.index, s.value):
+                out += _reads(x, scene)
+            said = tuple(scene.said(x) for x in s.index)
+            places = tuple(x.origin for x in s.index)
+            out.append(Access(s.array, said, scene, s.place, s, places))
+            return scene
+        case Break() | Continue():
+            return None
+        case Alloc() | Barrier():
+            return scene
+        case _:
+            assert_never(s)
+
+
+def _value(name: str, value: Expr, fresh: count[int]) -> Expr:
+    """What a local stands for: its value if that is small, else a fresh name."""
+    small = sum(1 for _ in islice(walk(value), LARGEST_VALUE + 1)) <= LARGEST_VALUE
+    if small and not any(isinstance(x, Reduce) for x in walk(value)):
+        return value
+    return _fresh(name, value.dtype, fresh)
+
+
+def _fresh(name: str, dtype: DType, fresh: count[int]) -> Var:
+    return Var(f"{name}@{next(fresh)}", dtype)
+
+
+def _changed(body: Body, fresh: count[int]) -> dict[str, Expr]:
+    """A fresh name for each local that a body assigns."""
+    return {
+        s.name: _fresh(s.name, s.value.dtype, fresh)
+        for s in walk_stmts(body)
+        if isinstance(s, Assign | Local)
+    }
+
+
+def _for(s: For, scene: Scene, out: list[Access], fresh: count[int]) -> Scene:
+    out += _reads(s.start, scene)
+    out += _reads(s.stop, scene)
+    bounds = Range(s.var, scene.said(s.start), scene.said(s.stop))
+    inner = scene.over(bounds)
+    if s.kind is LoopKind.PARALLEL:
+        _body(s.body, inner, out, fresh)
+        return scene
+    _body(s.body, inner.setting(_changed(s.body, fresh)), out, fresh)
+    return scene.setting(_changed(s.body, fresh))
+
+
+def _while(s: While, scene: Scene, out: list[Access], fresh: count[int]) -> Scene:
+    inner = scene.setting(_changed(s.body, fresh))
+    out += _reads(s.cond, inner)
+    _body(s.body, inner.given(inner.said(s.cond)), out, fresh)
+    return scene.setting(_changed(s.body, fresh))
+
+
+def _if(s: If, scene: Scene, out: list[Access], fresh: count[int]) -> Scene | None:
+    out += _reads(s.cond, scene)
+    test = scene.said(s.cond)
+    then = _body(s.then, scene.given(test), out, fresh)
+    orelse = _body(s.orelse, scene.given(apply("not", test)), out, fresh)
+    if then is None or orelse is None:
+        return orelse if then is None else then
+    met: dict[str, Expr] = {}
+    for name in {*(then.values or {}), *(orelse.values or {})}:
+        a, b = (then.values or {}).get(name), (orelse.values or {}).get(name)
+        if a is None or b is None:
+            known = a or b
+            assert known is not None
+            met[name] = _fresh(name, known.dtype, fresh)
+        else:
+            met[name] = a if a is b else _value(name, Select(test, a, b), fresh)
+    return replace(scene, values=met)
