@@ -21,8 +21,10 @@ export function renderPanel({ model, el, signal }: PanelContext): void {
     class: "wb-panel",
     role: "region",
     "aria-label": title === "" ? "workbench" : `workbench: ${title}`,
-    "data-lm-suppress-shortcuts": "true",
+    // While this is in the page, the panel's static twin steps back (workbench/widget/panel.py).
+    "data-wb-live": String(model.get("twin") ?? ""),
   });
+  keepKeys(root);
   root.append(element("style", {}, style));
   if (title !== "") root.append(element("header", { class: "wb-title" }, title));
   el.replaceChildren(root);
@@ -40,4 +42,16 @@ export function renderPanel({ model, el, signal }: PanelContext): void {
   }
   root.append(live);
   signal.addEventListener("abort", () => { root.remove(); });
+}
+
+/**
+ * Keeps the keys pressed inside an element from the notebook's shortcuts. JupyterLab asks the
+ * element with the focus itself, so the mark is set on whatever gets it.
+ */
+function keepKeys(root: HTMLElement): void {
+  root.addEventListener("focusin", (event) => {
+    if (event.target instanceof Element) {
+      event.target.setAttribute("data-lm-suppress-shortcuts", "true");
+    }
+  });
 }

@@ -228,11 +228,31 @@ def test_a_panel_in_a_notebook_is_live(lab: Lab, page: Page) -> None:
     assert notebook.problems == []
 
 
+def test_a_notebook_opened_again_shows_the_twin_until_the_panel_is_live(
+    lab: Lab, page: Page
+) -> None:
+    notebook = lab.open(page, [PANEL, "print('above')\nPanel(example.matmul())"])
+    notebook.run_all()
+    live, twin = page.locator(".wb-panel"), page.locator(".wb-twin")
+    expect(live).to_be_visible()
+    expect(twin).to_be_hidden()
+    notebook.command("docmanager:save")
+
+    lab.stop_kernels()
+    page.goto(f"{lab.url}lab/tree/{notebook.name}?reset&token={lab.token}")
+    expect(twin).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Error displaying widget")).to_be_hidden()
+    expect(page.locator(".jp-OutputArea-output", has_text="above")).to_be_visible()
+    assert live.count() == 0
+    notebook.screenshot("panel_opened_again")
+
+
 def test_no_key_pressed_in_a_panel_reaches_the_notebook(lab: Lab, page: Page) -> None:
     notebook = lab.open(page, [PANEL, "Panel(example.matmul())", "1"])
     notebook.run_all()
     panel = page.locator(".wb-panel")
-    for inner in (panel.locator(".cm-content").first, panel.get_by_role("tab", name="wgsl")):
+    copy, code = panel.get_by_role("button", name="copy"), panel.locator(".cm-content")
+    for inner in (code.first, copy.first, panel.get_by_role("tab", name="wgsl")):
         inner.focus()
         for key in ("a", "b", "d", "d", "x", "m"):
             page.keyboard.press(key)

@@ -93,7 +93,6 @@ export function readOnly(label: string): Extension {
       "aria-label": label,
       "aria-readonly": "true",
       "aria-multiline": "true",
-      "data-lm-suppress-shortcuts": "true",
     }),
     lineNumbers(),
     colours,

@@ -166,12 +166,14 @@ export const style = `
   background: var(--wb-raised) !important; color: var(--wb-soft); font: 11px var(--wb-font);
 }
 
-.wb-facts {
+.wb-panel .wb-facts {
   display: grid; grid-template-columns: max-content 1fr; gap: 3px 16px;
   margin: 0; padding: 8px 12px;
 }
-.wb-facts dt { color: var(--wb-soft); font-weight: 400; }
-.wb-facts dd { margin: 0; min-inline-size: 0; }
+.wb-panel .wb-facts dt {
+  float: none; inline-size: auto; margin: 0; color: var(--wb-soft); font-weight: 400;
+}
+.wb-panel .wb-facts dd { margin: 0; min-inline-size: 0; }
 .wb-caution {
   margin-inline-start: 8px; padding: 0 6px; border: 1px solid var(--wb-warn); border-radius: 3px;
 }
