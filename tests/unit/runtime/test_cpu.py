@@ -1,0 +1,351 @@
+"""The cpu device: runs in order, stops what does not end, and stays usable afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite")
+
+from tests.unit.ir.programs import f32, load, loop, mul, var
+from workbench.base.dtypes import F32
+from workbench.base.errors import DeviceError
+from workbench.codegen.llvm import emit
+from workbench.ir.expr import Var, apply, integer
+from workbench.ir.loops import Buffer, Loops
+from workbench.ir.stmt import Assign, Local, LoopKind, Stmt, Store, While
+from workbench.program import Binding, Kernel, Program
+from workbench.runtime.cpu import CpuDevice, open_device
+from workbench.runtime.cpu_pool import Job, Queue, Share
+from workbench.runtime.device import Memory, Run
+
+COUNT = 1000
+
+
+@pytest.fixture
+def device() -> Iterator[CpuDevice]:
+    opened = CpuDevice(workers=3)
+    yield opened
+    opened.close()
+
+
+def program(*body: Stmt, name: str = "program", count: int = COUNT) -> Program:
+    """From `x` to `y`, both of `count` elements."""
+    buffers = (Buffer("x", F32, (count,), "input"), Buffer("y", F32, (count,), "output"))
+    return emit(Loops(name, buffers, (), body, ("y",)))
+
+
+def doubled(count: int = COUNT) -> Program:
+    value = mul(load("x", var("i")), f32(2.0))
+    nest = loop("i", count, Store("y", (var("i"),), value), kind=LoopKind.PARALLEL)
+    return program(nest, name="doubled", count=count)
+
+
+def spinning() -> Program:
+    """`while True`, in every iteration."""
+    n = Var("n")
+    body = (
+        Local("n", integer(0)),
+        While(apply("ge", n, integer(-1)), (Assign("n", apply("max", n, integer(0))),)),
+        Store("y", (var("i"),), f32(0.0)),
+    )
+    return program(loop("i", COUNT, *body, kind=LoopKind.PARALLEL), name="spin")
+
+
+def endless_for() -> Program:
+    """A serial loop of 2^31 - 1 times 2^31 - 1 iterations whose result is used."""
+    most = 2**31 - 1
+    update = Store("y", (integer(0),), mul(load("x", integer(0)), f32(1.5)), "add")
+    return program(loop("a", most, loop("b", most, update)), name="endless")
+
+
+def memories(device: CpuDevice, count: int = COUNT) -> dict[str, Memory]:
+    return {name: device.allocate(4 * count) for name in "xy"}
+
+
+def filled(device: CpuDevice, value: float, count: int = COUNT) -> dict[str, Memory]:
+    made = memories(device, count)
+    device.write(made["x"], np.full(count, value, np.float32).data.cast("B"))
+    return made
+
+
+def result(device: CpuDevice, made: dict[str, Memory], count: int = COUNT) -> np.ndarray:
+    return np.frombuffer(bytes(device.read(made["y"], 4 * count)), np.float32)
+
+
+def assert_works(device: CpuDevice) -> None:
+    made = filled(device, 21.0)
+    device.enqueue(doubled(), made, ()).wait(10)
+
+    np.testing.assert_array_equal(result(device, made), np.full(COUNT, 42.0))
+
+
+def test_it_describes_processor_and_compiler() -> None:
+    description = open_device().describe()
+
+    assert description.available
+    assert description.hardware
+    assert "LLVM" in description.adapter
+
+
+def test_a_missing_llvmlite_is_a_cause_and_a_command() -> None:
+    """In a process of its own: this one has LLVM already."""
+    text = (
+        "import sys; sys.modules['llvmlite'] = None\n"
+        "from workbench.runtime.device import open_device\n"
+        "d = open_device('cpu').describe()\n"
+        "print(d.available, '|', d.cause, '|', d.remedy)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+
+    available, cause, remedy = (part.strip() for part in done.stdout.split("|"))
+    assert available == "False"
+    assert "llvmlite" in cause
+    assert remedy == "pip install llvmlite"
+
+
+def test_buffers_start_where_compiled_code_expects(device: CpuDevice) -> None:
+    for size in (4, 100, 4096):
+        memory = device.allocate(size)
+        device.write(memory, memoryview(bytes(range(4))))
+
+        assert device.read(memory, 4) == bytearray(range(4))
+        assert memory.handle.array.ctypes.data % 64 == 0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 1000, 100_003])
+def test_every_iteration_is_run_once(device: CpuDevice, count: int) -> None:
+    made = filled(device, 3.0, count)
+    for _ in range(3):
+        device.enqueue(doubled(count), made, ()).wait(10)
+
+        np.testing.assert_array_equal(result(device, made, count), np.full(count, 6.0))
+
+
+def test_iterations_are_taken_once_each_whatever_they_take() -> None:
+    taken: list[tuple[int, int]] = []
+    lock = threading.Lock()
+
+    def call(begin: int, end: int) -> None:
+        with lock:
+            taken.append((begin, end))
+        time.sleep(0.0001 * (begin % 3))
+
+    share = Share(call, 500, 2, 3, np.zeros(1, np.uint32))
+    threads = [threading.Thread(target=share.run) for _ in range(3)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+
+    covered = [i for begin, end in sorted(taken) for i in range(begin, end)]
+    assert covered == list(range(500))
+
+
+def test_runs_are_done_in_their_order(device: CpuDevice) -> None:
+    first, second = filled(device, 1.0), memories(device)
+    chain = {"x": first["y"], "y": second["y"]}
+    runs = [device.enqueue(doubled(), first, ()), device.enqueue(doubled(), chain, ())]
+    device.write(first["x"], np.zeros(COUNT, np.float32).data.cast("B"))
+
+    np.testing.assert_array_equal(result(device, second), np.full(COUNT, 4.0))
+    assert all(r.done() for r in runs)
+
+
+def test_a_write_takes_the_bytes_of_the_moment(device: CpuDevice) -> None:
+    made = filled(device, 1.0)
+    device.enqueue(doubled(), made, ())
+    content = np.full(COUNT, 5.0, np.float32)
+    device.write(made["x"], content.data.cast("B"))
+    content[:] = 9.0
+    device.enqueue(doubled(), made, ())
+
+    np.testing.assert_array_equal(result(device, made), np.full(COUNT, 10.0))
+
+
+def test_a_timing_says_what_took_how_long(device: CpuDevice) -> None:
+    timing = device.enqueue(doubled(), filled(device, 1.0), ()).wait(10)
+
+    assert timing.kernel is not None
+    assert timing.total is not None
+    assert 0 < timing.kernel <= timing.total
+
+
+@pytest.mark.parametrize("make", [spinning, endless_for])
+def test_what_does_not_end_is_stopped_at_its_deadline(device: CpuDevice, make: object) -> None:
+    endless = spinning() if make is spinning else endless_for()
+    run = device.enqueue(endless, filled(device, 1.0), ())
+
+    with pytest.raises(DeviceError, match=r"was stopped after its deadline of 0\.3 s"):
+        run.wait(0.3)
+    assert run.done()
+    assert_works(device)
+
+
+def test_stop_ends_what_runs_and_what_waits(device: CpuDevice) -> None:
+    runs = [device.enqueue(spinning(), filled(device, 1.0), ()) for _ in range(2)]
+    device.stop()
+
+    for run in runs:
+        with pytest.raises(DeviceError, match="'spin' was stopped"):
+            run.wait(10)
+    assert_works(device)
+
+
+def interrupted(run: Run) -> None:
+    """Wait for a run; Ctrl-C comes after a while."""
+    import _thread
+
+    timer = threading.Timer(0.2, _thread.interrupt_main)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        run.wait(30)
+    timer.join()
+
+
+def test_an_interrupt_stops_the_run(device: CpuDevice) -> None:
+    run = device.enqueue(spinning(), filled(device, 1.0), ())
+
+    interrupted(run)
+
+    with pytest.raises(DeviceError, match="'spin' was interrupted"):
+        run.wait(10)
+    assert_works(device)
+
+
+def test_an_error_follows_its_arrays(device: CpuDevice) -> None:
+    """What was computed from a result that never came fails with the first error."""
+    made = filled(device, 1.0)
+    after = {"x": made["y"], "y": device.allocate(4 * COUNT)}
+    failed = device.enqueue(spinning(), made, ())
+    chained = device.enqueue(doubled(), after, ())
+    with pytest.raises(DeviceError):
+        failed.wait(0.2)
+
+    with pytest.raises(DeviceError, match="'spin'"):
+        chained.wait(10)
+    with pytest.raises(DeviceError, match="'spin'"):
+        device.read(after["y"], 4)
+
+
+def test_a_new_write_ends_the_error_of_an_array(device: CpuDevice) -> None:
+    made = filled(device, 1.0)
+    with pytest.raises(DeviceError):
+        device.enqueue(spinning(), made, ()).wait(0.1)
+    device.write(made["y"], np.full(COUNT, 7.0, np.float32).data.cast("B"))
+
+    np.testing.assert_array_equal(result(device, made), np.full(COUNT, 7.0))
+
+
+def test_a_freed_buffer_is_still_there_for_runs_enqueued_before(device: CpuDevice) -> None:
+    made = filled(device, 4.0)
+    device.enqueue(doubled(), made, ())
+    device.free(made["x"])
+
+    np.testing.assert_array_equal(result(device, made), np.full(COUNT, 8.0))
+    with pytest.raises(DeviceError, match="given back"):
+        device.write(made["x"], memoryview(b"0000"))
+
+
+def test_a_buffer_too_small_is_refused_before_anything_runs(device: CpuDevice) -> None:
+    made = filled(device, 1.0)
+    made["y"] = device.allocate(16)
+
+    with pytest.raises(DeviceError, match="buffer 'y': 4000 bytes do not fit a buffer of 16"):
+        device.enqueue(doubled(), made, ())
+
+
+def test_a_buffer_beyond_the_memory_names_the_limit(device: CpuDevice) -> None:
+    with pytest.raises(DeviceError, match="max_buffer_size"):
+        device.allocate(2**60)
+
+
+def test_code_that_llvm_refuses_is_an_error_with_its_words(device: CpuDevice) -> None:
+    broken = Program(
+        "broken", "llvm", (), (), (), (),
+        (Kernel("k", "define void @k( {", (Binding(0, "x", "read"),)),), (),
+    )  # fmt: skip
+
+    with pytest.raises(DeviceError, match="LLVM refused"):
+        device.prepare(broken)
+
+
+def test_a_program_for_another_target_is_refused(device: CpuDevice) -> None:
+    other = Program("k", "wgsl", (), (), (), (), (), ())
+
+    with pytest.raises(DeviceError, match="a program for wgsl, the cpu runs llvm"):
+        device.prepare(other)
+
+
+def test_the_wrong_number_of_scalars_is_refused(device: CpuDevice) -> None:
+    with pytest.raises(DeviceError, match="takes 0 scalars, 1 were given"):
+        device.enqueue(doubled(), filled(device, 1.0), (1.0,))
+
+
+def test_a_closed_device_opens_again(device: CpuDevice) -> None:
+    assert_works(device)
+    device.close()
+
+    assert_works(device)
+
+
+def test_a_saved_program_runs_in_a_fresh_process(tmp_path: Path) -> None:
+    path = doubled().save(tmp_path / "doubled.json")
+    text = (
+        "import sys, numpy as np\n"
+        "from workbench.program import load\n"
+        "from workbench.runtime.device import open_device\n"
+        "p, d = load(sys.argv[1]), open_device('cpu')\n"
+        "m = {b.name: d.allocate(b.size) for b in p.buffers}\n"
+        "d.write(m['x'], np.full(1000, 21.0, 'f').data.cast('B'))\n"
+        "d.enqueue(p, m, ()).wait(30)\n"
+        "print(set(np.frombuffer(bytes(d.read(m['y'], 4000)), 'f').tolist()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text, str(path)], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "{42.0}"
+
+
+def test_a_process_ends_while_a_kernel_spins(tmp_path: Path) -> None:
+    path = spinning().save(tmp_path / "spin.json")
+    text = (
+        "import sys, time\n"
+        "from workbench.program import load\n"
+        "from workbench.runtime.device import open_device\n"
+        "p, d = load(sys.argv[1]), open_device('cpu')\n"
+        "r = d.enqueue(p, {b.name: d.allocate(b.size) for b in p.buffers}, ())\n"
+        "time.sleep(0.1)\n"
+        "print(r.done())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", text, str(path)],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "False", "")
+
+
+def test_a_job_that_fails_does_not_end_the_queue() -> None:
+    queue = Queue("test")
+
+    def fail(_: Job) -> None:
+        raise ValueError("wrong")
+
+    done: list[str] = []
+    bad, good = Job("bad", fail), Job("good", lambda job: done.append(job.name))
+    queue.put(bad)
+    queue.put(good)
+    queue.wait(None, 10)
+    queue.close()
+
+    assert isinstance(bad.error, ValueError)
+    assert done == ["good"]
