@@ -200,6 +200,11 @@ def function_name(e: Apply) -> str:
     return f"{e.op}_{e.args[0].dtype}"
 
 
+def called(e: Apply) -> str:
+    """The function that an operation is written as a call of, '' where it is an operator."""
+    return spelling(e).partition("(")[0] if _template_level(spelling(e)) is Level.PRIMARY else ""
+
+
 def cast_function(e: Cast) -> str:
     """The function that casts as the language says, '' where WGSL's own conversion does."""
     if e.arg.dtype.kind == "f" and e.dtype.kind in "iu":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from workbench.codegen.wgsl_expr import (
     SPECIAL,
     Scope,
+    called,
     cast_function,
     function_name,
     special,
@@ -30,36 +31,47 @@ if TYPE_CHECKING:
 
 _PARAMETERS = ("a", "b")
 
-_SATURATING = {
+_WRITTEN = {
     "i32_from_f32": """\
 // The nearest i32 towards zero; NaN gives 0.
 fn i32_from_f32(x: f32) -> i32 {
-    if ((bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u) {
-        return 0;
-    }
-    if (x >= 2147483648.0) {
-        return 2147483647;
-    }
-    if (x <= -2147483648.0) {
-        return -2147483648;
-    }
+    if ((bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u) { return 0; }
+    if (x >= 2147483648.0) { return 2147483647; }
+    if (x <= -2147483648.0) { return -2147483648; }
     return i32(x);
 }""",
     "u32_from_f32": """\
 // The nearest u32 towards zero; NaN gives 0.
 fn u32_from_f32(x: f32) -> u32 {
-    if ((bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u) {
-        return 0u;
-    }
-    if (x >= 4294967296.0) {
-        return 4294967295u;
-    }
-    if (x <= 0.0) {
-        return 0u;
-    }
+    if ((bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u) { return 0u; }
+    if (x >= 4294967296.0) { return 4294967295u; }
+    if (x <= 0.0) { return 0u; }
     return u32(x);
 }""",
+    "pow_f32": """\
+// x to the power y. WGSL's pow leaves out negative x, and 0 to the power 0.
+fn pow_f32(x: f32, y: f32) -> f32 {
+    if (x == 1.0 || y == 0.0) { return 1.0; }
+    let whole = floor(y) == y;
+    let negative = (bitcast<u32>(x) >> 31u) == 1u;
+    if (negative && !whole && x != 0.0 && bitcast<u32>(x) != 0xff800000u) { return pow(x, y); }
+    let size = select(pow(abs(x), y), 1.0, x == -1.0);
+    let odd = whole && abs(y) < 16777216.0 && (i32(y) & 1) == 1;
+    return select(size, -size, negative && odd);
+}""",
+    "remainder_f32": """\
+// x minus the multiple of y towards zero; WGSL's % rounds on the way.
+fn remainder_f32(x: f32, y: f32) -> f32 {
+    let size = abs(y);
+    if (bitcast<u32>(size) == 0x7f800000u) { return x; }
+    var rest = fma(-trunc(abs(x) / size), size, abs(x));
+    if (rest < 0.0) { rest += size; }
+    if (rest >= size) { rest -= size; }
+    return select(rest, -rest, x < 0.0);
+}""",
 }
+"""Functions that have no definition in the table of operations: casts, and operations whose
+template calls them because WGSL's own mean something else at the edges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +79,19 @@ class Needs:
     """What a body uses that the module must declare: functions by name, and special constants."""
 
     operations: dict[str, Apply]
-    casts: tuple[str, ...]
+    written: tuple[str, ...]
     specials: tuple[str, ...]
 
     @property
     def functions(self) -> tuple[str, ...]:
         """The names of all functions."""
-        return (*self.operations, *self.casts)
+        return (*self.operations, *self.written)
 
 
 def needs(body: Body) -> Needs:
     """What the expressions of a prepared body need, also by way of definitions."""
     operations: dict[str, Apply] = {}
-    casts: dict[str, None] = {}
+    written: dict[str, None] = {}
     specials: dict[str, None] = {}
 
     def visit(found: Iterable[Expr]) -> None:
@@ -87,7 +99,9 @@ def needs(body: Body) -> Needs:
             if isinstance(e, Const) and special(e):
                 specials[special(e)] = None
             elif isinstance(e, Cast) and cast_function(e):
-                casts[cast_function(e)] = None
+                written[cast_function(e)] = None
+            elif isinstance(e, Apply) and called(e) in _WRITTEN:
+                written[called(e)] = None
             elif isinstance(e, Apply) and _defined(e) and function_name(e) not in operations:
                 operations[function_name(e)] = e
                 visit(walk(_meaning(e)))
@@ -95,7 +109,7 @@ def needs(body: Body) -> Needs:
     for s in walk_stmts(body):
         for e in expressions(s):
             visit(walk(e))
-    return Needs(operations, tuple(casts), tuple(specials))
+    return Needs(operations, tuple(written), tuple(specials))
 
 
 def write_needs(w: Writer, needed: Needs) -> None:
@@ -108,9 +122,9 @@ def write_needs(w: Writer, needed: Needs) -> None:
     for name, e in needed.operations.items():
         w.line()
         _write_function(w, name, e)
-    for name in needed.casts:
+    for name in needed.written:
         w.line()
-        for text in _SATURATING[name].splitlines():
+        for text in _WRITTEN[name].splitlines():
             w.line(text)
 
 

@@ -30,7 +30,8 @@ class Op:
     """One scalar operation on arguments of one dtype.
 
     `kinds`: the dtype kinds it takes (f, i, u, b). `text`: how the loops text writes it.
-    `wgsl`: template per kind. `llvm`: instruction or `llvm.` intrinsic per kind.
+    `wgsl`: template per kind; it may call a function of `codegen/wgsl_functions.py`.
+    `llvm`: instruction or `llvm.` intrinsic per kind.
     `unit`: the identity of the reduction of the same name, or None. `ulp`: the largest error
     in units in the last place that targets may show in f32 (0: exact).
     """
@@ -41,9 +42,9 @@ class Op:
     numpy: Meaning
     text: str
     precedence: int = ATOM
-    wgsl: Mapping[str, str] = field(default_factory=dict)
-    llvm: Mapping[str, str] = field(default_factory=dict)
-    define: Mapping[str, Define] = field(default_factory=dict)
+    wgsl: Mapping[str, str] = field(default_factory=dict[str, str])
+    llvm: Mapping[str, str] = field(default_factory=dict[str, str])
+    define: Mapping[str, Define] = field(default_factory=dict[str, "Define"])
     unit: float | None = None
     ulp: float = 0
     compares: bool = False
@@ -113,6 +114,10 @@ def _shift(op: str) -> Define:
         return _where(small, apply(op, a, inside), Const(0, a.dtype))
 
     return define
+
+
+def _tan(x: Expr) -> Expr:
+    return apply("div", apply("sin", x), apply("cos", x))
 
 
 def _erf(x: Expr) -> Expr:
@@ -192,8 +197,9 @@ ROWS: tuple[Op, ...] = (
     Op("quotient", 2, _INT, _quotient_numpy, "quotient({0}, {1})", ATOM,
        _all(_INT, _infix("/")), {"i": "sdiv", "u": "udiv"}),
     Op("remainder", 2, _NUM, _fmod_numpy, "remainder({0}, {1})", ATOM,
-       _all(_NUM, _infix("%")), {"f": "frem", "i": "srem", "u": "urem"}),
-    Op("pow", 2, "f", np.power, "{0} ** {1}", 14, {"f": "pow({0}, {1})"},
+       {**_all(_INT, _infix("%")), "f": "remainder_f32({0}, {1})"},
+       {"f": "frem", "i": "srem", "u": "urem"}),
+    Op("pow", 2, "f", np.power, "{0} ** {1}", 14, {"f": "pow_f32({0}, {1})"},
        {"f": "llvm.pow"}, ulp=64),
     Op("neg", 1, "fi", np.negative, "-{0}", 13, _all("fi", "-{0}"), {"f": "fneg", "i": "neg"}),
     Op("min", 2, _NUM, np.minimum, "min({0}, {1})", ATOM, _all(_NUM, "min({0}, {1})"),
@@ -239,7 +245,7 @@ ROWS: tuple[Op, ...] = (
     Op("sin", 1, "f", np.sin, "sin({0})", ATOM, {"f": "sin({0})"}, {"f": "llvm.sin"}, ulp=4096),
     Op("cos", 1, "f", np.cos, "cos({0})", ATOM, {"f": "cos({0})"}, {"f": "llvm.cos"}, ulp=4096),
     Op("tan", 1, "f", np.tan, "tan({0})", ATOM,
-       define={"f": lambda x: apply("div", apply("sin", x), apply("cos", x))}, ulp=8192),
+       define={"f": _tan}, ulp=8192),
     Op("tanh", 1, "f", np.tanh, "tanh({0})", ATOM, {"f": "tanh(clamp({0}, -15.0, 15.0))"},
        {"f": "llvm.tanh"}, ulp=64),
     Op("floor", 1, "f", np.floor, "floor({0})", ATOM, {"f": "floor({0})"}, {"f": "llvm.floor"}),
@@ -268,8 +274,9 @@ def unit(op: str, dtype: DType) -> Const:
         return Const(bool(value), dtype)
     if dtype.kind == "f":
         return Const(float(value), dtype)
-    bounds = np.iinfo(dtype.numpy)
-    return Const(int(min(max(value, int(bounds.min)), int(bounds.max))), dtype)
+    least = 0 if dtype.kind == "u" else -(2 ** (dtype.bits - 1))
+    greatest = least + 2**dtype.bits - 1
+    return Const(int(min(max(value, least), greatest)), dtype)
 
 
 def definition(e: Apply) -> Expr | None:

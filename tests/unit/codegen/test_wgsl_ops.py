@@ -1,0 +1,136 @@
+"""Every scalar operation, run on the native device against its NumPy meaning at edge values.
+
+WGSL promises nothing about NaN: a compiler may assume that there is none. So no NaN goes in,
+and where NumPy gives NaN any answer passes. Infinities and signed zeros must come out right.
+Subnormal results may be flushed to zero. The trigonometric functions hold up to 4096 rad;
+`%` of floats is off by the rounding of its first argument at most, on a circle of the size of
+its second, while the quotient stays below 2^24; tanh and erf are exact to 2^-22 of
+their range, not of small results.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from workbench.base.dtypes import BOOL, F32, I32, U32, DType
+from workbench.base.limits import GUARANTEED
+from workbench.codegen.wgsl import emit
+from workbench.ir.expr import Expr, Load, Var, apply, integer
+from workbench.ir.loops import Buffer, Loops
+from workbench.ir.ops import OPS, Op
+from workbench.ir.stmt import For, LoopKind, Store
+from workbench.passes.mapping import map_kernels
+from workbench.runtime.device import Device, open_device
+
+pytestmark = pytest.mark.native
+
+DTYPES: dict[str, DType] = {"f": F32, "i": I32, "u": U32, "b": BOOL}
+LEAST, MOST = -(2**31), 2**31 - 1
+EDGES: dict[str, list[Any]] = {
+    "f": [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 7.0, -7.75, 0.1, 1e-3, 33.25, 1e10,
+          -1e10, 3.0e38, -3.0e38, 1.2e-38, float("inf"), float("-inf")],
+    "i": [0, 1, -1, 2, -2, 3, 7, -7, 31, 32, 33, -32, 46341, 65536, MOST, LEAST,
+          MOST - 1, LEAST + 1],
+    "u": [0, 1, 2, 3, 7, 31, 32, 33, 65536, 2**31 - 1, 2**31, 2**32 - 1],
+    "b": [False, True],
+}  # fmt: skip
+SMALLEST = float(np.finfo(np.float32).tiny)
+ROWS = [
+    pytest.param(row, kind, id=f"{row.name}-{kind}")
+    for row in OPS.values()
+    for kind in row.kinds
+    if not row.name.endswith("_inside")
+]
+"""`shl_inside` and `shr_inside` are defined for small shifts only; `shl` and `shr` use them."""
+
+
+@pytest.fixture(scope="module")
+def native() -> Device:
+    device = open_device("native")
+    found = device.describe()
+    if not found.available:
+        pytest.skip(f"native: {found.cause}")
+    return device
+
+
+def evaluate(device: Device, value: Expr, inputs: list[np.ndarray], extra: str = "") -> np.ndarray:
+    """`value` over `x0[i]`, `x1[i]`, ... for every i, on the device."""
+    count = len(inputs[0])
+    kinds = [DTYPES[x.dtype.kind] for x in inputs]
+    names = [f"x{n}" for n in range(len(inputs))]
+    loop = For(
+        "i", integer(0), integer(count), (Store("y", (Var("i"),), value),), LoopKind.WORKGROUP_X
+    )
+    buffers = [Buffer(n, t, (count,), "input") for n, t in zip(names, kinds, strict=True)]
+    out = Buffer("y", value.dtype, (count,), "output")
+    loops = Loops("evaluate" + extra, (*buffers, out), (), (loop,), ("y",))
+    program = emit(map_kernels(loops), GUARANTEED)
+    memory = {n: device.allocate(4 * count) for n in (*names, "y")}
+    for name, x in zip(names, inputs, strict=True):
+        device.write(memory[name], (x.astype(np.uint32) if x.dtype == bool else x).data)
+    device.enqueue(program, memory, ()).wait(60.0)
+    raw = device.read(memory["y"], 4 * count)
+    if value.dtype is BOOL:
+        return np.frombuffer(raw, np.uint32) != 0
+    return np.frombuffer(raw, value.dtype.numpy)
+
+
+def arguments(row: Op, kind: str) -> list[np.ndarray]:
+    """All pairs (or singles) of edge values."""
+    tuples = list(itertools.product(EDGES[kind], repeat=row.arity))
+    return [np.array(column, DTYPES[kind].numpy) for column in zip(*tuples, strict=True)]
+
+
+def inside_domain(row: Op, inputs: list[np.ndarray]) -> np.ndarray:
+    """Where the operation promises what its row says."""
+    if inputs[0].dtype.kind != "f":
+        return np.ones(len(inputs[0]), bool)
+    if row.name in {"sin", "cos", "tan"}:
+        return np.abs(inputs[0]) <= 4096
+    if row.name in {"mod", "remainder"}:
+        with np.errstate(all="ignore"):
+            return np.abs(inputs[0] / inputs[1]) < 2**24
+    return np.ones(len(inputs[0]), bool)
+
+
+def on_circle(got: np.ndarray, want: np.ndarray, inputs: list[np.ndarray]) -> np.ndarray:
+    """`want` where `got` is as near to it, counted modulo the divisor, as rounding allows."""
+    dividend, size = np.abs(inputs[0]).astype(float), np.abs(inputs[1]).astype(float)
+    with np.errstate(all="ignore"):
+        apart = np.abs(got.astype(float) - want)
+        near = np.minimum(apart, np.abs(size - apart)) <= 2.0**-22 * dividend + SMALLEST
+    return np.where(near, want, got)
+
+
+def loaded(kinds: str) -> list[Expr]:
+    return [Load(f"x{n}", (Var("i"),), DTYPES[k]) for n, k in enumerate(kinds)]
+
+
+def close(got: np.ndarray, want: np.ndarray, ulp: float, absolute: float) -> np.ndarray:
+    """Equal, or within `ulp` units in the last place of f32 or `absolute`; any where NaN is."""
+    if want.dtype.kind != "f":
+        return got == want
+    with np.errstate(all="ignore"):
+        near = np.abs(got.astype(float) - want) <= ulp * 2.0**-23 * np.abs(want) + absolute
+    return (got == want) | np.isnan(want) | near
+
+
+@pytest.mark.parametrize(("row", "kind"), ROWS)
+def test_an_operation_means_what_numpy_means(row: Op, kind: str, native: Device) -> None:
+    inputs = arguments(row, kind)
+    value = apply(row.name, *loaded(kind * row.arity))
+    got = evaluate(native, value, inputs)
+    with np.errstate(all="ignore"):
+        wide = [x.astype(float) if row.ulp else x for x in inputs]
+        want = row.numpy(*wide).astype(value.dtype.numpy)
+    absolute = 2.0**-22 if row.name in {"tanh", "erf"} else SMALLEST
+    if kind == "f" and row.name in {"mod", "remainder"}:
+        got = on_circle(got, want, inputs)
+    wrong = inside_domain(row, inputs) & ~close(got, want, row.ulp, absolute)
+    shown = [(*(x[n] for x in inputs), got[n], want[n]) for n in np.flatnonzero(wrong)[:8]]
+
+    assert shown == []
