@@ -94,6 +94,6 @@ def _devices(_: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from workbench.session.demo import demo  # noqa: PLC0415
+    from workbench.demo import demo  # noqa: PLC0415
 
     return demo(options.out)

@@ -21,7 +21,9 @@ class DType:
     @property
     def numpy(self) -> np.dtype[np.generic]:
         """The NumPy dtype that holds the same values."""
-        return np.dtype({"f": "float", "i": "int", "u": "uint"}.get(self.kind, "bool") + self._width)
+        return np.dtype(
+            {"f": "float", "i": "int", "u": "uint"}.get(self.kind, "bool") + self._width
+        )
 
     @property
     def _width(self) -> str:

@@ -67,7 +67,7 @@ class Origin:
     def ancestors(self) -> Iterator[Origin]:
         """This origin and everything that it was made from, nearest first, each once."""
         seen: set[int] = set()
-        queue = [self]
+        queue: list[Origin] = [self]
         while queue:
             origin = queue.pop(0)
             if id(origin) not in seen:

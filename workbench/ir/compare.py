@@ -32,7 +32,7 @@ _BASE = {2: 4e-3, 4: 1e-5, 8: 1e-12}
 class Agreement:
     """The verdict; `where` is the index of the element furthest beyond or closest to its limit.
 
-    `largest_abs` and `largest_rel` are the largest differences, over elements where both are
+    `wrong` counts the elements beyond their limit. `largest_abs` and `largest_rel` are the largest differences, over elements where both are
     finite; relative ones are left out where the reference is 0.
     """
 
@@ -41,6 +41,7 @@ class Agreement:
     largest_rel: float
     where: tuple[int, ...]
     words: str
+    wrong: int = 0
 
     def __bool__(self) -> bool:
         return self.ok
@@ -65,7 +66,12 @@ def agreement(
     if result.shape != reference.shape:
         words = f"differs: the shape is {list(result.shape)}, not {list(reference.shape)}"
         return Agreement(
-            ok=False, largest_abs=math.inf, largest_rel=math.inf, where=(), words=words
+            ok=False,
+            largest_abs=math.inf,
+            largest_rel=math.inf,
+            where=(),
+            words=words,
+            wrong=result.size,
         )
     if result.size == 0:
         return Agreement(ok=True, largest_abs=0, largest_rel=0, where=(), words="agrees: empty")
@@ -111,7 +117,7 @@ def _closely(
     else:
         words = f"agrees: largest difference {largest_abs:.1e}"
         words += f", relative {largest_rel:.1e}" if largest_abs else ""
-    return Agreement(not wrong, largest_abs, largest_rel, where, words)
+    return Agreement(not wrong, largest_abs, largest_rel, where, words, wrong)
 
 
 def _exactly(result: Values, reference: Values) -> Agreement:
@@ -124,7 +130,7 @@ def _exactly(result: Values, reference: Values) -> Agreement:
     words = "agrees: every element is equal"
     if wrong:
         words = _difference(result[where], reference[where], where, wrong, result.size)
-    return Agreement(not wrong, float(difference.max()), relative, where, words)
+    return Agreement(not wrong, float(difference.max()), relative, where, words, wrong)
 
 
 def _position(excess: Values) -> tuple[int, ...]:

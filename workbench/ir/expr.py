@@ -111,7 +111,7 @@ def integer(value: int, origin: Origin = NOWHERE) -> Const:
 
 
 def apply(op: str, *args: Expr, origin: Origin = NOWHERE) -> Apply:
-    """An operation whose dtype follows from the table: bool for comparisons, else the arguments'."""
+    """An operation; its dtype is bool for comparisons, else that of the first argument."""
     compares = op in {"eq", "ne", "lt", "le", "gt", "ge"}
     return Apply(op, args, BOOL if compares else args[0].dtype, origin=origin)
 
@@ -159,7 +159,9 @@ def rebuild(e: Expr, f: Callable[[Expr], Expr]) -> Expr:
             return e if inner is arg else replace(e, arg=inner)
         case Select(cond, yes, no):
             new = (f(cond), f(yes), f(no))
-            return e if _same(new, (cond, yes, no)) else replace(e, cond=new[0], yes=new[1], no=new[2])
+            return (
+                e if _same(new, (cond, yes, no)) else replace(e, cond=new[0], yes=new[1], no=new[2])
+            )
         case Reduce(_, ranges, cond, body):
             spans = tuple(_rebuild_range(r, f) for r in ranges)
             test = None if cond is None else f(cond)

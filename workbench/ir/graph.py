@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.base.source import Origin, origin_field
+from workbench.ir.expr import free_names
+from workbench.ir.stmt import For, LoopKind, walk_stmts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from workbench.base.dtypes import DType
     from workbench.ir.expr import Expr
     from workbench.ir.stmt import Body
@@ -97,6 +101,27 @@ class Graph:
             for a in defined(d):
                 found[a.name] = a
         return found
+
+    def symbols(self) -> tuple[str, ...]:
+        """What must have a value before lowering: the dims, then the i32 scalars in extents."""
+        used: set[str] = set()
+        for a in self.arrays().values():
+            used |= _names(a.shape)
+        for d in self.definitions:
+            if isinstance(d, Block):
+                used |= _names(x for s in _grids(d.body) for x in (s.start, s.stop))
+        return self.dims + tuple(s.name for s in self.scalars if s.name in used)
+
+
+def _names(extents: Iterable[Expr]) -> set[str]:
+    return {name for x in extents for name in free_names(x)}
+
+
+def _grids(body: Body) -> Iterator[For]:
+    """The parallel loops of a block."""
+    for s in walk_stmts(body):
+        if isinstance(s, For) and s.kind is LoopKind.PARALLEL:
+            yield s
 
 
 def defined(d: Definition) -> tuple[Array, ...]:

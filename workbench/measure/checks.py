@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from workbench.base.errors import CallError, CodegenError, DeviceError
-from workbench.ir.compare import agreement
 from workbench.ir.device import Mapped
-from workbench.ir.expr import Reduce, walk
-from workbench.ir.graph import Block, Equation, Graph
+from workbench.ir.graph import Graph
 from workbench.ir.interpret import run_graph, run_loops
 from workbench.ir.loops import Loops
 from workbench.ir.simt import run_mapped, run_some_workgroups
-from workbench.measure.magnitude import magnitude, scales
+from workbench.measure.reference import Reference, reference, work
 from workbench.passes.fold import literal_int
 from workbench.passes.graph import specialise
 from workbench.pipeline import Compilation, Snapshot, compile_graph
@@ -30,8 +28,6 @@ from workbench.runtime.device import open_device
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from workbench.ir.compare import Agreement
 
 State = Literal["tick", "cross", "none"]
 REAL_BYTES = 2**28
@@ -84,13 +80,11 @@ class Checks:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One set of inputs and what the answer should be, at float64."""
+    """One set of inputs and what the answer should be."""
 
     inputs: dict[str, np.ndarray]
     scalars: dict[str, Any]
-    expected: dict[str, np.ndarray]
-    scales: Mapping[str, float]
-    terms: int
+    reference: Reference
     words: str
 
 
@@ -138,25 +132,6 @@ def _again(c: Compilation, dims: dict[str, int]) -> Compilation:
     return compile_graph(
         c.graph, c.source, dims, schedule=c.schedule, target=c.target, limits=c.limits
     )
-
-
-def work(graph: Graph) -> int:
-    """How many scalar evaluations a specialised graph takes, roughly."""
-    total = 0
-    for d in graph.definitions:
-        match d:
-            case Equation():
-                points = math.prod(literal_int(a.extent) or 0 for a in d.axes)
-                per_point = 1
-                for e in walk(d.value):
-                    if isinstance(e, Reduce):
-                        lengths = ((literal_int(r.stop) or 64) for r in e.ranges)
-                        per_point += math.prod(lengths)
-                total += points * per_point
-            case Block():
-                shape = d.defines[0].shape if d.defines else ()
-                total += 64 * math.prod(literal_int(x) or 0 for x in shape)
-    return total
 
 
 def small_dims(graph: Graph, dims: Mapping[str, int]) -> dict[str, int]:
@@ -213,28 +188,17 @@ def _case(c: Compilation, inputs: Mapping[str, Any] | None) -> _Case:
         arrays |= {a.name: np.asarray(inputs[a.name]) for a in special.inputs if a.name in inputs}
         scalars |= {s.name: inputs[s.name] for s in special.scalars if s.name in inputs}
     sizes = ", ".join(f"{k} = {v}" for k, v in c.dims.items()) or "its own sizes"
-    outputs = c.stages["loops"].value.outputs
-    final = [s.value for s in c.stages.all if isinstance(s.value, Graph)][-1]
-    graph = final if outputs != special.outputs else special
-    expected = run_graph(graph, arrays, scalars)
-    terms = max(1, work(special) // max(1, sum(v.size for v in expected.values())))
-    expected = {o: expected[o] for o in outputs}
-    sized = scales(expected, run_graph(magnitude(graph), arrays, scalars))
-    return _Case(arrays, scalars, expected, sized, terms, sizes)
+    made = reference(special, arrays, scalars, names=c.program.outputs)
+    return _Case(arrays, scalars, made, sizes)
 
 
 def _check_stage(s: Snapshot, c: Compilation, case: _Case, ran: dict[int, Check]) -> Check:
     match s.value:
-        case Graph() if s.name == "graph":
-            special = specialise(s.value, c.dims)
-            found = run_graph(special, case.inputs, case.scalars, wide=False)
-            pairs = zip(special.outputs, case.expected, strict=True)
-            found = {new: found[old] for old, new in pairs}
-            return _compare(s.name, found, case)
         case Graph():
-            found = run_graph(s.value, case.inputs, case.scalars, wide=False)
-            pairs = zip(s.value.outputs, case.expected, strict=True)
-            return _compare(s.name, {new: found[old] for old, new in pairs}, case)
+            special = specialise(s.value, c.dims) if s.value.symbols() else s.value
+            found = run_graph(special, case.inputs, case.scalars, wide=False)
+            pairs = zip(case.reference.values, special.outputs, strict=True)
+            return _compare(s.name, {new: found[old] for new, old in pairs}, case)
         case Loops():
             return _compare(s.name, run_loops(s.value, case.inputs, case.scalars), case)
         case Mapped():
@@ -267,14 +231,8 @@ def _check_program(stage: str, program: Program, c: Compilation, case: _Case) ->
     return _compare(stage, found, case, where=f" on {device.name}")
 
 
-def _compare(stage: str, found: dict[str, np.ndarray], case: _Case, where: str = "") -> Check:
-    worst: Agreement | None = None
-    for name, expected in case.expected.items():
-        values = np.asarray(found[name])
-        one = agreement(values, expected, values.dtype, terms=case.terms, scale=case.scales[name])
-        if worst is None or not one.ok:
-            worst = one
-    if worst is None:
+def _compare(stage: str, found: Mapping[str, np.ndarray], case: _Case, where: str = "") -> Check:
+    if not case.reference.values:
         return Check(stage, "none", "returns nothing")
-    state: State = "tick" if worst.ok else "cross"
-    return Check(stage, state, f"{worst.words}; run{where} at {case.words}")
+    ok, words = case.reference.compare(found)
+    return Check(stage, "tick" if ok else "cross", f"{words}; run{where} at {case.words}")

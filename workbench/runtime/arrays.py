@@ -18,7 +18,7 @@ from workbench.base.dtypes import BOOL, DTYPES, DType
 from workbench.base.errors import CallError, DeviceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from workbench.program import Program
     from workbench.runtime.device import Device, Memory, Run
@@ -133,7 +133,7 @@ class Array:
             values[key] = value
 
     @contextmanager
-    def host(self) -> Iterator[np.ndarray]:
+    def host(self) -> Generator[np.ndarray]:
         """The writable host copy; on leaving, copies on devices are stale."""
         self.numpy()
         assert self._host is not None

@@ -103,7 +103,7 @@ class Schedule:
     def __repr__(self) -> str:
         return "Schedule()" + "".join("." + step_text(s) for s in self.steps)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  (any step's constructor)
+    def __getattr__(self, name: str) -> Any:
         """A method per step: the schedule with that step appended."""
         _load_families()
         if name.startswith("_") or name not in STEPS:
@@ -128,9 +128,10 @@ class Schedule:
 
     def apply(self, loops: Loops) -> Loops:
         """The loops after all steps. Raises `ScheduleError` at the first refusal."""
-        for _, loops in self.states(loops):  # noqa: B020, PLR1704  (each state becomes the next)
+        after = loops
+        for _, after in self.states(loops):
             pass
-        return loops
+        return after
 
     def check(self, loops: Loops | None = None) -> Verdict:
         """The first refusal, or yes with the notes of every step.
@@ -151,7 +152,7 @@ class Schedule:
         return Verdict(notes=notes)
 
 
-def make(name: str, *args: Any, **options: Any) -> Any:  # noqa: ANN401  (any step)
+def make(name: str, *args: Any, **options: Any) -> Any:
     """A step by name and arguments. A step whose first field is a tuple takes all positions."""
     _load_families()
     if name not in STEPS:
@@ -169,9 +170,7 @@ def refusal(s: Step, verdict: Verdict) -> ScheduleError:
     """The error that a refused step raises."""
     example = f"; {verdict.example}" if verdict.example else ""
     span = next((o.nearest_span() for o in verdict.where if o.nearest_span()), None)
-    return ScheduleError(
-        Mistake(f"{step_text(s)}: {verdict.reason}{example}", span, verdict.hint)
-    )
+    return ScheduleError(Mistake(f"{step_text(s)}: {verdict.reason}{example}", span, verdict.hint))
 
 
 def _load_families() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.base.errors import WorkbenchError
-from workbench.measure.agree import Expected, expected
+from workbench.measure.agree import expected
 from workbench.measure.checks import Checks, check
 from workbench.runtime.arrays import Array
 from workbench.runtime.device import Timing, open_device
@@ -22,6 +22,7 @@ from workbench.session.devices import LISTED, choose
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workbench.measure.reference import Reference
     from workbench.pipeline import Compilation
     from workbench.session.kernel import Kernel
 
@@ -114,9 +115,7 @@ def _timed(run: CellRun, values: Mapping[str, Any], schedule: Any) -> CellRun:
     """The median over repeats with resident inputs; by the device's clock where it has one."""
     from workbench.runtime.arrays import array  # noqa: PLC0415
 
-    resident = {
-        n: array(v) if isinstance(v, np.ndarray) else v for n, v in values.items()
-    }
+    resident = {n: array(v) if isinstance(v, np.ndarray) else v for n, v in values.items()}
     seconds: list[float] = []
     kernel_seconds: list[float] = []
     for _ in range(REPEATS + 1):
@@ -137,7 +136,7 @@ def _timed(run: CellRun, values: Mapping[str, Any], schedule: Any) -> CellRun:
 
 
 def _answers(
-    run: CellRun, values: Mapping[str, Any], reference: Expected, schedule: Any
+    run: CellRun, values: Mapping[str, Any], reference: Reference, schedule: Any
 ) -> tuple[DeviceAnswer, ...]:
     """Every device that is here runs the call; each answer is compared with the reference."""
     assert run.outputs is not None
@@ -156,16 +155,14 @@ def _answers(
 
 
 def _answer(
-    k: Kernel, name: str, values: Mapping[str, Any], reference: Expected, schedule: Any
+    k: Kernel, name: str, values: Mapping[str, Any], reference: Reference, schedule: Any
 ) -> DeviceAnswer:
     try:
         result = k(**values, on=name, schedule=schedule)
         assert k.last is not None
         arrays = result if isinstance(result, tuple) else (result,)
         names = k.last.compilation.program.outputs
-        ok, words = reference.compare(
-            {n: a.numpy() for n, a in zip(names, arrays, strict=True)}
-        )
+        ok, words = reference.compare({n: a.numpy() for n, a in zip(names, arrays, strict=True)})
     except WorkbenchError as error:
         return DeviceAnswer(name, "cross", str(error).partition("\n")[0])
     return DeviceAnswer(name, "tick" if ok else "cross", words)

@@ -74,9 +74,7 @@ def choose(on: str) -> tuple[str, str]:
         if d.available and d.hardware:
             because = f" ({'; '.join(passed)})" if passed else ""
             return name, f"auto: the best device here{because}"
-        passed.append(
-            f"{name}: {'software adapter' if d.available else d.cause}"
-        )
+        passed.append(f"{name}: {'software adapter' if d.available else d.cause}")
     raise DeviceError(
         "no device here: " + "; ".join(passed), hint="pip install llvmlite, for on='cpu'"
     )

@@ -24,8 +24,7 @@ from workbench.session.devices import choose
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from workbench.ir.graph import Array as GraphArray
-    from workbench.ir.graph import Graph, Scalar
+    from workbench.ir.graph import Array as GraphArray, Graph, Scalar
     from workbench.lang import ScheduleText
 
 DEFAULT_DIM = 64
@@ -122,6 +121,7 @@ class Kernel:
         arrays = {a.name: _fitted(self.graph, a, values[a.name]) for a in self.graph.inputs}
         scalars = {s.name: _scalar(self.graph, s, values[s.name]) for s in self.graph.scalars}
         dims = infer_dims(self.graph, arrays)
+        dims |= {n: int(scalars[n]) for n in self.graph.symbols() if n in scalars}
         device_name, reason = choose(on)
         start = time.perf_counter()
         c = self.compile(schedule=schedule, on=device_name, dims=dims)
@@ -140,7 +140,7 @@ class Kernel:
 
         A dim that is not given is 64. Raises `ScheduleError`, `CodegenError`, `CallError`.
         """
-        values = {d: DEFAULT_DIM for d in self.graph.dims} | dict(dims or {})
+        values = dict.fromkeys(self.graph.symbols(), DEFAULT_DIM) | dict(dims or {})
         steps = self._steps(schedule)
         description = open_device(on).describe()
         key = (tuple(sorted(values.items())), steps, description.target, description.limits)
@@ -156,7 +156,7 @@ class Kernel:
 
         `check()` looks at the loops for `dims` (64 where a dim is not given).
         """
-        values = {d: DEFAULT_DIM for d in self.graph.dims} | dict(dims or {})
+        values = dict.fromkeys(self.graph.symbols(), DEFAULT_DIM) | dict(dims or {})
         return Schedule(home=lambda: self.loops(values))
 
     def loops(self, dims: Mapping[str, int]) -> Any:
@@ -322,11 +322,11 @@ def _to_array(graph: Graph, a: GraphArray, value: Any) -> Array:
 
 def _scalar(graph: Graph, s: Scalar, value: Any) -> float:
     """The value of a scalar parameter, checked against its dtype."""
-    number = value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
+    number = (
+        value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
+    )
     if isinstance(number, bool) != (s.dtype.kind == "b") or not isinstance(number, int | float):
-        raise CallError(
-            f"{graph.name}: {s.name} is {value!r}, the signature says {s.dtype}"
-        )
+        raise CallError(f"{graph.name}: {s.name} is {value!r}, the signature says {s.dtype}")
     if s.dtype.kind in "iu":
         bounds = np.iinfo(s.dtype.numpy)
         if isinstance(number, float) and not number.is_integer():

@@ -32,9 +32,7 @@ def cell_state(run: CellRun) -> PanelState:
         )
         for s, text, numbers in zip(snapshots, texts, marks, strict=True)
     )
-    return PanelState(
-        title=run.kernel.signature(), stages=stages, origins=origins, run=_run(run)
-    )
+    return PanelState(title=run.kernel.signature(), stages=stages, origins=origins, run=_run(run))
 
 
 def failure_state(error: WorkbenchError, title: str) -> PanelState:
@@ -53,8 +51,7 @@ def _run(run: CellRun) -> Run:
     d = open_device(run.device).describe()
     timing = run.timing
     outputs = tuple(
-        output_of(name, a.numpy(), dtype=a.dtype.name)
-        for name, a in (run.outputs or {}).items()
+        output_of(name, a.numpy(), dtype=a.dtype.name) for name, a in (run.outputs or {}).items()
     )
     reason = run.reason
     if run.outputs is None:

@@ -1,0 +1,186 @@
+"""What a call should give: the graph at float64, and how far rounding alone may move it.
+
+Two things keep the comparison fair. A sum whose terms cancel is off by the rounding of the
+terms: its scale is that of the same graph with the absolute value of every term. An element
+that a comparison of floats decides (an escape count, an argmax of near ties) may come out
+differently at float32: a result may differ in as many elements as the graph itself does
+between float32 and float64, and in none where it does not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.ir.compare import agreement
+from workbench.ir.expr import Expr, Reduce, apply, rebuild, walk
+from workbench.ir.graph import Block, Equation, Graph
+from workbench.ir.interpret import run_graph
+from workbench.ir.demand import run_graph_at
+from workbench.passes.fold import literal_int
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from workbench.ir.compare import Agreement
+
+    Arrays = Mapping[str, np.ndarray]
+
+POINTS = 64
+"""Elements of a large result that are compared."""
+BLOCK_STEPS = 64
+"""Statements that one element of a loop block is taken to run, for estimates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The outputs at float64: whole, or at `points` of each.
+
+    `rounded` are the outputs of the same graph in its own dtypes (whole references only),
+    `scales` the sizes of the terms, `terms` how many of them an element sums, about.
+    """
+
+    values: Arrays
+    rounded: Arrays | None
+    points: Arrays | None
+    scales: Mapping[str, float]
+    terms: int
+
+    def compare(self, outputs: Arrays) -> tuple[bool, str]:
+        """Whether all outputs agree, and the words of the worst."""
+        worst: tuple[bool, str] = (True, "returns nothing")
+        for name in self.values:
+            found = np.asarray(outputs[name])
+            if self.points is not None:
+                found = found[tuple(self.points[name].T)]
+            one = self._compare(name, found)
+            if worst[0]:
+                worst = one
+        if self.points is None:
+            return worst
+        count = min(len(p) for p in self.points.values())
+        return worst[0], f"{worst[1]} at {count} selected elements"
+
+    def _compare(self, name: str, found: np.ndarray) -> tuple[bool, str]:
+        one = self._agreement(name, found)
+        if one.ok or self.rounded is None or one.wrong == found.size:
+            return one.ok, one.words
+        undecided = self._agreement(name, self.rounded[name]).wrong
+        if one.wrong > 2 * undecided:
+            return False, one.words
+        return True, (
+            f"agrees but for {one.wrong} of {found.size} elements that rounding decides "
+            f"(float32 alone moves {undecided})"
+        )
+
+    def _agreement(self, name: str, found: np.ndarray) -> Agreement:
+        return agreement(
+            found, self.values[name], found.dtype, terms=self.terms, scale=self.scales[name]
+        )
+
+
+def reference(
+    graph: Graph, arrays: Arrays, scalars: Mapping[str, Any], *, names: Sequence[str]
+) -> Reference:
+    """The reference of a specialised graph, whole; its outputs are called `names`."""
+    found = run_graph(graph, arrays, scalars)
+    rounded = run_graph(graph, arrays, scalars, wide=False)
+    sized = run_graph(magnitude(graph), arrays, scalars)
+    values = _renamed(found, graph, names)
+    return Reference(
+        values,
+        _renamed(rounded, graph, names),
+        None,
+        _scales(values, _renamed(sized, graph, names)),
+        _terms(graph, values),
+    )
+
+
+def selected_reference(
+    graph: Graph,
+    arrays: Arrays,
+    scalars: Mapping[str, Any],
+    *,
+    names: Sequence[str],
+    seed: int = 0,
+) -> Reference:
+    """The first, the last and random elements of each output, each computed on demand."""
+    rng = np.random.default_rng(seed)
+    shapes = {n: a.shape for n, a in graph.arrays().items()}
+    points: dict[str, np.ndarray] = {}
+    values: dict[str, np.ndarray] = {}
+    sized: dict[str, np.ndarray] = {}
+    for new, old in zip(names, graph.outputs, strict=True):
+        extents = [literal_int(x) or 0 for x in shapes[old]]
+        chosen = np.stack([rng.integers(0, n, POINTS) for n in extents], axis=1)
+        chosen[0], chosen[-1] = 0, np.asarray(extents) - 1
+        points[new] = chosen
+        values[new] = run_graph_at(graph, arrays, scalars, old, chosen)
+        sized[new] = run_graph_at(magnitude(graph), arrays, scalars, old, chosen)
+    terms = max(1, work(graph) // max(1, sum(_size(graph, o) for o in graph.outputs)))
+    return Reference(values, None, points, _scales(values, sized), terms)
+
+
+def work(graph: Graph) -> int:
+    """How many scalar evaluations a specialised graph takes, about."""
+    total = 0
+    for d in graph.definitions:
+        match d:
+            case Equation():
+                per_point = 1 + sum(
+                    math.prod(literal_int(r.stop) or BLOCK_STEPS for r in e.ranges)
+                    for e in walk(d.value)
+                    if isinstance(e, Reduce)
+                )
+                total += per_point * math.prod(literal_int(a.extent) or 0 for a in d.axes)
+            case Block():
+                total += BLOCK_STEPS * sum(_size(graph, a.name) for a in d.defines)
+    return total
+
+
+def can_select(graph: Graph) -> bool:
+    """Whether elements can be computed on demand: blocks run whole, 0-d results are one."""
+    blocks = any(isinstance(d, Block) for d in graph.definitions)
+    arrays = graph.arrays()
+    return not blocks and all(arrays[o].shape and _size(graph, o) for o in graph.outputs)
+
+
+def magnitude(graph: Graph) -> Graph:
+    """The graph with `sum(abs(term))` for every `sum(term)` of floats."""
+    definitions = tuple(
+        replace(d, value=_absolute(d.value)) if isinstance(d, Equation) else d
+        for d in graph.definitions
+    )
+    return replace(graph, definitions=definitions)
+
+
+def _absolute(e: Expr) -> Expr:
+    inner = rebuild(e, _absolute)
+    if isinstance(inner, Reduce) and inner.op == "add" and inner.body.dtype.kind == "f":
+        return replace(inner, body=apply("abs", inner.body))
+    return inner
+
+
+def _renamed(found: Arrays, graph: Graph, names: Sequence[str]) -> dict[str, np.ndarray]:
+    return {new: found[old] for new, old in zip(names, graph.outputs, strict=True)}
+
+
+def _scales(values: Arrays, magnitudes: Arrays) -> dict[str, float]:
+    return {n: max(_largest(v), _largest(magnitudes[n])) for n, v in values.items()}
+
+
+def _largest(values: np.ndarray) -> float:
+    if values.dtype.kind != "f" or not values.size:
+        return 0.0
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+
+
+def _terms(graph: Graph, values: Arrays) -> int:
+    return max(1, work(graph) // max(1, sum(v.size for v in values.values())))
+
+
+def _size(graph: Graph, name: str) -> int:
+    return math.prod(literal_int(x) or 0 for x in graph.arrays()[name].shape)
