@@ -18,6 +18,8 @@ from workbench.base.errors import DeviceError
 
 CHUNK_SECONDS = 0.01
 """About so long a worker computes before it looks at the stop word."""
+SLICE = 0.1
+"""Seconds after which a wait looks for an interrupt."""
 GRACE = 10.0
 """Seconds that a run which was asked to stop may take to do so."""
 
@@ -122,6 +124,18 @@ class Pool:
                 ended.release()
 
 
+def _finished(job: Job, seconds: float) -> bool:
+    """Wait for a job; gives whether it is finished.
+
+    In slices: a signal that another thread was given is seen only between two waits.
+    """
+    end = time.perf_counter() + seconds
+    while not job.finished.wait(min(SLICE, max(0.0, end - time.perf_counter()))):
+        if time.perf_counter() >= end:
+            return job.finished.is_set()
+    return True
+
+
 class Queue:
     """Jobs, done one after the other by a thread of its own, which starts with the first."""
 
@@ -155,9 +169,9 @@ class Queue:
         jobs = self.pending()
         try:
             for job in jobs:
-                if not job.finished.wait(deadline):
+                if not _finished(job, deadline):
                     job.end(f"was stopped after its deadline of {deadline:g} s")
-                    job.finished.wait(GRACE)
+                    _finished(job, GRACE)
                 if job is last:
                     break
         except KeyboardInterrupt:
