@@ -105,7 +105,7 @@ def run_loops(
 def define(lanes: Lanes, d: Definition) -> None:
     """Compute what a definition defines; an equation reads the old arrays while it runs."""
     made = {a.name: _fresh(lanes, a) for a in defined(d)}
-    run = replace(lanes, spots={}, names={}, loading={})
+    run = replace(lanes, spots={}, names={}, loading={}, constants={})
     if isinstance(d, Block):
         for name, place in made.items():
             if name in lanes.arrays:

@@ -31,8 +31,8 @@ def evaluate_lanes(lanes: Lanes, e: Expr, mask: Mask) -> Value:
     Raises `RunError` for an index outside (without a watch) and for argmax of nothing.
     """
     match e:
-        case Const(value, dtype):
-            return constant(value, dtype, wide=lanes.wide)
+        case Const():
+            return _constant(lanes, e)
         case Var(name):
             return lanes.env[name]
         case Load(_, index):
@@ -57,6 +57,14 @@ def constant(value: float, dtype: DType, *, wide: bool = False) -> Value:
         if dtype.kind == "i" and value >= 2 ** (dtype.bits - 1):
             value -= 2**dtype.bits
     return numpy_dtype(dtype, wide=wide).type(value)
+
+
+def _constant(lanes: Lanes, e: Const) -> Value:
+    """A literal of the program, made once."""
+    known = lanes.constants.get(id(e))
+    if known is None:
+        known = lanes.constants[id(e)] = constant(e.value, e.dtype, wide=lanes.wide)
+    return known
 
 
 def convert(value: Value, dtype: DType, *, wide: bool = False) -> Value:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -93,7 +94,8 @@ class Lanes:
 
     `separate` says for each axis of the grid whether workgroup memory is separate along it.
     `broken` has the lanes that left each running serial loop, innermost last.
-    `shared` is the workgroup memory of a device kernel, None while loops are run.
+    `shared` is the workgroup memory of a device kernel, None while loops are run. The last four
+    fields keep what was found about nodes of the program, by identity: a run is of one program.
     """
 
     arrays: dict[str, Place]
@@ -108,6 +110,7 @@ class Lanes:
     spots: dict[int, Spot] = field(default_factory=dict[int, Spot])
     names: dict[int, frozenset[str]] = field(default_factory=dict[int, Any])
     loading: dict[int, bool] = field(default_factory=dict[int, bool])
+    constants: dict[int, Value] = field(default_factory=dict[int, Value])
 
     def leave(self, mask: Mask) -> None:
         """The lanes of `mask` leave the innermost serial loop."""
@@ -130,6 +133,7 @@ class Lanes:
         return found
 
 
+@cache
 def numpy_dtype(dtype: DType, *, wide: bool) -> np.dtype[Any]:
     """What holds values of a dtype; `wide` computes every float as float64."""
     return np.dtype(np.float64) if wide and dtype.kind == "f" else dtype.numpy
@@ -184,7 +188,7 @@ def locate(
     outside: Value | None = None
     at, stride = place.offset, 1
     for x, extent in zip(reversed(index), reversed(place.shape), strict=True):
-        if x.size and (x.min() < 0 or x.max() >= extent):
+        if not _inside(x, extent):
             bad = (x < 0) | (x >= extent)
             outside = bad if outside is None else outside | bad
         at = at + x.astype(np.intp) * stride
@@ -197,6 +201,13 @@ def locate(
             raise _outside(name, place, index, hit, kind, origin)
         lanes.watch.outside(name, index, hit, kind, origin)
     return np.where(outside, place.offset, at), outside
+
+
+def _inside(x: Value, extent: int) -> bool:
+    """Whether all indices are elements along one dimension."""
+    if x.ndim == 0:
+        return bool(0 <= x < extent)
+    return not x.size or bool(x.min() >= 0 and x.max() < extent)
 
 
 def load(lanes: Lanes, e: Load, index: tuple[Value, ...], mask: Mask) -> Value:

@@ -95,13 +95,14 @@ def run_some_workgroups(
     scalars: Mapping[str, float] | None = None,
     *,
     seed: int = 0,
+    supply: Mapping[str, Place] | None = None,
 ) -> Findings:
     """Run the first, the last and two random workgroups of a kernel, as `run_kernel` does."""
     count = math.prod(kernel.workgroups)
     middle = np.random.default_rng(seed).integers(0, max(1, count), 2)
     chosen = sorted({0, count - 1, *(int(n) for n in middle)} if count else set[int]())
     ids = [coordinates(n, kernel.workgroups) for n in chosen]
-    return run_kernel(kernel, arrays, scalars, workgroups=ids, seed=seed)
+    return run_kernel(kernel, arrays, scalars, workgroups=ids, seed=seed, supply=supply)
 
 
 def run_kernel(
@@ -112,15 +113,20 @@ def run_kernel(
     workgroups: Sequence[Id] | None = None,
     seed: int = 0,
     budget: int = BUDGET,
+    supply: Mapping[str, Place] | None = None,
 ) -> Findings:
     """Run whole workgroups (None: all of them), writing into `arrays`, and look for faults.
 
-    `arrays` has every buffer of the kernel, in C order. The order of workgroups and of
+    `arrays` has every buffer of the kernel, in C order; those in `supply` are read from there
+    instead. The order of workgroups and of
     invocations is shuffled by the seed. Raises `RunError` for a `while` beyond its budget.
     """
     random = np.random.default_rng(seed)
-    places: dict[str, Place] = {}
+    places: dict[str, Place] = dict(supply or {})
     for b in kernel.buffers:
+        if b.name in places:
+            assert b.name not in kernel.written, f"'{b.name}' is written, so it is not supplied"
+            continue
         places[b.name] = given(arrays, b.name, b.dtype, b.shape)
         shared = np.shares_memory(places[b.name].cells, arrays[b.name])
         assert shared or not arrays[b.name].size, f"'{b.name}' does not lie in C order"

@@ -44,9 +44,31 @@ class Accesses:
     def __len__(self) -> int:
         return len(self.element)
 
+    def repeats(self, new: Accesses) -> bool:
+        """Whether other accesses of one source are the same."""
+        return np.array_equal(self.element, new.element) and np.array_equal(self.lane, new.lane)
+
     def take(self, which: Value) -> Accesses:
         """The rows chosen by a mask or by positions."""
         return Accesses(self.element[which], self.lane[which], self.source[which])
+
+
+@dataclass(slots=True, eq=False)
+class Interval:
+    """The accesses of one array since a barrier, merged when they become many."""
+
+    parts: list[Accesses] = field(default_factory=list[Accesses])
+    length: int = 0
+    limit: int = LONGEST
+
+    def add(self, new: Accesses) -> None:
+        """Keep some more."""
+        self.parts.append(new)
+        self.length += len(new)
+        if self.length > self.limit:
+            self.parts = [merged(joined(self.parts))]
+            self.length = len(self.parts[0])
+            self.limit = max(LONGEST, 2 * self.length)
 
 
 def joined(parts: list[Accesses]) -> Accesses:
@@ -65,7 +87,8 @@ class Log:
     kernel: DeviceKernel
     faults: dict[tuple[object, ...], Fault] = field(default_factory=dict[Any, Any])
     sources: dict[tuple[Kind, Origin], int] = field(default_factory=dict[Any, int])
-    since_barrier: dict[str, list[Accesses]] = field(default_factory=dict[str, Any])
+    since_barrier: dict[str, Interval] = field(default_factory=dict[str, Any])
+    latest: dict[tuple[str, int], Accesses] = field(default_factory=dict[Any, Any])
     whole_run: dict[str, list[Accesses]] = field(default_factory=dict[str, Any])
     places: dict[str, Place] = field(default_factory=dict[str, Place])
 
@@ -90,6 +113,17 @@ class Log:
             origin,
         )
 
+    def add(self, name: str, place: Place, new: Accesses) -> None:
+        """Keep accesses to an array, unless the same statement just made the very same."""
+        source = int(new.source[0]) if len(new) else -1
+        known = self.latest.get((name, source))
+        if source < 0 or (known is not None and known.repeats(new)):
+            return
+        self.latest[name, source] = new
+        self.places[name] = place
+        interval = self.since_barrier.setdefault(name, Interval())
+        interval.add(new)
+
     def report(self, key: tuple[object, ...], fault: Fault) -> None:
         """Keep a fault; one per key, and not too many."""
         if len(self.faults) < MOST_FAULTS:
@@ -97,18 +131,18 @@ class Log:
 
     def barrier(self, passed: Value | None) -> None:
         """Check and close the interval of the workgroups in `passed` (a flag each; None: all)."""
-        for name, parts in self.since_barrier.items():
-            if not parts:
-                continue
-            found = joined(parts)
+        self.latest.clear()
+        intervals, self.since_barrier = self.since_barrier, {}
+        for name, interval in intervals.items():
+            found = joined(interval.parts)
             self._report_clash(name, found, found.lane)
             if self.places[name].memory is Memory.STORAGE:
                 self.whole_run.setdefault(name, []).append(found)
-            parts.clear()
             if passed is not None:
                 waiting = found.take(~passed[found.lane // self.invocations])
                 if len(waiting):
-                    parts.append(waiting)
+                    self.since_barrier[name] = Interval()
+                    self.since_barrier[name].add(waiting)
 
     def close(self) -> dict[str, Value]:
         """Check what workgroups did to one another; gives the elements written per array."""
@@ -162,17 +196,13 @@ class Recorder:
             return
         if place.memory is Memory.STORAGE and name not in log.kernel.written:
             return
-        log.places[name] = place
         at = np.broadcast_to(at, self.lane_ids.shape)
         element, lane = at.reshape(-1), self.lane_ids.reshape(-1)
         if mask is not None:
             here = np.broadcast_to(mask, at.shape).reshape(-1)
             element, lane = element[here], lane[here]
         source = np.full(element.shape, log.source(kind, origin), np.int32)
-        parts = log.since_barrier.setdefault(name, [])
-        parts.append(Accesses(element, lane, source))
-        if sum(map(len, parts)) > LONGEST:
-            parts[:] = [merged(joined(parts))]
+        log.add(name, place, Accesses(element, lane, source))
 
     def outside(
         self, name: str, index: tuple[Value, ...], hit: Value, kind: Kind, origin: Origin
@@ -188,9 +218,13 @@ class Recorder:
 
 def merged(found: Accesses) -> Accesses:
     """Each access once: same element, lane and source."""
-    rows = np.stack([found.element, found.lane, found.source])
-    _, first = np.unique(rows, axis=1, return_index=True)
-    return found.take(np.sort(first))
+    columns = (found.source, found.lane, found.element)
+    order = np.lexsort(columns)
+    new = np.zeros(len(found), np.bool_)
+    new[0] = True
+    for column in columns:
+        new[1:] |= np.diff(column[order]) != 0
+    return found.take(np.sort(order[new]))
 
 
 def first_clash(element: Value, owner: Value, writes: Value) -> int | None:
