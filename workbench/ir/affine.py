@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     import islpy as isl
 
+    Points = isl.Set
+
 Form = Literal["constant", "variable", "join", "scale", "split", "truth", "cases", "same", "part"]
 """How isl says an expression; "part" is what it cannot say."""
 
@@ -153,6 +155,14 @@ def nowhere(f: Frame) -> isl.Set:
     return isl.Set.empty(f.local.get_space())
 
 
+def freed(points: isl.Set, first: int, stop: int) -> isl.Set:
+    """The points with the integers at the places `first` to `stop` (exclusive) set free."""
+    import islpy as isl
+
+    kind, count = isl.dim_type.set, stop - first
+    return points.project_out(kind, first, count).insert_dims(kind, first, count)
+
+
 def number_value(f: Frame, number: int) -> isl.PwAff:
     """The same number at every point."""
     import islpy as isl
@@ -196,9 +206,9 @@ def sample(f: Frame, points: isl.Set, *, likes: Sequence[isl.Set] = ()) -> dict[
 def constant(e: Expr) -> int | None:
     """The value of an i32 expression made of literals only, else None."""
     match e:
-        case Const(number, dtype) if dtype == I32:
+        case Const(number, dtype) if dtype is I32:
             return int(number)
-        case Cast(dtype, Const(number, source)) if dtype == I32 and source.kind in "ub":
+        case Cast(dtype, Const(number, source)) if dtype is I32 and source.kind in "ub":
             return int(number)
         case Apply(op, args) if op in {"add", "sub", "mul", "neg", "min", "max"}:
             numbers = [constant(x) for x in args]
@@ -232,8 +242,8 @@ def _fold(op: str, numbers: list[int], arity: int) -> int | None:
 
 def _form(e: Expr, positions: Mapping[str, int]) -> Form:
     """How isl says an i32 expression; the parts inside it are another question."""
-    if e.dtype != I32 or constant(e) is not None:
-        return "part" if e.dtype != I32 else "constant"
+    if e.dtype is not I32 or constant(e) is not None:
+        return "part" if e.dtype is not I32 else "constant"
     match e:
         case Var(name) if name in positions:
             return "variable"
@@ -243,8 +253,8 @@ def _form(e: Expr, positions: Mapping[str, int]) -> Form:
             return "scale"
         case Apply(op, (_, b)) if op in _SPLITS and _splits(op, constant(b)):
             return "split"
-        case Cast(_, arg) if arg.dtype in {BOOL, I32}:
-            return "truth" if arg.dtype == BOOL else "same"
+        case Cast(_, arg) if arg.dtype is BOOL or arg.dtype is I32:
+            return "truth" if arg.dtype is BOOL else "same"
         case Select():
             return "cases"
         case Const() | Var() | Load() | Apply() | Cast() | Reduce():
@@ -264,7 +274,7 @@ def _splits(op: str, by: int | None) -> bool:
 
 def _parts(e: Expr, positions: Mapping[str, int]) -> Iterator[Expr]:
     """The stand-ins that an i32 or bool expression needs, with those of what is known of them."""
-    if e.dtype == BOOL:
+    if e.dtype is BOOL:
         yield from _condition_parts(e, positions)
         return
     match _form(e, positions), e:
@@ -304,7 +314,7 @@ def _condition_parts(e: Expr, positions: Mapping[str, int]) -> Iterator[Expr]:
 
 
 def _compares_integers(e: Apply) -> bool:
-    return e.op in _COMPARISONS and e.args[0].dtype == I32
+    return e.op in _COMPARISONS and e.args[0].dtype is I32
 
 
 def _coordinate(f: Frame, place: int) -> isl.PwAff:
@@ -363,19 +373,19 @@ def _known_of(f: Frame, part: Expr) -> isl.Set:
     result = _coordinate(f, f.standins[part])
     zero = number_value(f, 0)
     match part:
-        case Apply("mod", (_, by)) if part.dtype == I32:
+        case Apply("mod", (_, by)) if part.dtype is I32:
             size = value(f, by)
             up = zero.le_set(result).intersect(result.lt_set(size))
             down = size.lt_set(result).intersect(result.le_set(zero))
             return up.union(down).union(size.eq_set(zero).intersect(result.eq_set(zero)))
-        case Apply("floordiv", (top, by)) if part.dtype == I32:
+        case Apply("floordiv", (top, by)) if part.dtype is I32:
             whole, size = value(f, top), value(f, by)
             up = zero.le_set(result).intersect(result.le_set(whole))
             down = whole.le_set(result).intersect(result.lt_set(zero))
             return up.union(down).union(size.le_set(zero))
-        case Apply("bitand", (_, Const(mask, dtype))) if dtype == I32 and mask >= 0:
+        case Apply("bitand", (_, Const(mask, dtype))) if dtype is I32 and mask >= 0:
             return zero.le_set(result).intersect(result.le_set(number_value(f, int(mask))))
-        case _ if part.dtype == BOOL:
+        case _ if part.dtype is BOOL:
             return zero.le_set(result).intersect(result.le_set(number_value(f, 1)))
         case _:
             low, high = number_value(f, -(2**31)), number_value(f, 2**31)
@@ -394,5 +404,5 @@ def _box(f: Frame, low: int, high: int) -> isl.Set:
 
 def variables_of(expressions: Iterable[Expr]) -> tuple[str, ...]:
     """The i32 variables that expressions mention, in order of appearance."""
-    found = (x.name for e in expressions for x in walk(e) if isinstance(x, Var) and x.dtype == I32)
+    found = (x.name for e in expressions for x in walk(e) if isinstance(x, Var) and x.dtype is I32)
     return tuple(dict.fromkeys(found))

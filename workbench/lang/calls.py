@@ -81,7 +81,7 @@ def _apply(c: Context, node: ast.Call, name: str, args: list[Value], check: Chec
         return _where(c, node, args)
     if name == "power":
         return power(c, node, node.args[0], node.args[1], check)
-    if any(a.dtype == BOOL for a in args):
+    if any(a.dtype is BOOL for a in args):
         hint = "any(...) or all(...)" if name in reductions.WORDS else "i32(...) around the bool"
         c.wrong(node, f"'{name}' does not apply to bool", hint=hint)
         return None
@@ -143,7 +143,7 @@ def _where(c: Context, node: ast.Call, args: list[Value]) -> Value | None:
     chosen = truth(c, test, node.args[0])
     if chosen is None:
         return None
-    if yes.dtype == no.dtype == BOOL:
+    if yes.dtype is no.dtype is BOOL:
         return Value(Select(chosen, yes.expr, no.expr, origin=c.report.origin(node)))
     pair = unified(c, yes, no, node)
     if pair is None:
@@ -155,13 +155,13 @@ def _cast(c: Context, node: ast.Call, dtype: DType, arg: Value) -> Value | None:
     """`f32(x)`; a literal is read in that dtype, and `bool(x)` is `x != 0`."""
     origin = c.report.origin(node)
     e = arg.expr
-    if dtype == BOOL:
+    if dtype is BOOL:
         whole = settle(c, arg, node.args[0])
-        if whole is None or whole.dtype == BOOL:
+        if whole is None or whole.dtype is BOOL:
             return None if whole is None else Value(whole)
         zero = Const(0.0 if whole.dtype.kind == "f" else 0, whole.dtype)
         return Value(apply("ne", whole, zero, origin=origin))
-    if isinstance(e, Const) and arg.weak and (dtype.kind == "f" or e.dtype == I32):
+    if isinstance(e, Const) and arg.weak and (dtype.kind == "f" or e.dtype is I32):
         read = convert(c, arg, dtype, node.args[0])
         return None if read is None else Value(Const(_number(read), dtype, origin=origin))
     inner = settle(c, arg, node.args[0])
@@ -183,7 +183,7 @@ def power(
     if BOOL in {x.dtype, n.dtype}:
         c.wrong(node, "'**' does not apply to bool", hint="i32(...) around the bool")
         return None
-    if n.weak and isinstance(n.expr, Const) and n.dtype == I32:
+    if n.weak and isinstance(n.expr, Const) and n.dtype is I32:
         return _whole_power(c, node, x, int(n.expr.value), base)
     if x.dtype.kind != "f" and n.dtype.kind != "f":
         hint = f"f32({c.report.text(base)}) ** {c.report.text(exponent)}"

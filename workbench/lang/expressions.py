@@ -117,7 +117,7 @@ def binary(
     """An infix operation of `OPERATIONS`."""
     origin = c.report.origin(node)
     sign = c.report.text(node)
-    if left.dtype == right.dtype == BOOL:
+    if left.dtype is right.dtype is BOOL:
         if op in _ON_BOOLS:
             return Value(apply(_ON_BOOLS[op], left.expr, right.expr, origin=origin))
         c.wrong(node, f"'{sign}' is arithmetic on two bools", hint="i32(...) around each of them")
@@ -261,7 +261,7 @@ def _index(c: Context, part: ast.expr, name: ArrayName | None, place: int) -> Ex
     v = expression(c, part)
     if v is None:
         return None
-    if isinstance(v.expr, Const) and v.expr.value < 0 and v.dtype == I32:
+    if isinstance(v.expr, Const) and v.expr.value < 0 and v.dtype is I32:
         hint = ""
         if name is not None and place < len(name.array.shape):
             end = f"{expr_text(name.array.shape[place])} - {-v.expr.value}"
@@ -295,7 +295,7 @@ def _unary(c: Context, node: ast.UnaryOp) -> Value | None:
             return None if inner is None else Value(apply("invert", inner, origin=origin), v.weak)
         case _:
             sign = c.report.text(node)[0]
-            hint = "not ..." if v.dtype == BOOL else "i32(...)"
+            hint = "not ..." if v.dtype is BOOL else "i32(...)"
             c.wrong(node, f"'{sign}' does not apply to {v.dtype}", hint=hint)
             return None
 
@@ -341,7 +341,7 @@ def _compare(
     args = unified(c, left, right, pair)
     if args is None:
         return None
-    if args[0].dtype == BOOL and name not in {"eq", "ne"}:
+    if args[0].dtype is BOOL and name not in {"eq", "ne"}:
         c.wrong(pair, "bools have no order", hint="i32(...) around them")
         return None
     return apply(name, *args, origin=c.report.origin(pair))
@@ -372,7 +372,7 @@ def _choice(c: Context, node: ast.IfExp) -> Value | None:
 def select(c: Context, node: ast.expr, test: Expr, yes: Value, no: Value) -> Value | None:
     """`yes if test else no`, both in one dtype."""
     origin = c.report.origin(node)
-    if yes.dtype == no.dtype == BOOL:
+    if yes.dtype is no.dtype is BOOL:
         return Value(Select(test, yes.expr, no.expr, origin=origin))
     args = unified(c, yes, no, node)
     if args is None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from workbench.ir.expr import Expr, loads
 from workbench.ir.graph import Array, Definition, Graph, defined
 from workbench.lang import blocks, refuse
-from workbench.lang.bounds import check_bounds
+from workbench.lang.bounds import check_bounds, world_of
+from workbench.lang.cover import check_cover
 from workbench.lang.equations import equation
 from workbench.lang.expressions import condition
 from workbench.lang.extents import Declared, same, shape_text
@@ -65,6 +66,7 @@ def kernel(report: Report, node: ast.FunctionDef) -> Graph | None:
         tuple(draft.definitions), outputs, doc, origin=report.origin(node),
     )  # fmt: skip
     check_bounds(report, graph)
+    check_cover(report, world_of(graph), graph)
     return None if len(report.mistakes) > before else graph
 
 

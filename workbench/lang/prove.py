@@ -27,8 +27,7 @@ from workbench.ir.expr import (
 from workbench.lang.extents import same
 
 if TYPE_CHECKING:
-    import islpy as isl
-
+    from workbench.ir.affine import Points
     from workbench.lang.accesses import Scene
 
 LARGEST_DIM = 2**27
@@ -79,7 +78,7 @@ def prove_inside(world: World, scene: Scene, index: Expr, extent: Expr) -> Verdi
         return Proved()
     variables = (*world.dims, *world.scalars, *(r.var for r in scene.ranges))
     variables = tuple(dict.fromkeys(variables))
-    conditions = _conditions(world, scene)
+    conditions = conditions_of(world, scene)
     conditions, (index, extent) = tame(world, variables, conditions, (index, extent))
     names = (*variables, INDEX, EXTENT)
     equal = [apply("eq", Var(INDEX), index), apply("eq", Var(EXTENT), extent)]
@@ -97,7 +96,7 @@ def prove_inside(world: World, scene: Scene, index: Expr, extent: Expr) -> Verdi
     return _example(f, world, outside)
 
 
-def _example(f: affine.Frame, world: World, outside: isl.Set) -> Refuted:
+def _example(f: affine.Frame, world: World, outside: Points) -> Refuted:
     some = affine.condition(f, apply("gt", Var(EXTENT), integer(0)))
     wishes = [some]
     for size in (8, 4):
@@ -123,7 +122,7 @@ def _plain(scene: Scene, index: Expr, extent: Expr) -> bool:
             return False
 
 
-def _conditions(world: World, scene: Scene) -> list[Expr]:
+def conditions_of(world: World, scene: Scene) -> list[Expr]:
     """Ranges, facts and the path as conditions, conjunctions taken apart."""
     result: list[Expr] = []
     result += [apply("le", integer(0), Var(d)) for d in world.dims if d not in world.scalars]
@@ -193,7 +192,7 @@ def _wild(e: Expr, narrow: frozenset[str]) -> bool:
 def _suspicious(e: Expr, narrow: frozenset[str]) -> bool:
     """Whether arithmetic could leave i32, judged by the sizes of its operands alone."""
     match e:
-        case Apply("add" | "sub" | "mul" | "neg" | "abs") if e.dtype == I32:
+        case Apply("add" | "sub" | "mul" | "neg" | "abs") if e.dtype is I32:
             return _size(e, narrow) >= _END
         case _:
             return False
@@ -203,7 +202,7 @@ def _size(e: Expr, narrow: frozenset[str]) -> int:
     """A bound of the absolute value."""
     match e:
         case Const(value):
-            return abs(int(value)) if e.dtype == I32 else 1
+            return abs(int(value)) if e.dtype is I32 else 1
         case Var(name):
             return LARGEST_DIM if name in narrow else _END
         case Apply(("add" | "sub"), (a, b)):
@@ -216,7 +215,7 @@ def _size(e: Expr, narrow: frozenset[str]) -> int:
             return _fit(b, narrow)
         case Apply(("min" | "max"), (a, b)) | Select(_, a, b):
             return max(_fit(a, narrow), _fit(b, narrow))
-        case Cast(_, arg) if arg.dtype == BOOL:
+        case Cast(_, arg) if arg.dtype is BOOL:
             return 1
         case _:
             return _END

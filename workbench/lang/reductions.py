@@ -76,7 +76,7 @@ def _term(c: Context, name: str, body: Value, place: ast.expr) -> Expr | None:
     if name in {"any", "all"}:
         return truth(c, body, place)
     term = settle(c, body, place)
-    if term is None or term.dtype != BOOL:
+    if term is None or term.dtype is not BOOL:
         return term
     if name in {"max", "min"}:
         word = "any" if name == "max" else "all"

@@ -216,7 +216,7 @@ def _extent(c: Context, node: ast.expr) -> Expr | None:
 
 def _is_other_scalar(c: Context, node: ast.Name) -> bool:
     name = c.names.get(node.id)
-    return isinstance(name, ScalarName) and name.scalar.dtype != I32
+    return isinstance(name, ScalarName) and name.scalar.dtype is not I32
 
 
 def _annotation_names(node: ast.FunctionDef) -> Iterator[ast.Name]:

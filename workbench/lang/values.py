@@ -57,7 +57,7 @@ def common(c: Context, a: Value, b: Value, place: Place) -> DType | None:
         return a.dtype
     kinds = {a.dtype.kind, b.dtype.kind}
     if "b" in kinds:
-        number, flag = (b, a) if a.dtype == BOOL else (a, b)
+        number, flag = (b, a) if a.dtype is BOOL else (a, b)
         c.wrong(
             place,
             f"a bool and a number ({flag.dtype} and {number.dtype}) do not mix",
@@ -104,7 +104,7 @@ def fit(c: Context, v: Value, dtype: DType, place: Place, what: str) -> Expr | N
 
 def truth(c: Context, v: Value, place: Place) -> Expr | None:
     """A condition: a bool."""
-    if v.dtype == BOOL:
+    if v.dtype is BOOL:
         return v.expr
     c.wrong(
         place,
@@ -181,7 +181,7 @@ def _integer(
     low, high = bounds
     if low <= e.value < high:
         return replace(e, value=int(e.value), dtype=dtype)
-    hint = f"u32({e.value})" if dtype == I32 and 0 <= e.value < 2**U32.bits else ""
+    hint = f"u32({e.value})" if dtype is I32 and 0 <= e.value < 2**U32.bits else ""
     c.wrong(place, f"{_short(e.value)} is outside {dtype}, {low} to {high - 1}", hint=hint)
     return None
 
