@@ -1,8 +1,8 @@
 """Expressions in WGSL, every subexpression marked; parentheses where WGSL's grammar wants them.
 
 WGSL is stricter than C: `a & b == c`, `a && b || c`, `a << b + c` and `--a` are no programs,
-and `f(a < b, c > d)` reads as a template. So an expression has a level (what it looks like from
-outside) and each place says which levels may stand there bare.
+and `f(a < b, c > d)` and `a < b >> c` read as templates. So an expression has a level (what it
+looks like from outside) and each place says which levels may stand there bare.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _SIGNS = {
 
 _TIGHT = frozenset({Level.PRIMARY, Level.UNARY})
 _TERM = _TIGHT | {Level.PRODUCT}
-ARITHMETIC = _TERM | {Level.SUM, Level.SHIFT}
+ARITHMETIC = _TERM | {Level.SUM}
 _TEST = ARITHMETIC | {Level.RELATION}
 _SIDES: dict[Level, tuple[frozenset[Level], frozenset[Level]]] = {
     Level.PRODUCT: (_TERM, _TIGHT),
@@ -71,8 +71,9 @@ _SIDES: dict[Level, tuple[frozenset[Level], frozenset[Level]]] = {
 """Which levels may stand bare to the left and to the right of a sign of each level."""
 
 ANYTHING = frozenset(Level)
-ARGUMENT = ANYTHING - {Level.RELATION}
+_ONE_OF_MANY = ANYTHING - {Level.RELATION}
 _OPERAND = frozenset({Level.PRIMARY})
+_LONG = 1e9
 
 SPECIAL = {
     "inf_bits": 0x7F800000,
@@ -256,7 +257,7 @@ def _write_bare(w: Writer, e: Expr, scope: Scope) -> None:
             _write_template(w, spelling(e), args, scope)
         case Cast(dtype, arg):
             w.write((cast_function(e) or wgsl_type(dtype)) + "(")
-            write_expr(w, arg, scope, ARGUMENT)
+            write_expr(w, arg, scope)
             w.write(")")
         case Select(cond, yes, no):
             _write_template(w, "select({2}, {1}, {0})", (cond, yes, no), scope)
@@ -281,12 +282,14 @@ def _infix_sign(template: str) -> str:
 def _write_template(w: Writer, template: str, args: Sequence[Expr], scope: Scope) -> None:
     """Fill a template; what stands bare in a field follows from what is around it."""
     sign = _infix_sign(template)
+    relations = sum(level(x, scope) is Level.RELATION for x in args)
+    argument = ANYTHING if relations < 2 else _ONE_OF_MANY
     for text, field, _, _ in Formatter().parse(template):
         w.write(text)
         if field is None:
             continue
         if text.endswith("(") or (template.endswith(")") and text.endswith(", ")):
-            bare = ARGUMENT
+            bare = argument
         elif sign:
             bare = _SIDES[_SIGNS[sign]][0 if text == "" else 1]
         else:
@@ -297,6 +300,8 @@ def _write_template(w: Writer, template: str, args: Sequence[Expr], scope: Scope
 def _float_literal(value: float) -> str:
     """The shortest decimal that is read back as this f32, also by way of f64."""
     exact = np.float32(value)
+    if exact == np.floor(exact) and abs(exact) < _LONG:
+        return f"{float(exact):.1f}"
     text = str(exact)
     if np.float32(float(text)) != exact or abs(float(text)) > float(np.finfo(np.float32).max):
         text = repr(float(exact))
