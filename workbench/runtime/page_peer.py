@@ -52,6 +52,8 @@ class Peer:
 
     def __init__(self, socket: WebSocketHandler, loop: asyncio.AbstractEventLoop) -> None:
         """Wrap an open socket of the server's event loop."""
+        self.host = socket.request.host
+        """What the page called this server: 127.0.0.1, or the notebook server as its proxy."""
         self.report: PageReport | None = None
         self.last_heard = time.monotonic()
         self.last_progress = self.last_heard

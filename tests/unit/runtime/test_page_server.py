@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
 import threading
 import time
 import urllib.error
@@ -17,71 +15,11 @@ from typing import Any
 import pytest
 import websocket
 
+from tests.unit.runtime.fake_page import FakePage, wait_until
 from workbench.runtime import page_messages as messages
 from workbench.runtime.page_messages import CHUNK_BYTES, Answer, PageFailure
 from workbench.runtime.page_peer import Peer
 from workbench.runtime.page_server import PageServer, allowed_origin
-
-GPU = {
-    "available": True,
-    "adapter": {
-        "vendor": "test",
-        "architecture": "",
-        "description": "a GPU",
-        "software": False,
-        "limits": {"maxBufferSize": 1 << 30},
-        "features": [],
-    },
-}
-
-
-class FakePage:
-    """A page without a browser: says hello and answers requests as it is told."""
-
-    def __init__(self, server: PageServer, *, origin: str | None = "http://localhost:8888") -> None:
-        self.server = server
-        self.requests: list[dict[str, Any]] = []
-        self.frames: list[bytes] = []
-        options: dict[str, Any] = {"origin": origin} if origin else {"suppress_origin": True}
-        address = f"ws://127.0.0.1:{server.port}/{server.token}/ws"
-        self.socket = websocket.create_connection(address, timeout=10, **options)
-
-    def hello(self, *, version: int = messages.PROTOCOL_VERSION, gpu: Any = GPU) -> None:
-        self.send(kind="hello", version=version, where="worker", user_agent="test", gpu=gpu)
-
-    def send(self, **message: Any) -> None:
-        self.socket.send(json.dumps(message))
-
-    def send_frame(self, identity: int, offset: int, payload: bytes) -> None:
-        self.socket.send_binary(struct.pack("<IIQ", identity, 0, offset) + payload)
-
-    def take(self) -> dict[str, Any] | bytes:
-        """The next frame: a request, or bytes; pings are answered on the way."""
-        while True:
-            frame = self.socket.recv()
-            if isinstance(frame, bytes):
-                return frame
-            message = json.loads(frame)
-            if message["kind"] != "ping":
-                return message
-            self.send(kind="pong", id=message["id"])
-
-    def answer_pings(self, seconds: float) -> int:
-        """Answer nothing but pings for a while; gives their number."""
-        deadline = time.monotonic() + seconds
-        count = 0
-        self.socket.settimeout(seconds)
-        while time.monotonic() < deadline:
-            ping = json.loads(self.socket.recv())
-            assert ping["kind"] == "ping"
-            self.send(kind="pong", id=ping["id"])
-            count += 1
-        self.socket.settimeout(10)
-        return count
-
-    def close(self) -> None:
-        self.socket.close()
-        self.socket.shutdown()
 
 
 @pytest.fixture
@@ -107,13 +45,6 @@ def join(server: PageServer) -> Iterator[Callable[..., FakePage]]:
     yield make
     for page in pages:
         page.close()
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 5) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def asked(server: PageServer) -> Peer:

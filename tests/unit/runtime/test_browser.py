@@ -1,0 +1,299 @@
+"""The device `browser` without a browser: what it says, sends and waits for."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.runtime.fake_page import GPU, FakePage, wait_until
+from workbench.base.dtypes import DTYPES
+from workbench.base.errors import DeviceError
+from workbench.base.source import Origin, Source, Span
+from workbench.base.text import Mark, Text
+from workbench.program import Buffer, Dispatch, Kernel, Parameter, Program
+from workbench.runtime import connect, page_peer
+from workbench.runtime.browser import BrowserDevice, device_error, scalar_words
+from workbench.runtime.page_messages import Failure
+from workbench.runtime.rejected import rejected
+
+F32 = DTYPES["f32"]
+PROGRAM = Program(
+    name="copy",
+    target="wgsl",
+    buffers=(Buffer("c", F32, (4,), "output"),),
+    scalars=(),
+    inputs=(),
+    outputs=("c",),
+    kernels=(Kernel("k", "fn main() {}", ()),),
+    body=(Dispatch("k", (1, 1, 1)),),
+)
+
+
+@pytest.fixture
+def device() -> Iterator[BrowserDevice]:
+    opened = BrowserDevice()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(device: BrowserDevice) -> Iterator[FakePage]:
+    server = device.serve()
+    joined = FakePage(server)
+    joined.hello()
+    wait_until(lambda: server.page is not None)
+    yield joined
+    joined.close()
+
+
+def take(page: FakePage) -> dict[str, Any]:
+    request = page.take()
+    assert isinstance(request, dict)
+    return request
+
+
+def test_without_a_page_it_says_so_at_once(
+    device: BrowserDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    device.serve()
+    device.expect_page()
+    started = time.monotonic()
+    description = device.describe()
+    with pytest.raises(DeviceError, match="there is no page"):
+        device.allocate(16)
+
+    assert time.monotonic() - started < 0.5
+    assert not description.available
+    assert "no browser shows this process" in description.cause
+    assert "%load_ext workbench" in description.remedy
+
+
+def test_it_waits_for_a_page_that_a_notebook_is_opening(
+    device: BrowserDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JPY_SESSION_NAME", "notebook.ipynb")
+    page = FakePage(device.serve())
+    threading.Timer(0.3, page.hello).start()
+    device.expect_page()
+
+    assert device.describe().available
+    page.close()
+
+
+def test_a_page_without_a_gpu_gives_cause_and_remedy(device: BrowserDevice) -> None:
+    page = FakePage(device.serve())
+    page.hello(gpu={"available": False, "cause": "no secure context", "remedy": "use https"})
+    device.expect_page(5)
+    description = device.describe()
+
+    assert (description.cause, description.remedy) == ("no secure context", "use https")
+    with pytest.raises(DeviceError, match="no secure context") as caught:
+        device.allocate(16)
+    assert caught.value.mistakes[0].hint == "use https"
+    page.close()
+
+
+def test_limits_and_adapter_come_from_the_page(device: BrowserDevice, page: FakePage) -> None:
+    description = device.describe()
+
+    assert page.server.page is not None
+    assert description.adapter == "a GPU test"
+    assert description.hardware
+    assert description.limits.max_buffer_size == GPU["adapter"]["limits"]["maxBufferSize"]
+    assert description.limits.max_compute_workgroup_size_z == 64
+
+
+def test_a_buffer_beyond_a_limit_is_refused_here(device: BrowserDevice, page: FakePage) -> None:
+    with pytest.raises(DeviceError, match=r"2147483648 bytes: max_buffer_size is 1073741824"):
+        device.allocate(1 << 31)
+    device.free(device.allocate(16))
+
+    assert take(page) == {"kind": "alloc", "id": 1, "buffer": 1, "bytes": 16}
+
+
+def test_calls_return_before_the_page_answers(device: BrowserDevice, page: FakePage) -> None:
+    memory = device.allocate(16)
+    device.write(memory, memoryview(bytes(16)))
+    run = device.enqueue(PROGRAM, {"c": memory}, [])
+    kinds = [take(page)["kind"], take(page)["kind"], page.take(), take(page)["kind"]]
+    request = take(page)
+
+    assert kinds == ["alloc", "write", bytes([2, *[0] * 31]), "compile"]
+    assert (request["kind"], request["buffers"], request["scalars"]) == ("run", {"c": 1}, [])
+    assert not run.done()
+
+
+def test_what_was_written_is_what_was_there_at_the_call(
+    device: BrowserDevice, page: FakePage
+) -> None:
+    memory = device.allocate(4)
+    content = bytearray(b"abcd")
+    device.write(memory, memoryview(content))
+    content[:] = b"wxyz"
+    frames = [page.take() for _ in range(3)]
+
+    assert isinstance(frames[2], bytes)
+    assert frames[2][16:] == b"abcd"
+
+
+def test_freed_buffers_travel_with_the_next_request(device: BrowserDevice, page: FakePage) -> None:
+    kept, freed = device.allocate(4), device.allocate(4)
+    device.free(freed)
+    device.write(kept, memoryview(bytes(4)))
+    kinds = [take(page) for _ in range(4)]
+
+    assert kinds[2] == {"kind": "free", "id": 3, "buffers": [2]}
+    assert kinds[3]["kind"] == "write"
+
+
+def test_a_program_is_compiled_once_per_page(device: BrowserDevice, page: FakePage) -> None:
+    memory = device.allocate(16)
+    for _ in range(2):
+        device.enqueue(PROGRAM, {"c": memory}, [])
+    device.enqueue(replace(PROGRAM), {"c": memory}, [])
+
+    assert [take(page)["kind"] for _ in range(5)] == ["alloc", "compile", "run", "run", "run"]
+
+
+def test_a_refused_program_is_compiled_anew(device: BrowserDevice, page: FakePage) -> None:
+    def refuse() -> None:
+        page.send(kind="reply", id=take(page)["id"], error={"kind": "shader", "message": "no"})
+
+    for _ in range(2):
+        refusal = threading.Thread(target=refuse)
+        refusal.start()
+        with pytest.raises(DeviceError, match="no"):
+            device.prepare(PROGRAM)
+        refusal.join()
+
+
+def test_a_read_is_put_together_from_pieces(
+    device: BrowserDevice, page: FakePage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.runtime.page_messages.CHUNK_BYTES", 8)
+    memory = device.allocate(20)
+    take(page)
+
+    def answer() -> None:
+        for start in (0, 8, 16):
+            request = take(page)
+            assert (request["offset"], request["bytes"]) == (start, min(8, 20 - start))
+            page.send_frame(request["id"], 0, bytes(range(start, start + request["bytes"])))
+            page.send(kind="reply", id=request["id"], ok={})
+
+    answers = threading.Thread(target=answer)
+    answers.start()
+    content = device.read(memory, 18)
+    answers.join()
+
+    assert content == bytes(range(18))
+
+
+def test_a_buffer_of_a_page_that_is_gone_is_refused_at_once(
+    device: BrowserDevice, page: FakePage
+) -> None:
+    memory = device.allocate(16)
+    page.close()
+    wait_until(lambda: not memory.alive)
+    started = time.monotonic()
+    with pytest.raises(DeviceError, match="a page that was closed"):
+        device.read(memory, 16)
+
+    assert time.monotonic() - started < 0.5
+
+
+def test_a_late_answer_stops_the_call(device: BrowserDevice, page: FakePage) -> None:
+    memory = device.allocate(16)
+    run = device.enqueue(PROGRAM, {"c": memory}, [])
+    threading.Thread(target=lambda: page.answer_pings_until("cancel"), daemon=True).start()
+    with pytest.raises(DeviceError, match=r"no result within 0\.3 s"):
+        run.wait(0.3)
+
+
+def test_an_interrupt_stops_the_call_in_the_page(
+    device: BrowserDevice, page: FakePage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = device.allocate(16)
+    run = device.enqueue(PROGRAM, {"c": memory}, [])
+
+    def interrupted(_future: Future[Any], _timeout: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Future, "result", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run.wait(5)
+    kinds = [take(page) for _ in range(4)]
+
+    assert kinds[-1] == {"kind": "cancel", "id": 0, "through": 3}
+
+
+def test_a_silent_page_is_reported_in_about_two_seconds(
+    device: BrowserDevice, page: FakePage
+) -> None:
+    assert page.server.page is not None
+    memory = device.allocate(16)
+    started = time.monotonic()
+    with pytest.raises(DeviceError, match="the page has not answered"):
+        device.read(memory, 16)
+
+    assert time.monotonic() - started < (page_peer.PINGS_MISSED + 2) * page_peer.PING_SECONDS
+
+
+def test_without_tornado_the_remedy_is_its_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "workbench.runtime.page_server", None)
+    with pytest.raises(DeviceError, match="not installed") as caught:
+        BrowserDevice().serve()
+
+    assert "pip install" in caught.value.mistakes[0].hint
+
+
+def test_scalars_keep_every_bit() -> None:
+    names = ("f32", "f32", "i32", "u32", "bool")
+    parameters = tuple(Parameter(f"s{n}", DTYPES[name]) for n, name in enumerate(names))
+    program = replace(PROGRAM, scalars=parameters)
+
+    assert scalar_words(program, [1.0, math.inf, -1, 7, True]) == [
+        0x3F800000,
+        0x7F800000,
+        0xFFFFFFFF,
+        7,
+        1,
+    ]
+
+
+def test_a_shader_error_shows_code_and_source() -> None:
+    text = Text("let x = 1;\nlet y = x + ;\n", (Mark(19, 22, Origin(Span(Source("a + b"), 0, 5))),))
+    error = rejected(
+        Kernel("k", text.value, (), text=text), "expected expression", line=2, column=9
+    )
+
+    assert str(error).splitlines() == [
+        "the driver refused kernel 'k' at line 2, column 9 of its code: expected expression",
+        "    let y = x + ;",
+        "    1 | a + b",
+        "        ^^^^^",
+    ]
+
+
+def test_a_shader_error_without_a_place_names_the_kernel() -> None:
+    failure = Failure("shader", "too complex", kernel="k")
+
+    assert str(device_error(failure, PROGRAM)) == "the driver refused kernel 'k': too complex"
+
+
+def test_connect_serves_its_page_and_nothing_else() -> None:
+    page = connect.content("")
+    assert page is not None
+
+    assert page[0].startswith("text/html")
+    assert b"joinPage" in page[1]
+    assert connect.content("secrets.txt") is None
