@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def world_of(graph: Graph) -> World:
     """What holds everywhere in a graph."""
     scalars = tuple(s.name for s in graph.scalars if s.dtype is I32)
-    return World(graph.dims, scalars, graph.facts)
+    return World(graph.symbols(), scalars, graph.facts)
 
 
 def check_bounds(report: Report, graph: Graph) -> None:

@@ -207,7 +207,7 @@ def _check_missing(report: Report, w: _Writes) -> None:
 def _needed(w: _Writes) -> list[Expr]:
     """The elements of the array, for all dims that the facts allow."""
     result: list[Expr] = []
-    result += [apply("le", integer(0), Var(d)) for d in w.world.dims if d not in w.world.scalars]
+    result += [apply("le", integer(0), Var(d)) for d in w.world.dims]
     for n, extent in zip(w.element, w.array.shape, strict=True):
         result += [apply("le", integer(0), Var(n)), apply("lt", Var(n), extent)]
     return [*result, *w.world.facts]

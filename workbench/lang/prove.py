@@ -65,7 +65,10 @@ Verdict = Proved | Refuted | Unknown
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What holds everywhere in a kernel: its dims, its i32 scalars, its facts."""
+    """What holds everywhere in a kernel: its dims, its i32 scalars, its facts.
+
+    `dims` hold the scalars that stand in extents; a call refuses any of `dims` below 0.
+    """
 
     dims: tuple[str, ...]
     scalars: tuple[str, ...]
@@ -125,7 +128,7 @@ def _plain(scene: Scene, index: Expr, extent: Expr) -> bool:
 def conditions_of(world: World, scene: Scene) -> list[Expr]:
     """Ranges, facts and the path as conditions, conjunctions taken apart."""
     result: list[Expr] = []
-    result += [apply("le", integer(0), Var(d)) for d in world.dims if d not in world.scalars]
+    result += [apply("le", integer(0), Var(d)) for d in world.dims]
     for r in scene.ranges:
         result += [apply("le", r.start, Var(r.var)), apply("lt", Var(r.var), r.stop)]
     for c in (*world.facts, *scene.path):

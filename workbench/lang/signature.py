@@ -61,8 +61,7 @@ def signature(c: Context, node: ast.FunctionDef) -> Signature:
             if a.arg in defaults:
                 c.wrong(defaults[a.arg], f"'{a.arg}' is an array; only scalars have defaults")
     results = _declared_results(c.adding(names), node)
-    used = {n.id for n in _annotation_names(node)}
-    dims += [s.name for s in scalars if s.name in used]
+
     return Signature(tuple(dims), tuple(inputs), tuple(scalars), results, names)
 
 
@@ -217,13 +216,6 @@ def _extent(c: Context, node: ast.expr) -> Expr | None:
 def _is_other_scalar(c: Context, node: ast.Name) -> bool:
     name = c.names.get(node.id)
     return isinstance(name, ScalarName) and name.scalar.dtype is not I32
-
-
-def _annotation_names(node: ast.FunctionDef) -> Iterator[ast.Name]:
-    """The names in the extents of the results and of the arrays declared in the body."""
-    inner = [s.annotation for s in node.body if isinstance(s, ast.AnnAssign)]
-    for x in (*_results(node.returns), *inner):
-        yield from _symbols(x)
 
 
 def _parameters(node: ast.FunctionDef) -> list[ast.arg]:
