@@ -13,7 +13,8 @@ import numpy as np
 
 from workbench.base.errors import CallError, Mistake, ScheduleError, SourceError
 from workbench.base.source import Source
-from workbench.ir.expr import Const, Var
+from workbench.ir.expr import Const, Var, free_names
+from workbench.ir.interpret import evaluate
 from workbench.ir.show import expr_text
 from workbench.pipeline import Compilation, compile_graph
 from workbench.runtime.arrays import Array, array, enqueue
@@ -122,6 +123,7 @@ class Kernel:
         scalars = {s.name: _scalar(self.graph, s, values[s.name]) for s in self.graph.scalars}
         dims = infer_dims(self.graph, arrays)
         dims |= {n: int(scalars[n]) for n in self.graph.symbols() if n in scalars}
+        check_facts(self.graph, dims, scalars)
         device_name, reason = choose(on)
         start = time.perf_counter()
         c = self.compile(schedule=schedule, on=device_name, dims=dims)
@@ -269,6 +271,22 @@ def infer_dims(graph: Graph, arrays: Mapping[str, Array]) -> dict[str, int]:
                 )
     _check_compound(graph, arrays, dims)
     return dims
+
+
+def check_facts(graph: Graph, dims: Mapping[str, int], scalars: Mapping[str, float]) -> None:
+    """Refuse values that break an assert about a scalar; proofs of the kernel rest on these."""
+    names = {s.name: s.dtype for s in graph.scalars}
+    facts = [f for f in graph.facts if free_names(f) & set(names)]
+    if not facts:
+        return
+    env = {**dims, **{n: np.asarray(scalars[n], t.numpy) for n, t in names.items()}}
+    for fact in facts:
+        if not evaluate(fact, {n: env[n] for n in free_names(fact)}):
+            shown = ", ".join(f"{n} = {env[n]}" for n in sorted(free_names(fact)))
+            raise CallError(
+                f"{graph.name}: assert {expr_text(fact)} does not hold for {shown}",
+                span=fact.origin.nearest_span(),
+            )
 
 
 def _check_compound(graph: Graph, arrays: Mapping[str, Array], dims: dict[str, int]) -> None:
