@@ -115,7 +115,7 @@ class Connected:
 
     def put(self, values: np.ndarray) -> Memory:
         memory = self.device.allocate(values.nbytes)
-        self.device.write(memory, memoryview(values.reshape(-1).view(np.uint8)))
+        self.device.write(memory, values.reshape(-1).view(np.uint8).data)
         return memory
 
     def run(self, program: Program, a: Memory, count: int) -> tuple[Memory, Run]:
@@ -367,6 +367,24 @@ def test_a_reloaded_page_serves_again(joined: Connected) -> None:
 
     assert not memory.alive
     assert joined.floats(c, 4).tolist() == [2, 2, 2, 2]
+
+
+def test_without_workers_the_page_itself_computes(browser: Browser) -> None:
+    device = BrowserDevice()
+    page = browser.new_page()
+    page.add_init_script("window.Worker = class { constructor() { throw new Error('no'); } };")
+    page.goto(page_address(device))
+    device.expect_page(20)
+    connected = Connected(device, page)
+    c, _ = connected.run(double(4), connected.put(np.ones(4, np.float32)), 4)
+    peer = device.serve().page
+    assert peer is not None
+    assert peer.report is not None
+
+    assert peer.report.where == "page"
+    assert connected.floats(c, 4).tolist() == [2, 2, 2, 2]
+    page.close()
+    device.close()
 
 
 def test_a_closed_page_is_reported_at_once(browser: Browser) -> None:

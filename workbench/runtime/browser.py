@@ -11,25 +11,28 @@ import hashlib
 import itertools
 import json
 import os
-import struct
 import time
 from collections import deque
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from workbench.base.errors import DeviceError
-from workbench.base.limits import GUARANTEED, Limits
 from workbench.runtime import page_messages as messages
 from workbench.runtime.device import Description, Memory, Run, Timing, check_limits
 from workbench.runtime.page_messages import (
     Answer,
-    Failure,
     PageFailure,
     PageReport,
     Request,
 )
-from workbench.runtime.rejected import rejected
+from workbench.runtime.page_values import (
+    LATE_HINT,
+    device_error,
+    limits_of,
+    scalar_words,
+    timing_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +52,7 @@ _OPENING_SECONDS = 10.0
 _PIECES_AHEAD = 8
 _SLICE_SECONDS = 0.05
 _GRACE_SECONDS = 1.0
+_PROXY_REMEDY = "pip install jupyter-server-proxy beside the notebook server, and reload the page"
 _REMEDY = "%load_ext workbench in a notebook that is open in a browser, or workbench.connect()"
 
 
@@ -71,6 +75,7 @@ class BrowserDevice:
         """Use that server; without one, `serve` makes it when a page is wanted."""
         self._server = server
         self._expected_until = 0.0
+        self._expected = False
         self._seen = False
         self._handles = itertools.count(1)
         self._freed: deque[tuple[int, int]] = deque()
@@ -99,6 +104,7 @@ class BrowserDevice:
         """
         if seconds is None:
             seconds = _OPENING_SECONDS if "JPY_SESSION_NAME" in os.environ else 0.0
+        self._expected = seconds > 0
         self._expected_until = time.monotonic() + seconds
 
     def describe(self) -> Description:
@@ -106,27 +112,25 @@ class BrowserDevice:
         peer = self._find_page()
         report = None if peer is None else peer.report
         if report is None:
-            return Description(
-                self.name, self.target, available=False, cause=self._absence(), remedy=_REMEDY
-            )
+            cause, remedy = self._absence()
+            return Description(self.name, self.target, available=False, cause=cause, remedy=remedy)
         if report.cause:
-            return Description(
-                self.name, self.target, available=False, cause=report.cause, remedy=report.remedy
-            )
+            cause, remedy = report.cause, report.remedy
+            return Description(self.name, self.target, available=False, cause=cause, remedy=remedy)
         return Description(
             self.name,
             self.target,
             available=True,
             adapter=report.adapter,
             hardware=not report.software,
-            limits=_limits(report),
+            limits=limits_of(report),
             features=report.features,
         )
 
     def allocate(self, size: int) -> Memory:
         """A buffer in the page; returns at once. Raises `DeviceError` for sizes over its limits."""
         peer, report = self._page()
-        limits = _limits(report)
+        limits = limits_of(report)
         for limit in ("max_buffer_size", "max_storage_buffer_binding_size"):
             if size > (value := int(getattr(limits, limit))):
                 raise DeviceError(
@@ -202,7 +206,7 @@ class BrowserDevice:
         future = self._send(peer, request)
 
         def wait(deadline: float) -> Timing:
-            return _timing(self._wait(peer, future, deadline, program), report)
+            return timing_of(self._wait(peer, future, deadline, program), report)
 
         return Run(wait=wait, done=future.done)
 
@@ -226,10 +230,13 @@ class BrowserDevice:
         self._wait(peer, peer.send(messages.Free(())), DEADLINE)
         return time.perf_counter() - started
 
-    def _absence(self) -> str:
+    def _absence(self) -> tuple[str, str]:
+        """Why there is no page, and what to do about it."""
         if self._seen:
-            return "the page that was connected is closed"
-        return "there is no page: no browser shows this process"
+            return "the page that was connected is closed", _REMEDY
+        if self._expected:
+            return "the notebook's page was asked to join and did not come", _PROXY_REMEDY
+        return "there is no page: no browser shows this process", _REMEDY
 
     def _find_page(self) -> Peer | None:
         server = self._server
@@ -248,7 +255,8 @@ class BrowserDevice:
         """The page and its report. Raises `DeviceError` where there is none or it has no GPU."""
         peer = self._find_page()
         if peer is None or peer.report is None:
-            raise DeviceError(f"device 'browser': {self._absence()}", hint=_REMEDY)
+            cause, remedy = self._absence()
+            raise DeviceError(f"device 'browser': {cause}", hint=remedy)
         if peer.report.cause:
             raise DeviceError(f"device 'browser': {peer.report.cause}", hint=peer.report.remedy)
         return peer, peer.report
@@ -276,7 +284,7 @@ class BrowserDevice:
         known = self._programs.get(program)
         if known is not None and known.generation == self.generation:
             return known
-        check_limits(program, _limits(report))
+        check_limits(program, limits_of(report))
         values = program.to_json()
         key = hashlib.sha256(json.dumps(values).encode()).hexdigest()
         answer = self._send(peer, messages.Compile(key, values))
@@ -292,26 +300,35 @@ class BrowserDevice:
         try:
             while True:
                 try:
-                    return future.result(_SLICE_SECONDS)
+                    return _sound(peer, future.result(_SLICE_SECONDS))
                 except FutureTimeoutError:
                     late = time.monotonic() - max(started, peer.last_progress) - deadline
                     if late > 0 and not cancelled:
                         peer.cancel()
                         cancelled = True
                     if late > _GRACE_SECONDS:
-                        raise DeviceError(_late(deadline), hint=_LATE_HINT) from None
+                        raise DeviceError(_late(deadline), hint=LATE_HINT) from None
                 except PageFailure as raised:
                     if cancelled and raised.failure.kind == "cancelled":
-                        raise DeviceError(_late(deadline), hint=_LATE_HINT) from None
+                        raise DeviceError(_late(deadline), hint=LATE_HINT) from None
                     raise device_error(raised.failure, program) from None
         except KeyboardInterrupt:
             peer.cancel()
             raise
 
 
+def _sound(peer: Peer, answer: Answer) -> Answer:
+    """The answer, unless the page's GPU reported an error that belongs to no request."""
+    if not peer.faults:
+        return answer
+    faults = "; ".join(peer.faults)
+    peer.faults.clear()
+    raise DeviceError(f"the page's GPU reported: {faults}")
+
+
 def _new_server() -> PageServer:
     try:
-        from workbench.runtime.page_server import PageServer
+        from workbench.runtime.page_server import PageServer  # noqa: PLC0415  (loads tornado)
     except ImportError as error:
         raise DeviceError(
             f"device 'browser': {error.name} is not installed",
@@ -320,62 +337,8 @@ def _new_server() -> PageServer:
     return PageServer()
 
 
-_LATE_HINT = "smaller sizes, or a loop that ends"
-
-
 def _late(deadline: float) -> str:
     return f"the page gave no result within {deadline:g} s; the call was stopped"
-
-
-def device_error(failure: Failure, program: Program | None = None) -> DeviceError:
-    """What a page reported, for the user."""
-    kernel = (
-        None
-        if program is None
-        else next((k for k in program.kernels if k.name == failure.kernel), None)
-    )
-    if failure.kind == "shader" and kernel is not None:
-        return rejected(kernel, failure.message, line=failure.line, column=failure.column)
-    hints = {
-        "limit": "a smaller split, or on='cpu'",
-        "out-of-memory": "workbench.tidy(), or smaller arrays",
-        "lost": "run the cell again",
-        "budget": "a condition that ends the loop",
-        "deadline": _LATE_HINT,
-    }
-    return DeviceError(failure.message, hint=hints.get(failure.kind, ""))
-
-
-def scalar_words(program: Program, scalars: Sequence[float]) -> list[int]:
-    """The scalar parameters as 32-bit patterns."""
-    formats = {"f": "<f", "i": "<i", "u": "<I", "b": "<I"}
-    words: list[int] = []
-    for parameter, value in zip(program.scalars, scalars, strict=True):
-        kind = formats[parameter.dtype.name[0]]
-        exact: Any = float(value) if kind == "<f" else int(value)
-        words.append(int.from_bytes(struct.pack(kind, exact), "little"))
-    return words
-
-
-def _limits(report: PageReport) -> Limits:
-    """The page's limits under our names; what it does not say is the guaranteed minimum."""
-    said = {_snake(name): value for name, value in (report.limits or {}).items()}
-    known = {field.name: said[field.name] for field in fields(GUARANTEED) if field.name in said}
-    return Limits(**known)
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
-
-
-def _timing(answer: Answer, report: PageReport) -> Timing:
-    values = answer.values
-    kernels: list[dict[str, Any]] | None = values.get("kernels")
-    total = float(values["milliseconds"]) / 1000
-    if kernels is None:
-        return Timing(total=total)
-    seconds = sum(float(kernel["nanoseconds"]) for kernel in kernels) / 1e9
-    return Timing(kernel=seconds, total=total, clock=f"timestamps of {report.adapter}")
 
 
 def open_device() -> BrowserDevice:

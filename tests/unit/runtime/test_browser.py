@@ -20,8 +20,10 @@ from workbench.base.source import Origin, Source, Span
 from workbench.base.text import Mark, Text
 from workbench.program import Buffer, Dispatch, Kernel, Parameter, Program
 from workbench.runtime import connect, page_peer
-from workbench.runtime.browser import BrowserDevice, device_error, scalar_words
+from workbench.runtime.browser import BrowserDevice
+from workbench.runtime.device import open_device
 from workbench.runtime.page_messages import Failure
+from workbench.runtime.page_values import device_error, scalar_words
 from workbench.runtime.rejected import rejected
 
 F32 = DTYPES["f32"]
@@ -87,6 +89,15 @@ def test_it_waits_for_a_page_that_a_notebook_is_opening(
 
     assert device.describe().available
     page.close()
+
+
+def test_a_page_that_cannot_come_leads_to_the_proxy(device: BrowserDevice) -> None:
+    device.serve()
+    device.expect_page(0.1)
+    description = device.describe()
+
+    assert "asked to join and did not come" in description.cause
+    assert "jupyter-server-proxy" in description.remedy
 
 
 def test_a_page_without_a_gpu_gives_cause_and_remedy(device: BrowserDevice) -> None:
@@ -248,6 +259,17 @@ def test_a_silent_page_is_reported_in_about_two_seconds(
     assert time.monotonic() - started < (page_peer.PINGS_MISSED + 2) * page_peer.PING_SECONDS
 
 
+def test_an_error_of_the_gpu_that_nobody_awaits_is_reported(
+    device: BrowserDevice, page: FakePage
+) -> None:
+    memory = device.allocate(16)
+    run = device.enqueue(PROGRAM, {"c": memory}, [])
+    page.send(kind="fault", message="validation went wrong")
+    page.send(kind="reply", id=3, ok={"milliseconds": 1})
+    with pytest.raises(DeviceError, match="the page's GPU reported: validation went wrong"):
+        run.wait(5)
+
+
 def test_without_tornado_the_remedy_is_its_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "workbench.runtime.page_server", None)
     with pytest.raises(DeviceError, match="not installed") as caught:
@@ -297,3 +319,30 @@ def test_connect_serves_its_page_and_nothing_else() -> None:
     assert page[0].startswith("text/html")
     assert b"joinPage" in page[1]
     assert connect.content("secrets.txt") is None
+
+
+def test_connect_opens_its_page_and_describes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = open_device("browser")
+    assert isinstance(opened, BrowserDevice)
+    pages: list[FakePage] = []
+
+    def open_page(address: str) -> bool:
+        assert address == opened.serve().address
+        pages.append(FakePage(opened.serve()))
+        pages[0].hello()
+        return True
+
+    monkeypatch.setattr("webbrowser.open", open_page)
+    description = connect.connect()
+    pages[0].close()
+    opened.close()
+
+    assert description.available
+
+
+def test_connect_says_when_nobody_came(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(DeviceError, match=r"no page: .* \(0\.1 s waited\)"):
+        connect.connect(open_browser=False, seconds=0.1)
+    open_device("browser").close()
+
+    assert capsys.readouterr().out.startswith("open http://127.0.0.1:")

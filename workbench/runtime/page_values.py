@@ -1,0 +1,75 @@
+"""What a page says, as values of this side: limits, timings, errors; and scalars as it wants them.
+
+Pure functions for `browser.py`; nothing here sends or waits.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from workbench.base.errors import DeviceError
+from workbench.base.limits import GUARANTEED, Limits
+from workbench.runtime.device import Timing
+from workbench.runtime.rejected import rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.program import Program
+    from workbench.runtime.page_messages import Answer, Failure, PageReport
+
+LATE_HINT = "smaller sizes, or a loop that ends"
+
+
+def device_error(failure: Failure, program: Program | None = None) -> DeviceError:
+    """What a page reported, for the user."""
+    kernel = (
+        None
+        if program is None
+        else next((k for k in program.kernels if k.name == failure.kernel), None)
+    )
+    if failure.kind == "shader" and kernel is not None:
+        return rejected(kernel, failure.message, line=failure.line, column=failure.column)
+    hints = {
+        "limit": "a smaller split, or on='cpu'",
+        "out-of-memory": "workbench.tidy(), or smaller arrays",
+        "lost": "run the cell again",
+        "budget": "a condition that ends the loop",
+        "deadline": LATE_HINT,
+    }
+    return DeviceError(failure.message, hint=hints.get(failure.kind, ""))
+
+
+def scalar_words(program: Program, scalars: Sequence[float]) -> list[int]:
+    """The scalar parameters as 32-bit patterns."""
+    formats = {"f": "<f", "i": "<i", "u": "<I", "b": "<I"}
+    words: list[int] = []
+    for parameter, value in zip(program.scalars, scalars, strict=True):
+        kind = formats[parameter.dtype.name[0]]
+        exact: Any = float(value) if kind == "<f" else int(value)
+        words.append(int.from_bytes(struct.pack(kind, exact), "little"))
+    return words
+
+
+def limits_of(report: PageReport) -> Limits:
+    """The page's limits under our names; what it does not say is the guaranteed minimum."""
+    said = {_snake(name): value for name, value in (report.limits or {}).items()}
+    known = {field.name: said[field.name] for field in fields(GUARANTEED) if field.name in said}
+    return Limits(**known)
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def timing_of(answer: Answer, report: PageReport) -> Timing:
+    """The timing of a finished run, by the page's clocks."""
+    values = answer.values
+    kernels: list[dict[str, Any]] | None = values.get("kernels")
+    total = float(values["milliseconds"]) / 1000
+    if kernels is None:
+        return Timing(total=total)
+    seconds = sum(float(kernel["nanoseconds"]) for kernel in kernels) / 1e9
+    return Timing(kernel=seconds, total=total, clock=f"timestamps of {report.adapter}")
