@@ -282,12 +282,17 @@ def _role(buffers: tuple[Buffer, ...], name: str) -> str:
 
 def _check_private(name: str, nest: Body) -> None:
     """Refuse arrays that a worker's stack cannot hold."""
-    for s in walk_stmts(nest):
-        if isinstance(s, Alloc) and math.prod(s.shape) * s.dtype.bits // 8 > PRIVATE_BYTES:
-            size = math.prod(s.shape) * s.dtype.bits // 8
-            raise CodegenError(
-                f"kernel '{name}': the private array '{s.name}' takes {size} bytes, "
-                f"a worker of the cpu holds {PRIVATE_BYTES}",
-                hint="a smaller tile, or an array of the kernel instead of a local one",
-                span=s.origin.nearest_span(),
-            )
+    arrays = [s for s in walk_stmts(nest) if isinstance(s, Alloc)]
+    total = sum(map(_bytes, arrays))
+    if total > PRIVATE_BYTES:
+        largest = max(arrays, key=_bytes)
+        raise CodegenError(
+            f"kernel '{name}': its private arrays take {total} bytes ('{largest.name}' "
+            f"{_bytes(largest)}), a worker of the cpu holds {PRIVATE_BYTES}",
+            hint="a smaller tile, or an array of the kernel instead of a local one",
+            span=largest.origin.nearest_span(),
+        )
+
+
+def _bytes(s: Alloc) -> int:
+    return math.prod(s.shape) * s.dtype.bits // 8

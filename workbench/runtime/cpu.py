@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import ctypes
 import itertools
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from workbench.runtime.cpu_memory import (
     limits,
     packed,
     processor,
+    workers,
 )
 from workbench.runtime.cpu_pool import Job, Pool, Queue, Share
 from workbench.runtime.device import Description, Memory, Run, Target, Timing, check_limits
@@ -247,6 +247,7 @@ class CpuDevice:
         given = {b.name: buffers[b.name] for b in program.buffers if b.role in _GIVEN}
         for name, memory in given.items():
             check_size(f"buffer '{name}'", program.buffer(name).size, memory)
+        _check_apart(program, given)
         handles = {name: bytes_of(memory) for name, memory in given.items()}
         call = _Call(program, handles, packed(program, scalars), kernels)
         job = Job(program.name, lambda job: self._run(job, call), compile_seconds=compiled)
@@ -340,6 +341,17 @@ class CpuDevice:
         loaded.pace = share.seconds / max(1, count)
 
 
+def _check_apart(program: Program, given: dict[str, Memory]) -> None:
+    """Refuse an output that is another buffer, too: compiled code reads and writes at will."""
+    for b in program.buffers:
+        same = [n for n in given if n != b.name and given[n] is given.get(b.name)]
+        if b.role == "output" and same:
+            raise DeviceError(
+                f"'{program.name}' writes '{b.name}', and '{same[0]}' is the same memory",
+                hint="a buffer of its own for each output",
+            )
+
+
 def _stuck(job: Job) -> DeviceError:
     return DeviceError(f"'{job.name}' does not stop", hint="restart the Python kernel")
 
@@ -357,6 +369,6 @@ _GIVEN = ("input", "output")
 
 def open_device() -> CpuDevice:
     """The processor. Where llvmlite is missing its `describe` says so, and all else raises it."""
-    device = CpuDevice(os.cpu_count() or 1)
+    device = CpuDevice(workers())
     atexit.register(device.close)
     return device

@@ -102,3 +102,10 @@ def processor() -> str:
             if key.strip() == "model name":
                 return name.strip()
     return platform.processor() or platform.machine()
+
+
+def workers() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -262,6 +262,14 @@ def test_a_buffer_too_small_is_refused_before_anything_runs(device: CpuDevice) -
         device.enqueue(doubled(), made, ())
 
 
+def test_an_output_that_is_an_input_is_refused(device: CpuDevice) -> None:
+    made = filled(device, 1.0)
+    made["y"] = made["x"]
+
+    with pytest.raises(DeviceError, match="writes 'y', and 'x' is the same memory"):
+        device.enqueue(doubled(), made, ())
+
+
 def test_a_buffer_beyond_the_memory_names_the_limit(device: CpuDevice) -> None:
     with pytest.raises(DeviceError, match="max_buffer_size"):
         device.allocate(2**60)
