@@ -32,8 +32,9 @@ _BASE = {2: 4e-3, 4: 1e-5, 8: 1e-12}
 class Agreement:
     """The verdict; `where` is the index of the element furthest beyond or closest to its limit.
 
-    `wrong` counts the elements beyond their limit. `largest_abs` and `largest_rel` are the largest differences, over elements where both are
-    finite; relative ones are left out where the reference is 0.
+    `largest_abs` and `largest_rel` are the largest differences, over elements where both are
+    finite; relative ones are left out where the reference is 0. `wrong` counts the elements
+    beyond their limit.
     """
 
     ok: bool
@@ -116,7 +117,7 @@ def _closely(
         words += f", the difference allowed there is {limit[where]:.1e}"
     else:
         words = f"agrees: largest difference {largest_abs:.1e}"
-        words += f", relative {largest_rel:.1e}" if largest_abs else ""
+        words += f", where values reach {float(size.max()):.3g}" if largest_abs else ""
     return Agreement(not wrong, largest_abs, largest_rel, where, words, wrong)
 
 

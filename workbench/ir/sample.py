@@ -2,19 +2,21 @@
 
 Each kernel of a function runs its first, last and two random workgroups. Arrays that earlier
 kernels would have left it come from the graph, on demand; so a late kernel of a large function
-is simulated without running the early ones.
+is simulated without running the early ones. What loop blocks define is not computed here, for
+the graph could only compute it whole: a kernel that reads it finds zeros and is not compared.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
 from workbench.ir.demand import demanded, elements
-from workbench.ir.graph import Graph, defined
+from workbench.ir.expr import loads
+from workbench.ir.graph import Block, Equation, Graph, defined
 from workbench.ir.lanes import Value, poison
 from workbench.ir.simt import run_some_workgroups
 
@@ -36,8 +38,8 @@ class Sample:
     """What some workgroups of one kernel did.
 
     `found` has, for each array it wrote, the values of the elements at `points` ([n, rank]) as
-    computed, `expected` the same by the graph at float64. Arrays that several kernels write, or
-    that are inputs too, are left out of both.
+    computed, `expected` the same by the graph at float64. Left out of both are arrays of loop
+    blocks, what is computed from them, and arrays that are written twice.
     """
 
     kernel: str
@@ -62,16 +64,33 @@ def run_samples(
     places = demanded(graph, inputs, scalars)
     made = Counter(a.name for d in graph.definitions for a in defined(d))
     written = Counter(name for k in mapped.kernels for name in k.written)
-    plain = {n for n in made if made[n] == 1 and written[n] == 1 and n not in inputs}
+    unknown = _from_blocks(graph)
+    once = {n for n in made if made[n] == 1 and written[n] == 1 and n not in inputs}
     return tuple(
-        _sample(k, plain, places, inputs, scalars, seed=seed + number)
+        _sample(k, once - unknown, unknown, places, inputs, scalars, seed=seed + number)
         for number, k in enumerate(mapped.kernels)
     )
 
 
+def _from_blocks(graph: Graph) -> set[str]:
+    """The arrays that loop blocks define, and those computed from them."""
+    found: set[str] = set()
+    for d in graph.definitions:
+        match d:
+            case Block():
+                found |= {a.name for a in d.defines}
+            case Equation():
+                if any(e.array in found for e in loads(d.value)):
+                    found.add(d.target)
+            case _:
+                assert_never(d)
+    return found
+
+
 def _sample(
     kernel: DeviceKernel,
-    plain: set[str],
+    compared: set[str],
+    unknown: set[str],
     places: dict[str, Place],
     inputs: Arrays,
     scalars: Mapping[str, float] | None,
@@ -85,6 +104,8 @@ def _sample(
             before = inputs.get(b.name)
             undefined = poison(b.shape, b.dtype.numpy).reshape(b.shape)
             arrays[b.name] = undefined if before is None else before.copy(order="C")
+        elif b.name in unknown:
+            arrays[b.name] = np.zeros(b.shape, b.dtype.numpy)
         else:
             supply[b.name] = places[b.name]
     findings = run_some_workgroups(kernel, arrays, scalars, seed=seed, supply=supply)
@@ -92,7 +113,7 @@ def _sample(
     found: dict[str, Value] = {}
     expected: dict[str, Value] = {}
     for name, flat in findings.written.items():
-        if name in plain:
+        if name in compared:
             step = -(-len(flat) // MOST)
             chosen = flat[:: max(1, step)]
             shape = arrays[name].shape

@@ -28,7 +28,7 @@ def test_rounding_agrees_and_says_how_much() -> None:
 
     assert found.ok
     assert found.where == (1,)
-    assert found.words == "agrees: largest difference 9.5e-07, relative 4.8e-07"
+    assert found.words == "agrees: largest difference 9.5e-07, where values reach 2"
 
 
 def test_a_wrong_element_is_named() -> None:

@@ -11,10 +11,10 @@ from workbench.base.dtypes import F32
 from workbench.ir.compare import agreement
 from workbench.ir.device import Mapped
 from workbench.ir.expr import Const, Var, apply, integer, rebuild
-from workbench.ir.graph import Equation, Graph
+from workbench.ir.graph import Block, Equation, Graph
 from workbench.ir.loops import Loops
 from workbench.ir.sample import Sample, run_samples
-from workbench.ir.stmt import For, LoopKind, map_exprs
+from workbench.ir.stmt import For, LoopKind, Store, map_exprs
 from workbench.passes.lower import lower
 from workbench.passes.mapping import map_kernels
 
@@ -99,3 +99,19 @@ def test_every_array_keeps_its_own_dtype() -> None:
 
     assert sample.found["s"].dtype == np.float32
     assert sample.expected["s"].dtype == np.float64
+
+
+def test_what_a_block_defines_is_simulated_but_not_compared() -> None:
+    program = chain(N)
+    square, last = program.definitions
+    assert isinstance(square, Equation)
+    store = Store("s", (var("i"),), square.value)
+    block = Block(
+        (For("i", integer(0), integer(N), (store,), LoopKind.PARALLEL),), (array("s", N),)
+    )
+    blocked = replace(program, definitions=(block, last))
+
+    samples = run_samples(by_rows(lower(blocked)), blocked, X)
+
+    assert [tuple(s.found) for s in samples] == [(), ()]
+    assert all(s.findings.ok for s in samples)
