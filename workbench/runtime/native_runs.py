@@ -184,8 +184,11 @@ def wait_mapped(staging: Any, deadline: float | None, given_up: Callable[[], boo
     """
     promise = staging.map_async("READ")
     end = None if deadline is None else time.monotonic() + deadline
-    while not promise._thread_event.wait(_POLL_SECONDS):  # noqa: SLF001
-        if given_up() or (end is not None and time.monotonic() > end):
+    while True:
+        left = _POLL_SECONDS if end is None else end - time.monotonic()
+        if promise._thread_event.wait(max(0.0, min(_POLL_SECONDS, left))):  # noqa: SLF001
+            break
+        if given_up() or left <= 0:
             return False
     promise.sync_wait()
     return True
