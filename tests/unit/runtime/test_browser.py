@@ -242,9 +242,10 @@ def test_an_interrupt_stops_the_call_in_the_page(
     monkeypatch.setattr(Future, "result", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run.wait(5)
-    kinds = [take(page) for _ in range(4)]
+    requests = [take(page) for _ in range(4)]
 
-    assert kinds[-1] == {"kind": "cancel", "id": 0, "through": 3}
+    # It overtakes: what it ends may arrive after it.
+    assert {"kind": "cancel", "id": 0, "through": 3} in requests
 
 
 def test_a_silent_page_is_reported_in_about_two_seconds(
