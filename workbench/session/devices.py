@@ -8,6 +8,8 @@ from html import escape
 from workbench.base.errors import DeviceError
 from workbench.runtime.device import NAMES, Description, open_device
 
+SHOWN_FEATURES = ("shader-f16", "subgroup", "subgroups", "timestamp-query")
+"""Features that change what code is generated or how it is timed; tables leave out the others."""
 LISTED = tuple(n for n in NAMES if n != "null")
 
 
@@ -88,4 +90,4 @@ def _limits(d: Description) -> str:
         f"{d.limits.max_compute_workgroup_storage_size // 1024} KiB workgroup memory",
         f"{d.limits.max_storage_buffer_binding_size // 2**20} MiB a binding",
     ]
-    return ", ".join([*parts, *d.features])
+    return ", ".join([*parts, *(f for f in d.features if f in SHOWN_FEATURES)])
