@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from tests.unit.schedule import programs
 from workbench.ir.interpret import run_loops
@@ -30,11 +30,13 @@ small = st.one_of(
     st.builds(programs.rows, sizes, sizes),
     st.builds(programs.blur, sizes, sizes),
     st.builds(programs.recurrence, shifts, shifts, sizes, sizes),
+    st.builds(programs.chained, st.integers(-1, 2), sizes, sizes),
+    st.builds(programs.strided, st.integers(1, 2), sizes),
     st.builds(programs.mean, sizes, sizes),
     st.builds(programs.histogram, sizes, sizes),
     st.builds(programs.collatz, sizes),
 )
-many = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -73,6 +75,24 @@ def tiled(draw: st.DrawFn) -> tuple[Loops, Loops]:
     for step in steps:
         loops = step.apply(loops) if step.check(loops) else loops
     return program, loops
+
+
+@st.composite
+def turned(draw: st.DrawFn) -> tuple[Loops, Reorder]:
+    """Loops that need one another, perhaps split, and an order for them."""
+    extent = st.integers(2, 6)
+    program = draw(
+        st.one_of(
+            st.builds(programs.recurrence, shifts, shifts, extent, extent),
+            st.builds(programs.chained, st.integers(-1, 2), extent, extent),
+        )
+    )
+    loops = program
+    for name in ("T.i", "T.j"):
+        if draw(st.booleans()):
+            loops = Split(name, draw(st.integers(2, 3))).apply(loops)
+    names = [x.var for x in loops_in(loops.body[-1:])]
+    return loops, Reorder(tuple(draw(st.permutations(names))))
 
 
 @st.composite
@@ -119,6 +139,18 @@ def test_legal_schedules_keep_the_result(case: tuple[Loops, Schedule, Loops]) ->
     expected = run_loops(program, inputs)
 
     for name, array in run_loops(loops, inputs).items():
+        np.testing.assert_array_equal(array, expected[name])
+
+
+@settings(many, max_examples=120)
+@given(turned())
+def test_legal_orders_keep_the_result(case: tuple[Loops, Reorder]) -> None:
+    loops, reorder = case
+    assume(reorder.check(loops))
+    inputs = _inputs(loops)
+    expected = run_loops(loops, inputs)
+
+    for name, array in run_loops(reorder.apply(loops), inputs).items():
         np.testing.assert_array_equal(array, expected[name])
 
 

@@ -151,9 +151,8 @@ class Reorder:
         longest = max(paths, key=len)
         for name, x in zip(self.loops, named, strict=True):
             if x not in longest:
-                return no(
-                    f"'{name}' does not stand in the same nest as '{_last(longest)}'", x.origin
-                )
+                other = self.loops[paths.index(longest)]
+                return no(f"'{name}' and '{other}' do not stand in one another", x.origin)
         places = iter(named)
         own = {x.var for x in named}
         chain = [s for s in longest if isinstance(s, For)]
@@ -287,12 +286,6 @@ def _copied(s: Stmt, variables: set[str], names: set[str]) -> Stmt:
     """A statement taken out of a nest, with loop variables of its own."""
     mine = [x.var for x in loops_in((s,)) if x.var in variables]
     return renamed(s, {var: fresh(names, var) for var in mine}, "its own loop")
-
-
-def _last(path: Sequence[Stmt]) -> str:
-    loop = path[-1]
-    assert isinstance(loop, For)
-    return loop.var
 
 
 def _refuse_clash(clash: Clash) -> Verdict:

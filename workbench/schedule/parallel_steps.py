@@ -58,15 +58,8 @@ class Parallelize:
         found = find(loops, self.loop)
         if isinstance(found, Verdict):
             return found
-        for refusal in (
-            self._misspelt(found),
-            _unfit(found, self.loop, AXES.get(self.axis)),
-            self._dependent(loops, found),
-            self._misplaced(loops, found),
-        ):
-            if not refusal:
-                return refusal
-        return YES
+        questions = (self._misspelt, self._unfit, self._dependent, self._misplaced)
+        return next((v for v in (q(loops, found) for q in questions) if not v), YES)
 
     def apply(self, loops: Loops) -> Loops:
         """The function after the step."""
@@ -92,7 +85,7 @@ class Parallelize:
             return (AXES[self.axis],)
         return AXES[self.axis], AXES[self.axis.replace("workgroup", "invocation")]
 
-    def _misspelt(self, found: For) -> Verdict:
+    def _misspelt(self, _: Loops, found: For) -> Verdict:
         if self.axis not in AXES:
             return no(f"no axis '{self.axis}'", found.origin, hint=", ".join(map(repr, AXES)))
         if self.size is None:
@@ -105,6 +98,15 @@ class Parallelize:
             )
         if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
             return no(f"the size is {self.size!r}, not a positive int", found.origin)
+        return YES
+
+    def _unfit(self, _: Loops, found: For) -> Verdict:
+        if found.kind.mapped or found.kind in {LoopKind.COOPERATIVE, LoopKind.WORKER}:
+            return no(f"'{self.loop}' is already mapped onto {found.kind.value}", found.origin)
+        if breaks(found.body):
+            return no(f"a break ends '{self.loop}'", found.origin)
+        if AXES[self.axis] is not LoopKind.PARALLEL and extent(found) is None:
+            return no(f"the bounds of '{self.loop}' are not literals", found.origin)
         return YES
 
     def _dependent(self, loops: Loops, found: For) -> Verdict:
@@ -144,17 +146,6 @@ def _side_by_side(s: For) -> bool:
     return s.kind.mapped or s.kind is LoopKind.PARALLEL
 
 
-def _unfit(found: For, name: str, axis: LoopKind | None) -> Verdict:
-    """Refusals that the loop itself gives."""
-    if found.kind.mapped or found.kind in {LoopKind.COOPERATIVE, LoopKind.WORKER}:
-        return no(f"'{name}' is already mapped onto {found.kind.value}", found.origin)
-    if breaks(found.body):
-        return no(f"a break ends '{name}'", found.origin)
-    if axis is not None and axis is not LoopKind.PARALLEL and extent(found) is None:
-        return no(f"the bounds of '{name}' are not literals", found.origin)
-    return YES
-
-
 def _conflict(loops: Loops, found: For, kinds: tuple[LoopKind, ...]) -> Verdict:
     """Refusals that other loops and arrays of the nest give."""
     nest = nest_of(loops, found.var)
@@ -168,8 +159,14 @@ def _conflict(loops: Loops, found: For, kinds: tuple[LoopKind, ...]) -> Verdict:
             return no(f"{reason}; workers and workgroups do not mix", other.origin)
     if kinds[0] is LoopKind.WORKER:
         return YES
-    inside = {id(s) for s in writes(found.body)}
     own = {s.name: s.memory for s in walk_stmts((nest,)) if isinstance(s, Alloc)}
+    private = {n for n, memory in own.items() if memory is Memory.PRIVATE}
+    private -= {s.name for s in walk_stmts(found.body) if isinstance(s, Alloc)}
+    for s in writes(found.body):
+        if s.array in private:
+            reason = f"{s.array} is private memory of what stands around the loop"
+            return no(reason, s.origin, hint="parallelize before cache")
+    inside = {id(s) for s in writes(found.body)}
     for s in writes((nest,)):
         if id(s) not in inside and s.array not in own:
             return no(
@@ -177,12 +174,6 @@ def _conflict(loops: Loops, found: For, kinds: tuple[LoopKind, ...]) -> Verdict:
                 s.origin,
                 hint="a loop around every write of the nest",
             )
-    private = {n for n, memory in own.items() if memory is Memory.PRIVATE}
-    private -= {s.name for s in walk_stmts(found.body) if isinstance(s, Alloc)}
-    for s in writes(found.body):
-        if s.array in private:
-            reason = f"{s.array} is private memory of what stands around the loop"
-            return no(reason, s.origin, hint="parallelize before cache")
     shared = any(
         isinstance(s, Alloc) and s.memory is Memory.WORKGROUP for s in walk_stmts(found.body)
     )

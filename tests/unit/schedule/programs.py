@@ -113,6 +113,32 @@ def recurrence(up: int, left: int, m: int = 5, n: int = 6) -> Loops:
     return function((clear, nest), x=("input", (m, n)), T=("output", (m, n)))
 
 
+def chained(back: int, m: int = 5, n: int = 4) -> Loops:
+    """`s[i] = s[i - 1] + x[i, 0]` beside `T[i, j] += s[i - back]`, and s changes again."""
+
+    def old(distance: int) -> Expr:
+        row = sub(i, distance)
+        return Select(both(*within(row, m)), load("s", row), zero())
+
+    clear = serial("i_1", m, Store("s", (Var("i_1"),), zero()))
+    nest = serial(
+        "i",
+        m,
+        Store("s", (i,), add(old(1), load("x", i, integer(0)))),
+        serial("j", n, Store("T", (i, j), add(old(back), load("x", i, j)))),
+        Store("s", (i,), add(load("s", i), load("x", i, integer(n - 1)))),
+    )
+    return function((clear, nest), x=("input", (m, n)), s=("temporary", (m,)), T=("output", (m, n)))
+
+
+def strided(step: int, n: int = 6) -> Loops:
+    """`y[step * i] += x[i]` after `y[j] = 1`: other elements stay."""
+    clear = serial("j", step * n, Store("y", (j,), Const(1.0, F32)))
+    place = apply("mul", i, integer(step))
+    nest = serial("i", n, Store("y", (place,), load("x", i), "add"))
+    return function((clear, nest), x=("input", (n,)), y=("output", (step * n,)))
+
+
 def mean(m: int = 6, n: int = 5) -> Loops:
     """The loops of `y[i] = sum(x[i, k] for k in range(i + 1)) / n`, in an accumulator."""
     total = serial("k", add(i, 1), Store("acc", (), load("x", i, k), "add"))

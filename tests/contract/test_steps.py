@@ -1,0 +1,57 @@
+"""Every registered step explains itself, is a value, and is written as the call that makes it."""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass
+from typing import Any
+
+import pytest
+
+from workbench.schedule.step import STEPS, Schedule, make
+
+EXAMPLES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
+    "split": (("k", 8), {}),
+    "reorder": (("i", "k", "j"), {}),
+    "parallelize": (("i", "workgroup.x", 64), {}),
+    "cache": (("C", "private"), {"at": "k"}),
+}
+"""One call of each step; a new step adds its own."""
+
+dir(Schedule())  # loads every family
+
+
+@pytest.fixture(params=sorted(STEPS))
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def test_a_step_shows_before_and_after(name: str) -> None:
+    doc = STEPS[name].__doc__ or ""
+    first, *rest = doc.strip().splitlines()
+
+    assert first.endswith(".")
+    assert any(line.strip().startswith("before") for line in rest)
+    assert any(line.strip().startswith("after") for line in rest)
+
+
+def test_a_step_is_a_frozen_value_with_slots(name: str) -> None:
+    cls = STEPS[name]
+
+    assert is_dataclass(cls)
+    assert cls.__dataclass_params__.frozen
+    assert "__slots__" in vars(cls)
+
+
+def test_a_schedule_is_written_as_the_calls_that_make_it(name: str) -> None:
+    args, options = EXAMPLES[name]
+    schedule = Schedule((make(name, *args, **options),))
+
+    assert eval(repr(schedule), {"Schedule": Schedule}) == schedule  # noqa: S307  (the claim)
+
+
+def test_a_step_refuses_a_loop_that_is_not_there(name: str) -> None:
+    from tests.unit.schedule.programs import rows
+
+    args, options = EXAMPLES[name]
+
+    assert not make(name, *args, **options).check(rows())

@@ -1,0 +1,249 @@
+"""What each step makes of a nest, and what it refuses and how."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.schedule.programs import (
+    add,
+    blur,
+    collatz,
+    function,
+    histogram,
+    i,
+    j,
+    load,
+    matmul,
+    mean,
+    recurrence,
+    rows,
+    serial,
+    strided,
+)
+from workbench.base.errors import ScheduleError
+from workbench.ir.loops import Loops
+from workbench.ir.show import loops_text
+from workbench.ir.stmt import Break, If, Store
+from workbench.schedule.loop_steps import Split
+from workbench.schedule.step import Schedule
+
+S = Schedule()
+TILED = S.parallelize("i", "workgroup.y", 4).parallelize("j", "workgroup.x", 5)
+
+
+def body_text(loops: Loops) -> str:
+    """The nests without the lines that declare buffers."""
+    lines = loops_text(loops).value.splitlines()
+    return "\n".join(x[4:] for x in lines[1:] if "  # output" not in x and "  # temp" not in x)
+
+
+def test_split_guards_the_tail_and_only_where_there_is_one() -> None:
+    assert "if " not in body_text(S.split("k", 4).apply(matmul()))
+    assert "if k_o * 3 + k_i < 8:" in body_text(S.split("k", 3).apply(matmul()))
+
+
+def test_split_of_a_loop_that_starts_elsewhere_keeps_its_indices() -> None:
+    program = function((serial("i", 9, Store("y", (i,), load("x", i)), start=2),))
+    text = body_text(Split("i", 4).apply(program))
+
+    assert text == (
+        "for i_o in range(2):\n"
+        "    for i_i in range(4):\n"
+        "        if i_o * 4 + i_i < 7:\n"
+        "            y[i_o * 4 + i_i + 2] = x[i_o * 4 + i_i + 2]"
+    )
+
+
+def test_reorder_takes_an_imperfect_nest_apart() -> None:
+    assert body_text(S.reorder("k", "j").apply(matmul())) == (
+        "for i in range(12):  # parallel\n"
+        "    for j_1 in range(10):  # parallel\n"
+        "        C[i, j_1] = 0.0\n"
+        "    for k in range(8):\n"
+        "        for j in range(10):  # parallel\n"
+        "            C[i, j] += A[i, k] * B[k, j]"
+    )
+
+
+def test_reorder_keeps_the_outer_loops_of_a_tile_around_everything() -> None:
+    tile = S.split("i", 4).split("j", 5).reorder("i_o", "j_o", "k", "i_i", "j_i")
+
+    assert body_text(tile.cache("C", "private", at="j_o").apply(matmul())) == (
+        "for i_o in range(3):  # parallel\n"
+        "    for j_o in range(2):  # parallel\n"
+        "        C_private: f32[4, 5]  # private memory\n"
+        "        for i_i_1 in range(4):  # parallel\n"
+        "            for j_i_1 in range(5):  # parallel\n"
+        "                C_private[i_i_1, j_i_1] = 0.0\n"
+        "        for k in range(8):\n"
+        "            for i_i in range(4):  # parallel\n"
+        "                for j_i in range(5):  # parallel\n"
+        "                    C_private[i_i, j_i] += A[i_o * 4 + i_i, k] * B[k, j_o * 5 + j_i]\n"
+        "        for keep_0 in range(4):\n"
+        "            for keep_1 in range(5):\n"
+        "                C[i_o * 4 + keep_0, j_o * 5 + keep_1] = C_private[keep_0, keep_1]"
+    )
+
+
+def test_reorder_refuses_with_the_two_iterations_that_clash() -> None:
+    verdict = S.reorder("T.j", "T.i").check(recurrence(1, -1))
+
+    assert verdict.reason == "it would change the order in which T is used"
+    assert verdict.example == (
+        "(i=0, j=1) writes T[0, 1] and (i=1, j=0) reads it; after the step what reads it "
+        "comes first"
+    )
+
+
+def test_reorder_that_changes_the_order_of_a_float_sum_says_so() -> None:
+    program = S.split("k", 2).apply(matmul())
+    verdict = S.reorder("k_i", "k_o").check(program)
+
+    assert verdict
+    assert verdict.notes == ("changes the order of the float additions of C",)
+
+
+def test_reorder_that_keeps_each_sum_says_nothing() -> None:
+    assert S.reorder("k", "i", "j").check(matmul()).notes == ()
+
+
+def test_parallelize_maps_the_two_halves_of_a_loop() -> None:
+    assert body_text(S.parallelize("top.i", "workgroup.x", 4).apply(rows(m=6))).startswith(
+        "for i_o in range(2):  # workgroup.x\n"
+        "    for i_i in range(4):  # invocation.x\n"
+        "        if i_o * 4 + i_i < 6:\n"
+    )
+
+
+def test_parallelize_refuses_a_loop_whose_iterations_clash() -> None:
+    verdict = S.parallelize("k", "workgroup.x").check(matmul())
+
+    assert verdict.reason == "the iterations of 'k' need each other"
+    assert verdict.example == (
+        "(i=0, j=0, k=0) updates C[0, 0] and (i=0, j=0, k=1) updates it, too"
+    )
+
+
+def test_a_cache_in_workgroup_memory_holds_what_all_invocations_read() -> None:
+    text = body_text(TILED.split("k", 4).cache("A", "workgroup", at="k_o").apply(matmul()))
+
+    assert "A_workgroup: f32[4, 4]  # workgroup memory" in text
+    assert "for fetch in range(16):  # cooperative" in text
+    assert (
+        "A_workgroup[fetch // 4, fetch % 4] = A[i_o * 4 + fetch // 4, k_o * 4 + fetch % 4]" in text
+    )
+    assert "+= A_workgroup[i_i, k_i] * B[k_o * 4 + k_i, j_o * 5 + j_i]" in text
+
+
+def test_a_cache_of_a_clamped_stencil_holds_the_border() -> None:
+    text = body_text(TILED.cache("x", "workgroup", at="j_i").apply(blur(m=12, n=10)))
+
+    assert "x_workgroup: f32[6, 5]  # workgroup memory" in text
+    assert "if i_o * 4 + fetch // 5 - 1 >= 0 and i_o * 4 + fetch // 5 - 1 < 12 else 0.0" in text
+
+
+def test_an_element_chosen_by_values_is_cached_where_they_stay() -> None:
+    text = body_text(S.cache("h", "private", at="i").apply(histogram()))
+
+    assert "h_private = h[b[i]] if b[i] >= 0 and b[i] < 4 else 0" in text
+    assert "h_private += 1" in text
+
+
+def test_a_cache_that_is_not_written_first_fetches() -> None:
+    text = body_text(S.cache("C", "private", at="k").apply(matmul()))
+
+    assert text.splitlines()[3:] == [
+        "        for k in range(8):",
+        "            C_private: f32  # private memory",
+        "            C_private = C[i, j]",
+        "            C_private += A[i, k] * B[k, j]",
+        "            C[i, j] = C_private",
+    ]
+
+
+BREAKING = function(
+    (serial("i", 5, Store("y", (i,), load("x", i)), If(load("stop", i), (Break(),))),),
+    x=("input", (5,)),
+    stop=("input", (5,)),
+    y=("output", (5,)),
+)
+
+MIRRORED = function(
+    (serial("i", 4, serial("j", 4, Store("y", (i, j), add(load("x", i, j), load("x", j, i))))),),
+    x=("input", (4, 4)),
+    y=("output", (4, 4)),
+)
+
+REFUSED = [
+    (S.split("q", 4), matmul(), "no loop named 'q'"),
+    (S.split("k", 0), matmul(), "the factor is 0, not a positive int"),
+    (S.split("k", factor=True), matmul(), "the factor is True, not a positive int"),
+    (S.split("k", 4, tail="pad"), matmul(), "tail='pad' is not known"),
+    (S.split("k", 2), mean(), "the bounds of 'k' are not literals"),
+    (S.split("i", 2), BREAKING, "a break ends 'i', it would end the inner loop only"),
+    (TILED.split("i_i", 2), matmul(), "'i_i' is already mapped onto invocation.y"),
+    (S.reorder("i", "i"), matmul(), "reorder wants each loop once"),
+    (S.reorder("top.j", "y.j"), rows(), "do not stand in one another"),
+    (S.reorder("k", "i"), mean(), "the bounds of 'k' use 'i'"),
+    (TILED.reorder("k", "j_i"), matmul(), "'j_i' is mapped and holds more than one loop"),
+    (S.parallelize("i", "thread.x"), matmul(), "no axis 'thread.x'"),
+    (S.parallelize("i", "worker", 4), matmul(), "a size goes with a workgroup axis"),
+    (S.parallelize("i", "workgroup.x", 0), matmul(), "the size is 0, not a positive int"),
+    (S.parallelize("j", "worker"), matmul(), "'i' stands around it"),
+    (S.parallelize("i", "workgroup.x"), BREAKING, "a break ends 'i'"),
+    (TILED.parallelize("i_o", "worker"), matmul(), "'i_o' is already mapped onto workgroup.y"),
+    (
+        S.parallelize("i", "workgroup.x").parallelize("j", "workgroup.x"),
+        matmul(),
+        "workgroup.x is taken by 'i' in this nest",
+    ),
+    (S.parallelize("i", "worker").parallelize("j", "workgroup.x"), matmul(), "'i'"),
+    (S.reorder("k", "i").parallelize("i", "workgroup.x"), matmul(), "the serial loop 'k' stands"),
+    (S.parallelize("i", "invocation.x"), histogram(), "the iterations of 'i' need each other"),
+    (S.cache("Q", "private", at="k"), matmul(), "no array 'Q' in storage"),
+    (S.cache("A", "registers", at="k"), matmul(), "no memory 'registers'"),
+    (S.cache("y", "private", at="top.i"), rows(), "'top.i' does not touch y"),
+    (S.cache("A", "workgroup", at="k"), matmul(), "no loop around 'k' runs on invocations"),
+    (TILED.cache("C", "workgroup", at="k"), matmul(), "C is written in the nest of 'k'"),
+    (TILED.cache("A", "private", at="i_i"), matmul(), "'j_o' inside 'i_i' is mapped"),
+    (S.cache("x", "private", at="j"), MIRRORED, "the elements of x that 'j' touches are not a box"),
+    (S.split("i", 2).cache("y", "private", at="i_o"), strided(2), "one iteration of 'i_o' does"),
+    (
+        TILED.cache("A", "workgroup", at="j_i").parallelize("k", "invocation.z"),
+        matmul(),
+        "the iterations of 'k' need each other",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "program", "message"),
+    REFUSED,
+    ids=[repr(s).removeprefix("Schedule().") for s, _, _ in REFUSED],
+)
+def test_refusals_name_the_step_and_the_reason(
+    schedule: Schedule, program: Loops, message: str
+) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        schedule.apply(program)
+
+    assert message in str(caught.value)
+
+
+def test_a_while_does_not_hinder_what_does_not_touch_it() -> None:
+    assert S.parallelize("i", "workgroup.x", 4).check(collatz())
+
+
+def test_a_private_cache_is_not_shared_by_a_later_axis() -> None:
+    cached = S.cache("C", "private", at="i").apply(matmul())
+    verdict = S.parallelize("j", "workgroup.x").check(cached)
+
+    assert verdict.reason == "C_private is private memory of what stands around the loop"
+
+
+def test_an_invocation_axis_does_not_go_around_workgroup_memory() -> None:
+    mapped = S.parallelize("j", "workgroup.x", 5).cache("A", "workgroup", at="k").apply(matmul())
+    verdict = S.parallelize("i", "workgroup.y", 4).check(mapped)
+
+    assert verdict.reason == "it stands around an array that the workgroup shares"
+    assert S.parallelize("i", "workgroup.y").check(mapped)
