@@ -194,21 +194,34 @@ def _outside(
     outer: Sequence[For], holds: Sequence[Expr], corner: Expr, size: int, extent: int
 ) -> tuple[bool, bool]:
     """Whether elements of the box may lie before the array's first, and past its last."""
-    spans = spans_of(outer)
-    around_it = None if spans is None else reach(corner, spans)
     place = Var("place in the box")
-    conditions = [*holds, *_inside(place, integer(0), integer(size))]
-    element = plus(corner, place)
+    element = corner if size == 1 else plus(corner, place)
+    before_it = apply("lt", element, integer(0))
+    after_it = apply("ge", element, integer(extent))
+    spans = spans_of(outer)
+    at = None if spans is None else reach(corner, spans)
+    low, high = True, apply("lt", element, integer(extent)) not in holds
+    if at is not None and not at.terms and not at.guessed:
+        low, high = at.low < 0, high and at.high + size > extent
     names = [*(x.var for x in outer), place.name]
-    low = apply("lt", element, integer(0))
-    high = apply("ge", element, integer(extent))
-    known = around_it is not None and not around_it.terms and not around_it.guessed
-    inside_low = known and around_it is not None and around_it.low >= 0
-    inside_high = known and around_it is not None and around_it.high + size <= extent
+    conditions = [*holds, *_inside(place, integer(0), integer(size))]
+    if at is not None and _only_bounds(outer, holds, corner):
+        return low, high
     return (
-        not inside_low and holds_at(names, [*conditions, low]) is not None,
-        not inside_high and holds_at(names, [*conditions, high]) is not None,
+        low and holds_at(names, [*conditions, before_it]) is not None,
+        high and holds_at(names, [*conditions, after_it]) is not None,
     )
+
+
+def _only_bounds(outer: Sequence[For], holds: Sequence[Expr], corner: Expr) -> bool:
+    """Whether the corner is a sum of loop variables of which no more than their ranges is known.
+
+    Then its least and greatest values are those of the sum.
+    """
+    ranges = [c for x in outer for c in _inside(Var(x.var), x.start, x.stop)]
+    used = free_names(corner)
+    known = (c for c in holds if free_names(c) & used)
+    return all(isinstance(t, Var) for t in linear(corner)[0]) and all(c in ranges for c in known)
 
 
 def _fills(
