@@ -131,13 +131,17 @@ _SPREAD = re.compile(r"= (insertelement|shufflevector) ")
 
 
 def _put_back(row: Row, lines: dict[str, int], seen: dict[str, int], scope: str) -> Row:
-    """The row with a line found by its name, among `lines`, or through what it spreads."""
-    if not row.located or row.line or not row.name:
-        return row
-    line = _line_of(row.name, lines)
-    if not line and _SPREAD.search(row.raw):
-        line = next((seen[u] for u in row.uses if seen.get(u)), 0)
-    if not line:
+    """The row with the line of its name, among `lines`, or of the value that it spreads.
+
+    A name that was emitted says more than the debug line: an instruction that LLVM runs before
+    the branch it stood behind gets the line of the branch.
+    """
+    line = lines.get(row.name, row.line)
+    if row.located and row.name and not line:
+        line = _line_of(row.name, lines)
+        if not line and _SPREAD.search(row.raw):
+            line = next((seen[u] for u in row.uses if seen.get(u)), 0)
+    if not row.located or line == row.line:
         return row
     bare = _DEBUG.sub("", row.raw)
     return replace(row, raw=f"{bare}, !dbg !DILocation(line: {line}, scope: !{scope})", line=line)
@@ -293,13 +297,14 @@ def _operand_writer(
 def _folded(ir: tuple[Row, ...], present: frozenset[int]) -> dict[int, int]:
     """For each debug line, the one of the load that its memory operand must be.
 
-    That is the only load it uses directly, or the only one without an instruction of its own.
+    That is the only load it uses, or the only one without an instruction of its own; `present`
+    are the debug lines that have instructions.
     """
     by_name = {r.name: r for r in ir if r.name}
     feeding: dict[int, set[int]] = {}
     for r in ir:
         if r.line:
-            feeding.setdefault(r.line, set()).update(_loads_of(r, by_name))
+            feeding.setdefault(r.line, set()).update(_loads_of(r, by_name, present))
     found: dict[int, int] = {}
     for line, candidates in feeding.items():
         absent = candidates - present
@@ -308,8 +313,12 @@ def _folded(ir: tuple[Row, ...], present: frozenset[int]) -> dict[int, int]:
     return found
 
 
-def _loads_of(row: Row, by_name: dict[str, Row]) -> Iterator[int]:
-    """The debug lines of the loads that an instruction uses, also through what has no other."""
+def _loads_of(row: Row, by_name: dict[str, Row], present: frozenset[int]) -> Iterator[int]:
+    """The debug lines of the loads that an instruction uses.
+
+    Directly, or through what became part of the same instruction: what has no line, the same
+    line, or a line without instructions of its own.
+    """
     waiting, seen = list(row.uses), set[str]()
     while waiting:
         name = waiting.pop()
@@ -319,5 +328,5 @@ def _loads_of(row: Row, by_name: dict[str, Row]) -> Iterator[int]:
         seen.add(name)
         if used.loads and used.line not in {0, row.line}:
             yield used.line
-        elif used.line in {0, row.line}:
+        elif used.line in {0, row.line} or used.line not in present:
             waiting += used.uses
