@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
+from workbench.ir.expr import Reduce, walk
 from workbench.ir.graph import Block, Equation, Graph, defined
 from workbench.ir.interpret import define, extent, graph_lanes
 from workbench.ir.interpret_expr import evaluate_lanes
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 DENSE = 1 << 26
 """Elements up to which an array is kept with a place for each, 9 bytes (of untouched pages)."""
+
+RUN = 64
+"""Neighbouring elements computed together where no element needs a reduction."""
 
 
 def run_graph_at(
@@ -85,6 +89,7 @@ class _Supply:
         self._equation, self._shape, self._arrays = d, shape, arrays
         axes = {a.name for a in d.axes}
         self._env = {name: value for name, value in env.items() if name not in axes}
+        self._cheap = not any(isinstance(e, Reduce) for e in walk(d.value))
         size = math.prod(shape)
         dense = size <= DENSE
         self._known = np.zeros(size, np.bool_) if dense else None
@@ -102,9 +107,17 @@ class _Supply:
     def _compute_missing(self, known: Value, flat: Value) -> None:
         new = np.asarray(flat)[~known[flat]]
         if new.size:
-            new = np.unique(new)
+            new = self._with_neighbours(new)
             self._values[new] = self._compute(new)
             known[new] = True
+
+    def _with_neighbours(self, flat: Value) -> Value:
+        """The elements that lie beside these, too, where one costs little more than none."""
+        size = self._values.size
+        if not self._cheap:
+            return _distinct(flat, size)
+        runs = _distinct(flat // RUN, size // RUN + 1)[:, None] * RUN + np.arange(RUN)
+        return runs.reshape(-1)[runs.reshape(-1) < size]
 
     def _merge_missing(self, flat: Value) -> None:
         new = np.setdiff1d(flat, self._keys)
@@ -127,6 +140,15 @@ class _Supply:
         lanes = Lanes(self._arrays, {**self._env, **axes}, wide=True, shape=(flat.size,))
         value = evaluate_lanes(lanes, d.value, None)
         return np.broadcast_to(value, flat.shape).astype(self._values.dtype)
+
+
+def _distinct(numbers: Value, size: int) -> Value:
+    """The distinct numbers among these, which are below `size`, in order."""
+    if numbers.size < size // 64:
+        return np.unique(numbers)
+    present = np.zeros(size, np.bool_)
+    present[numbers] = True
+    return np.flatnonzero(present)
 
 
 def _block(lanes: Lanes, d: Block, before: dict[str, Place]) -> dict[str, Place]:
