@@ -181,6 +181,33 @@ def test_the_operand_of_an_instruction_is_the_load_it_took_in() -> None:
     assert _folded(rows(listing), frozenset({3})) == {}
 
 
+def test_an_operand_is_found_behind_what_became_part_of_the_instruction() -> None:
+    """Line 4 tests the word of line 1 as line 2; neither 2 nor 1 has an instruction."""
+    listing = (
+        "define void @k() !dbg !9 {\n"
+        "  %a = load i32, ptr %p, !dbg !1\n"
+        "  %b = icmp ne i32 %a, 0, !dbg !2\n"
+        "  %c = zext i1 %b to i32, !dbg !4\n"
+        "}\n"
+        "!1 = !DILocation(line: 1, scope: !9)\n"
+        "!2 = !DILocation(line: 2, scope: !9)\n"
+        "!4 = !DILocation(line: 4, scope: !9)\n"
+    )
+
+    assert _folded(rows(listing), frozenset({4}))[4] == 1
+    assert 4 not in _folded(rows(listing), frozenset({2, 4}))
+
+
+def test_an_instruction_moved_before_its_branch_keeps_its_origin() -> None:
+    """LLVM gives what it runs in any case the line of the branch; the name says better."""
+    branch = "  %y = fadd float %x, %A.i, !dbg !5\n"
+    code = MOVED.replace("  %y = fadd float %x, %A.i, !dbg !6\n", branch)
+
+    (addition,) = [r for r in _origin_rows(code) if r.name == "y"]
+
+    assert addition.line == 1
+
+
 ASSEMBLY = """\t.file\t"k"
 \t.section\t.rodata.cst4,"aM",@progbits,4
 .LCPI0_0:
