@@ -5,6 +5,7 @@ import { openSession } from "./model.ts";
 import type { WidgetModel } from "./model.ts";
 import { element } from "./ui/dom.ts";
 import { style } from "./ui/style.ts";
+import type { ViewContext } from "./ui/view.ts";
 
 export interface PanelContext {
   readonly model: WidgetModel;
@@ -16,32 +17,57 @@ export interface PanelContext {
 export function renderPanel({ model, el, signal }: PanelContext): void {
   const session = openSession(model, signal);
   const { title, views: names } = session.state;
+  const twin = model.get("twin");
   const live = element("div", { class: "wb-unseen", role: "status", "aria-live": "polite" });
   const root = element("div", {
     class: "wb-panel",
     role: "region",
     "aria-label": title === "" ? "workbench" : `workbench: ${title}`,
     // While this is in the page, the panel's static twin steps back (workbench/widget/panel.py).
-    "data-wb-live": String(model.get("twin") ?? ""),
+    "data-wb-live": typeof twin === "string" ? twin : "",
   });
   keepKeys(root);
   root.append(element("style", {}, style));
   if (title !== "") root.append(element("header", { class: "wb-title" }, title));
   el.replaceChildren(root);
   const announce = (words: string): void => { live.textContent = words; };
-  for (const name of names) {
-    const view = views.find((each) => each.name === name);
-    const place = element("section", { class: `wb-view wb-view-${name}` });
-    root.append(place);
-    if (view === undefined) {
-      place.append(element("p", { class: "wb-foot" }, `this page has no view named '${name}'`));
-      continue;
-    }
-    place.setAttribute("aria-label", view.title);
-    view.render({ el: place, session, announce, signal });
-  }
-  root.append(live);
+  const places = names.map((name) => element("section", { class: `wb-view wb-view-${name}` }));
+  root.append(...places, live);
   signal.addEventListener("abort", () => { root.remove(); });
+  root.classList.add("wb-waiting");
+  whenNear(root, signal, () => {
+    root.classList.remove("wb-waiting");
+    places.forEach((place, i) => {
+      drawView(names[i] ?? "", { el: place, session, announce, signal });
+    });
+  });
+}
+
+function drawView(name: string, context: ViewContext): void {
+  const view = views.find((each) => each.name === name);
+  if (view === undefined) {
+    context.el.append(element("p", { class: "wb-foot" }, `this page has no view named '${name}'`));
+    return;
+  }
+  context.el.setAttribute("aria-label", view.title);
+  view.render(context);
+}
+
+/**
+ * Calls back once the element is seen or about to be: a notebook full of panels must not draw
+ * them all at once, while other widgets have two seconds to start.
+ */
+function whenNear(el: HTMLElement, signal: AbortSignal, draw: () => void): void {
+  const observer = new IntersectionObserver(
+    (entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      draw();
+    },
+    { rootMargin: "600px" },
+  );
+  observer.observe(el);
+  signal.addEventListener("abort", () => { observer.disconnect(); });
 }
 
 /**

@@ -1,9 +1,25 @@
 // @vitest-environment jsdom
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { decode } from "../src/model.ts";
 import type { PanelState } from "../src/model.ts";
 import { renderPanel } from "../src/panel.ts";
 import { fakeModel, fixture, stateBytes } from "./panel_model.ts";
+
+/** jsdom has no layout: every element is near, unless a test says otherwise. */
+class Near {
+  static seen = true;
+  readonly disconnect = vi.fn();
+  readonly #tell: (entries: readonly { readonly isIntersecting: boolean }[]) => void;
+
+  constructor(tell: (entries: readonly { readonly isIntersecting: boolean }[]) => void) {
+    this.#tell = tell;
+  }
+
+  observe(): void {
+    this.#tell([{ isIntersecting: Near.seen }]);
+  }
+}
+vi.stubGlobal("IntersectionObserver", Near);
 
 let ended: AbortController;
 let el: HTMLElement;
@@ -16,6 +32,7 @@ beforeEach(() => {
 afterEach(() => {
   ended.abort();
   el.remove();
+  Near.seen = true;
 });
 
 function draw(bytes: DataView) {
@@ -173,6 +190,13 @@ test("a text with markup is shown as text", () => {
   draw(stateBytes({ ...state, title: "<img src=x onerror=alert(1)>" }));
 
   expect(el.querySelector(".wb-title")?.children.length).toBe(0);
+});
+
+test("a panel far from the window is not drawn", () => {
+  Near.seen = false;
+  draw(fixture("matmul"));
+
+  expect(texts(".cm-editor")).toEqual([]);
 });
 
 test("a view that the page does not have is named", () => {

@@ -43,7 +43,10 @@ def page(context: BrowserContext) -> Iterator[Page]:
 
 @pytest.fixture(autouse=True)
 def stopped_kernels(request: pytest.FixtureRequest) -> Iterator[None]:
-    """End the kernels of a test with the test, so that they do not pile up."""
+    """End the kernels of a test with the test, so that they do not pile up.
+
+    Tests that share a notebook have no `page` of their own; its fixture ends the kernel.
+    """
     yield
-    if "lab" in request.fixturenames:
+    if {"lab", "page"} <= set(request.fixturenames):
         request.getfixturevalue("lab").stop_kernels()

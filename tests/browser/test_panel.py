@@ -1,9 +1,8 @@
-"""The panel as people use it: pointer, keyboard, widths and themes, in a plain page and a Lab."""
+"""The panel as people use it, in a plain page: pointer, keyboard, widths and colours."""
 
 from __future__ import annotations
 
 import functools
-import re
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -11,15 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.lab import ROOT, SCREENS, Lab, listen
-
-PANEL = f"""
-import sys
-sys.path.insert(0, {str(ROOT)!r})
-from tests.unit.widget import example
-from workbench.widget.messages import PanelState
-from workbench.widget.panel import Panel
-"""
+from tests.lab import ROOT, SCREENS, listen
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -212,112 +203,6 @@ def test_words_stand_out_from_their_ground(
     plain.screenshot(path=SCREENS / f"panel_{fixture}_{scheme}.png")
 
     assert poor == []
-
-
-def test_a_panel_in_a_notebook_is_live(lab: Lab, page: Page) -> None:
-    notebook = lab.open(page, [PANEL, "Panel(example.matmul())", "1"])
-    notebook.run_all()
-    panel = page.locator(".wb-panel")
-    panel.get_by_role("tab", name="kernel").click()
-    point_at(page, panel, 1, "B[k, j]", click=True)
-
-    expect(panel.locator(".wb-line")).to_contain_text("B[k, j] in kernel; from source 1, graph 1")
-    notebook.screenshot("panel_lab_light")
-    notebook.dark()
-    notebook.screenshot("panel_lab_dark")
-    assert notebook.problems == []
-
-
-def test_a_notebook_opened_again_shows_the_twin_until_the_panel_is_live(
-    lab: Lab, page: Page
-) -> None:
-    notebook = lab.open(page, [PANEL, "print('above')\nPanel(example.matmul())"])
-    notebook.run_all()
-    live, twin = page.locator(".wb-panel"), page.locator(".wb-twin")
-    expect(live).to_be_visible()
-    expect(twin).to_be_hidden()
-    notebook.command("docmanager:save")
-
-    lab.stop_kernels()
-    page.goto(f"{lab.url}lab/tree/{notebook.name}?reset&token={lab.token}")
-    expect(twin).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("Error displaying widget")).to_be_hidden()
-    expect(page.locator(".jp-OutputArea-output", has_text="above")).to_be_visible()
-    assert live.count() == 0
-    notebook.screenshot("panel_opened_again")
-
-
-def test_no_key_pressed_in_a_panel_reaches_the_notebook(lab: Lab, page: Page) -> None:
-    notebook = lab.open(page, [PANEL, "Panel(example.matmul())", "1"])
-    notebook.run_all()
-    panel = page.locator(".wb-panel")
-    copy, code = panel.get_by_role("button", name="copy"), panel.locator(".cm-content")
-    for inner in (code.first, copy.first, panel.get_by_role("tab", name="wgsl")):
-        inner.focus()
-        for key in ("a", "b", "d", "d", "x", "m"):
-            page.keyboard.press(key)
-
-    kinds = page.evaluate(
-        "() => window.jupyterapp.shell.currentWidget.content.widgets.map((c) => c.model.type)"
-    )
-    assert kinds == ["code"] * 3
-
-
-def test_a_long_text_comes_when_it_is_looked_at(lab: Lab, page: Page) -> None:
-    long = """
-    from workbench.widget.messages import Stage
-    texts = {n: f"the {n} text\\n" + "y = x\\n" * 20_000 for n in ("source", "loops", "wgsl")}
-    Panel(PanelState("long", tuple(Stage(name, text) for name, text in texts.items())))
-    """
-    notebook = lab.open(page, [PANEL, "\n".join(line.strip() for line in long.splitlines())])
-    notebook.run_all()
-    panel = page.locator(".wb-panel")
-    panel.get_by_role("tab", name="loops").click()
-
-    expect(panel.locator(".cm-content").nth(1)).to_contain_text("the loops text")
-    assert notebook.problems == []
-
-
-def test_twenty_panels_evaluate_the_bundle_once_and_save_little(lab: Lab, page: Page) -> None:
-    cells = [f"Panel(example.matmul()) # {i}" for i in range(20)]
-    notebook = lab.open(page, [PANEL, *cells])
-    empty = (lab.folder / notebook.name).stat().st_size
-    notebook.run_all()
-    page.wait_for_function("() => window.__workbench_evaluations !== undefined")
-    notebook.command("docmanager:save")
-    saved = (lab.folder / notebook.name).stat().st_size
-
-    assert page.evaluate("() => window.__workbench_evaluations") == 1
-    assert (saved - empty) / 20 < 40_000
-
-
-def test_a_closed_panel_leaves_nothing_behind(lab: Lab, page: Page) -> None:
-    cells = [PANEL, "panel = Panel(example.matmul())\npanel", "panel.close()"]
-    notebook = lab.open(page, cells)
-    notebook.run_cell(0)
-    notebook.run_cell(1)
-    expect(page.locator(".wb-panel")).to_have_count(1)
-    notebook.run_cell(2)
-
-    expect(page.locator(".wb-panel")).to_have_count(0)
-    expect(page.locator(".cm-editor", has_text="def matmul(A")).to_have_count(0)
-
-
-def test_a_panel_follows_its_state(lab: Lab, page: Page) -> None:
-    cells = [
-        PANEL,
-        "panel = Panel(example.matmul(last='pending'))\npanel",
-        "panel.show(example.matmul(last='cross'))",
-    ]
-    notebook = lab.open(page, cells)
-    notebook.run_cell(0)
-    notebook.run_cell(1)
-    check = page.locator(".wb-tab[data-stage=wgsl] .wb-check")
-    expect(check).to_have_attribute("data-state", "pending")
-    notebook.run_cell(2)
-
-    expect(check).to_have_attribute("data-state", "cross")
-    expect(check).to_have_attribute("title", re.compile("C\\[0, 3\\] is 1.25"))
 
 
 CONTRAST = """(panel) => {

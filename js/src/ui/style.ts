@@ -39,6 +39,7 @@ export const style = `
 }
 [data-jp-theme-light="true"] .wb-panel { color-scheme: light; }
 [data-jp-theme-light="false"] .wb-panel { color-scheme: dark; }
+.wb-waiting { min-block-size: 480px; }
 .wb-panel *, .wb-panel *::before { box-sizing: border-box; }
 .wb-panel [hidden] { display: none !important; }
 .wb-panel :focus-visible { outline: 2px solid var(--wb-brand); outline-offset: -2px; }
