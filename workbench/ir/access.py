@@ -254,12 +254,18 @@ def _statement(s: Stmt, scope: _Scope, place: int) -> Iterator[Access]:
 def _iteration(s: For, scope: _Scope) -> _Scope:
     """The scope inside one iteration of a loop."""
     var = Var(s.var)
-    inner = replace(scope.at(s.var), loops=(*scope.loops, s.var))
-    inner = inner.where(apply("ge", var, s.start)).where(apply("lt", var, s.stop))
+    tests = [apply("ge", var, s.start), apply("lt", var, s.stop)]
     if s.step > 1:
         rest = apply("mod", apply("sub", var, s.start), integer(s.step))
-        inner = inner.where(apply("eq", rest, integer(0)))
-    return inner
+        tests.append(apply("eq", rest, integer(0)))
+    known = [scope.known(test) for test in tests]
+    return replace(
+        scope,
+        time=(*scope.time, s.var),
+        loops=(*scope.loops, s.var),
+        conditions=(*scope.conditions, *(c for c in known if c is not None)),
+        exact=scope.exact and None not in known,
+    )
 
 
 def _not_negative(turn: str) -> Expr:

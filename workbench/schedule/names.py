@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from functools import cache
 
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import Body, For, bodies
@@ -24,6 +25,7 @@ OUTER, INNER = "_o", "_i"
 """What `split` adds to the name of a loop."""
 
 
+@cache
 def base(var: str) -> str:
     """The name of a loop without the numbers that made its variable unique."""
     return re.sub(r"_\d+(?=_|$)", "", var) or var
@@ -49,6 +51,8 @@ def find(loops: Loops, name: str) -> For | Verdict:
 def shown(loops: Loops, var: str) -> str:
     """The shortest name under which schedules find the loop."""
     short = base(var)
+    if len(_named(loops, short)) == 1:
+        return short
     wishes = [short, *(f"{a}.{short}" for a in computes(loops, var))]
     found = ((w, _chosen(loops, _named(loops, w), w)) for w in wishes)
     return next((w for w, loop in found if loop is not None and loop.var == var), var)

@@ -50,18 +50,21 @@ def loops_in(body: Body) -> Iterator[For]:
 
 def replace_loop(loops: Loops, var: str, change: Callable[[For], Body]) -> Loops:
     """The function with the loop `var` replaced by the statements that `change` gives."""
+    path = around(loops.body, var)
 
-    def visit(body: Body) -> Body:
+    def visit(body: Body, depth: int) -> Body:
         out: list[Stmt] = []
         for s in body:
-            if isinstance(s, For) and s.var == var:
+            if s is not path[depth]:
+                out.append(s)
+            elif isinstance(s, For) and s.var == var:
                 out += change(s)
             else:
-                out.append(map_bodies(s, visit))
+                out.append(map_bodies(s, lambda b: visit(b, depth + 1)))
         same = len(out) == len(body) and all(a is b for a, b in zip(out, body, strict=True))
         return body if same else tuple(out)
 
-    return replace(loops, body=visit(loops.body))
+    return replace(loops, body=visit(loops.body, 0)) if path else loops
 
 
 def taken(loops: Loops) -> set[str]:
