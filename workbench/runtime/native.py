@@ -11,11 +11,9 @@ from __future__ import annotations
 import struct
 import sys
 import time
-from collections import OrderedDict
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, fields
-from logging import Handler, LogRecord, getLogger
+from dataclasses import fields
 from typing import Any
 
 from workbench.base.errors import DeviceError
@@ -29,6 +27,7 @@ from workbench.runtime.device import (
     Timing,
     check_limits,
 )
+from workbench.runtime.native_memory import Block, Opened
 from workbench.runtime.native_programs import (
     Pipeline,
     Prepared,
@@ -41,8 +40,7 @@ from workbench.runtime.native_programs import (
 from workbench.runtime.native_runs import Recorder, Submitted, settle, wait_mapped
 
 KEPT_PROGRAMS = 256
-KEPT_BYTES = 1 << 29
-"""Programs kept compiled, and bytes of freed buffers kept for the next allocation."""
+"""Programs kept compiled; the one not used for longest goes first."""
 
 _STATUS_BYTES = 16
 _LONGEST_DOUBT = 64
@@ -51,43 +49,6 @@ _DRIVERS = {
     "linux": "apt install libvulkan1 mesa-vulkan-drivers (a software GPU), or the GPU's own driver",
     "darwin": "macOS 11 or newer, which has Metal",
 }
-
-
-@dataclass(slots=True, eq=False)
-class Block:
-    """What `Memory.handle` is here: a wgpu buffer and the run that wrote it last."""
-
-    buffer: Any
-    run: Submitted | None = None
-
-
-@dataclass(slots=True, eq=False)
-class _Opened:
-    """An open wgpu device and everything that dies with it."""
-
-    wgpu: Any
-    device: Any
-    timestamps: bool
-    period: float
-    lost: bool = False
-    prepared: OrderedDict[Program, Prepared] = field(default_factory=OrderedDict[Program, Prepared])
-    pool: dict[int, list[Any]] = field(default_factory=dict[int, list[Any]])
-    pooled: int = 0
-
-
-class _LossWatch(Handler):
-    """wgpu-py reports a lost device in its log only; this listens there.
-
-    Gone when wgpu-py implements `GPUDevice.lost_promise`.
-    """
-
-    def __init__(self, opened: _Opened) -> None:
-        super().__init__()
-        self._opened = opened
-
-    def emit(self, record: LogRecord) -> None:
-        if "device was lost" in record.getMessage().lower():
-            self._opened.lost = True
 
 
 class NativeDevice:
@@ -101,7 +62,7 @@ class NativeDevice:
         self.generation = 0
         self._adapter: Any = None
         self._description: Description | None = None
-        self._opened: _Opened | None = None
+        self._opened: Opened | None = None
         self._running: list[Submitted] = []
 
     def describe(self) -> Description:
@@ -119,7 +80,8 @@ class NativeDevice:
                 hint="smaller arrays, or on='cpu'",
             )
         opened = self._open()
-        return Memory(self, size, Block(self._take(opened, size)), self.generation)
+        with self._errors(opened, f"allocating {size} bytes"):
+            return Memory(self, size, Block(opened.take(size)), self.generation)
 
     def write(self, memory: Memory, content: memoryview) -> None:
         """Copy host bytes to the start of the buffer."""
@@ -141,7 +103,7 @@ class NativeDevice:
             return bytearray()
         words = -(-size // 4) * 4
         with self._errors(opened, "reading a buffer"):
-            staging = self._staging(opened, words)
+            staging = opened.staging(words)
             encoder = opened.device.create_command_encoder()
             encoder.copy_buffer_to_buffer(block.buffer, 0, staging, 0, words)
             opened.device.queue.submit([encoder.finish()])
@@ -156,7 +118,7 @@ class NativeDevice:
         """Put the buffer back into the pool; runs already submitted come before its next use."""
         opened = self._opened
         if opened is not None and memory.alive and isinstance(memory.handle, Block):
-            self._give(opened, memory.handle.buffer)
+            opened.give(memory.handle.buffer)
 
     def prepare(self, program: Program) -> None:
         """Compile every kernel; raises `DeviceError` for limits and for refused code."""
@@ -199,9 +161,10 @@ class NativeDevice:
     def close(self) -> None:
         """Release the device; memory of before is gone."""
         if self._opened is not None:
-            device, self._opened = self._opened.device, None
+            opened, self._opened = self._opened, None
             self.generation += 1
-            device.destroy()
+            opened.unwatch()
+            opened.device.destroy()
 
     def _describe(self) -> Description:
         try:
@@ -229,7 +192,7 @@ class NativeDevice:
             features=tuple(sorted(adapter.features)),
         )
 
-    def _open(self) -> _Opened:
+    def _open(self) -> Opened:
         """The open device; opens it, again where it was lost."""
         if self._opened is not None:
             self._raise_if_lost(self._opened)
@@ -253,14 +216,15 @@ class NativeDevice:
                 f"native: the adapter gives no device ({_first_line(str(error))})",
                 hint="wb.devices() lists others",
             ) from error
-        self._opened = _Opened(wgpu, device, timestamps, _period(lib, device))
-        getLogger("wgpu").addHandler(_LossWatch(self._opened))
+        self._opened = Opened(wgpu, device, timestamps, _period(lib, device))
+        self._opened.watch()
         return self._opened
 
-    def _raise_if_lost(self, opened: _Opened) -> None:
+    def _raise_if_lost(self, opened: Opened) -> None:
         if not opened.lost:
             return
         if self._opened is opened:
+            opened.unwatch()
             self._opened, self._description = None, None
             self.generation += 1
         raise DeviceError(
@@ -268,12 +232,12 @@ class NativeDevice:
             hint="call again: the device is opened anew",
         )
 
-    def _note_loss(self, opened: _Opened, error: Exception) -> None:
+    def _note_loss(self, opened: Opened, error: Exception) -> None:
         opened.lost = opened.lost or "device is lost" in str(error).lower()
         self._raise_if_lost(opened)
 
     @contextmanager
-    def _errors(self, opened: _Opened, doing: str) -> Generator[None]:
+    def _errors(self, opened: Opened, doing: str) -> Generator[None]:
         """Errors of wgpu as ours. wgpu-py raises them in the call that caused them."""
         try:
             yield
@@ -290,30 +254,7 @@ class NativeDevice:
             )
         return memory.handle
 
-    def _take(self, opened: _Opened, size: int) -> Any:
-        size = max(16, -(-size // 4) * 4)
-        free = opened.pool.get(size)
-        if free:
-            opened.pooled -= size
-            return free.pop()
-        usage = opened.wgpu.BufferUsage
-        with self._errors(opened, f"allocating {size} bytes"):
-            return opened.device.create_buffer(
-                size=size, usage=usage.STORAGE | usage.COPY_SRC | usage.COPY_DST | usage.UNIFORM
-            )
-
-    def _give(self, opened: _Opened, buffer: Any) -> None:
-        if opened.pooled + buffer.size > KEPT_BYTES:
-            buffer.destroy()
-            return
-        opened.pooled += buffer.size
-        opened.pool.setdefault(buffer.size, []).append(buffer)
-
-    def _staging(self, opened: _Opened, size: int) -> Any:
-        usage = opened.wgpu.BufferUsage
-        return opened.device.create_buffer(size=size, usage=usage.MAP_READ | usage.COPY_DST)
-
-    def _prepare(self, opened: _Opened, program: Program) -> Prepared:
+    def _prepare(self, opened: Opened, program: Program) -> Prepared:
         if program in opened.prepared:
             opened.prepared.move_to_end(program)
             return opened.prepared[program]
@@ -332,20 +273,21 @@ class NativeDevice:
             except opened.wgpu.GPUError as error:
                 self._note_loss(opened, error)
                 raise refused(kernel, str(error)) from error
-        own = {
-            b.name: self._take(opened, b.size)
-            for b in program.buffers
-            if b.role in {"temporary", "scalars"}
-        }
+        with self._errors(opened, f"the buffers of '{program.name}'"):
+            own = {
+                b.name: opened.take(b.size)
+                for b in program.buffers
+                if b.role in {"temporary", "scalars"}
+            }
         prepared = Prepared(pipelines, own, budget, time.perf_counter() - start)
         opened.prepared[program] = prepared
         if len(opened.prepared) > KEPT_PROGRAMS:
             _, oldest = opened.prepared.popitem(last=False)
             for buffer in oldest.own.values():
-                self._give(opened, buffer)
+                opened.give(buffer)
         return prepared
 
-    def _doubt(self, opened: _Opened, blocks: Iterable[Block]) -> tuple[Submitted, ...]:
+    def _doubt(self, opened: Opened, blocks: Iterable[Block]) -> tuple[Submitted, ...]:
         """The runs before that may still turn out to have failed and whose results go in."""
         found: dict[int, Submitted] = {}
         for block in blocks:
@@ -359,7 +301,7 @@ class NativeDevice:
 
     def _submit(
         self,
-        opened: _Opened,
+        opened: Opened,
         what: tuple[Program, Prepared, Submitted],
         blocks: dict[str, Block],
         scalars: Sequence[float],
@@ -372,7 +314,7 @@ class NativeDevice:
             if b.role == "scalars":
                 device.queue.write_buffer(found[b.name], 0, pack_scalars(program, scalars))
             if b.role == "status":
-                run.status = found[b.name] = self._take(opened, _STATUS_BYTES)
+                run.status = found[b.name] = opened.take(_STATUS_BYTES)
                 granted = prepared.budget or 0
                 device.queue.write_buffer(run.status, 0, struct.pack("<4I", 0, 0, granted, 0))
         sizes = {b.name: b.size for b in program.buffers}
@@ -380,7 +322,7 @@ class NativeDevice:
         recorder.actions(program.body, groups, found, sizes)
         recorder.submit()
 
-    def _finish(self, opened: _Opened, run: Submitted, deadline: float | None) -> Timing:
+    def _finish(self, opened: Opened, run: Submitted, deadline: float | None) -> Timing:
         """Wait for a run and those it depends on; raises what went wrong in any of them."""
         if run.timing is None and run.error is None:
             self._settle(opened, (*run.doubt, run), deadline)
@@ -389,11 +331,11 @@ class NativeDevice:
         assert run.timing is not None, "a settled run has a timing or an error"
         return run.timing
 
-    def _settle(self, opened: _Opened, runs: tuple[Submitted, ...], deadline: float | None) -> None:
+    def _settle(self, opened: Opened, runs: tuple[Submitted, ...], deadline: float | None) -> None:
         with self._errors(opened, f"waiting for '{runs[-1].name}'"):
             buffers = settle(opened.wgpu, opened.device, runs, deadline, lambda: opened.lost)
         for buffer in buffers:
-            self._give(opened, buffer)
+            opened.give(buffer)
         self._raise_if_lost(opened)
 
 

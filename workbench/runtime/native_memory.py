@@ -1,0 +1,97 @@
+"""An open wgpu device and what dies with it: its pool of buffers and its compiled programs.
+
+Works on wgpu objects that `native.py` hands in, and imports no wgpu.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from logging import Handler, LogRecord, getLogger
+from typing import Any
+
+from workbench.program import Program
+from workbench.runtime.native_programs import Prepared
+from workbench.runtime.native_runs import Submitted
+
+KEPT_BYTES = 1 << 29
+"""Bytes of freed buffers kept for the next allocation: a new buffer costs milliseconds."""
+
+_SMALLEST = 16
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """What `Memory.handle` is here: a wgpu buffer and the run that wrote it last."""
+
+    buffer: Any
+    run: Submitted | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Opened:
+    """An open device. `period` is nanoseconds per tick of its clock, if `timestamps`.
+
+    `lost` becomes true when the driver took the device away; everything here is gone then.
+    """
+
+    wgpu: Any
+    device: Any
+    timestamps: bool
+    period: float
+    lost: bool = False
+    prepared: OrderedDict[Program, Prepared] = field(default_factory=OrderedDict[Program, Prepared])
+    _pool: dict[int, list[Any]] = field(default_factory=dict[int, list[Any]])
+    _pooled: int = 0
+    _watch: _LossWatch | None = None
+
+    def take(self, size: int) -> Any:
+        """A buffer of at least `size` bytes for any use in programs, contents undefined."""
+        size = max(_SMALLEST, -(-size // 4) * 4)
+        free = self._pool.get(size)
+        if free:
+            self._pooled -= size
+            return free.pop()
+        usage = self.wgpu.BufferUsage
+        return self.device.create_buffer(
+            size=size, usage=usage.STORAGE | usage.COPY_SRC | usage.COPY_DST | usage.UNIFORM
+        )
+
+    def give(self, buffer: Any) -> None:
+        """Take a buffer back; what was submitted before comes before its next use."""
+        if self._pooled + buffer.size > KEPT_BYTES:
+            buffer.destroy()
+            return
+        self._pooled += buffer.size
+        self._pool.setdefault(buffer.size, []).append(buffer)
+
+    def staging(self, size: int) -> Any:
+        """A buffer that the host can read."""
+        usage = self.wgpu.BufferUsage
+        return self.device.create_buffer(size=size, usage=usage.MAP_READ | usage.COPY_DST)
+
+    def watch(self) -> None:
+        """Notice from now on when the device is lost."""
+        self._watch = _LossWatch(self)
+        getLogger("wgpu").addHandler(self._watch)
+
+    def unwatch(self) -> None:
+        """The opposite of `watch`."""
+        if self._watch is not None:
+            getLogger("wgpu").removeHandler(self._watch)
+
+
+class _LossWatch(Handler):
+    """wgpu-py reports a lost device in its log only; this listens there.
+
+    Gone when wgpu-py implements `GPUDevice.lost_promise`.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        super().__init__()
+        self._opened = opened
+
+    def emit(self, record: LogRecord) -> None:
+        """Note a loss."""
+        if "device was lost" in record.getMessage().lower():
+            self._opened.lost = True
