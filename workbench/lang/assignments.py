@@ -13,7 +13,7 @@ from workbench.lang import refuse
 from workbench.lang.expressions import OPERATIONS, binary, expression
 from workbench.lang.names import Broken, Context, LocalName, Name
 from workbench.lang.signature import dtype_of
-from workbench.lang.values import Value, fit, settle, whole
+from workbench.lang.values import Value, fit, plural, settle, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -186,7 +186,11 @@ def _store(flow: Flow, node: ast.Subscript, value: Expr, origin: Origin) -> list
     parts = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
     if len(parts) != len(shape):
         hint = refuse.subscripted(name, len(shape))
-        c.wrong(node, f"'{name}' has {len(shape)} dimensions, here {len(parts)} indices", hint=hint)
+        c.wrong(
+            node,
+            f"'{name}' has {plural(len(shape), 'dimension')}, {plural(len(parts), 'index')} given",
+            hint=hint,
+        )
         return []
     index: list[Expr] = []
     for part in parts:

@@ -47,7 +47,7 @@ def block(c: Context, node: ast.For, declared: Mapping[str, Declared]) -> Block 
     names |= {var: Index(span) for var, span, _ in loops}
     for name, span in written(c, node).items():
         names.setdefault(name, c.names.get(name, Broken(span)))
-    inner = replace(c.adding(names), axes=None)
+    inner = replace(c.adding(names), in_block=True)
     flow = Flow(inner, {}, declared, _variables(node))
     body, _ = _body(flow, node.body)
     if len(c.report.mistakes) > before:

@@ -228,6 +228,8 @@ def _unknown(c: Context, node: ast.Call, function: ast.Name) -> None:
     if name in c.names:
         hint = refuse.subscripted(name, 1)
         c.wrong(node, f"'{name}' is not a function", hint=hint)
+    elif name in c.functions:
+        refuse.kernel_call(c, node, name)
     elif name in {"grid", "range"}:
         c.wrong(node, f"'{name}' stands in 'for' only", hint=f"for i in {name}(N)")
     elif name in DTYPES:

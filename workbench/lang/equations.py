@@ -12,7 +12,7 @@ from workbench.lang import refuse
 from workbench.lang.expressions import expression
 from workbench.lang.extents import Declared, axes_of, shape_text
 from workbench.lang.names import Context, Index, ScalarName
-from workbench.lang.values import fit, settle
+from workbench.lang.values import fit, plural, settle
 
 if TYPE_CHECKING:
     from workbench.lang.report import Place
@@ -87,7 +87,6 @@ def _rank_fits(c: Context, place: Place, name: str, rank: int, declared: Declare
     if declared is None or len(declared.shape) == rank:
         return True
     said = shape_text(declared.dtype, declared.shape)
-    many = "index" if rank == 1 else "indices"
     hint = refuse.subscripted(name, len(declared.shape)) + " = ..." if declared.shape else name
-    c.wrong(place, f"'{name}' is declared {said}, here it has {rank} {many}", hint=hint)
+    c.wrong(place, f"'{name}' is declared {said}, here it has {plural(rank, 'index')}", hint=hint)
     return False

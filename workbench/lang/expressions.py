@@ -24,7 +24,17 @@ from workbench.lang.names import (
     ScalarName,
     arrays_of,
 )
-from workbench.lang.values import Value, both, either, repeatable, settle, truth, unified, whole
+from workbench.lang.values import (
+    Value,
+    both,
+    either,
+    plural,
+    repeatable,
+    settle,
+    truth,
+    unified,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -199,7 +209,7 @@ def _unknown(c: Context, node: ast.Name) -> None:
         c.wrong(node, f"'{node.id}' is a function", hint=f"{node.id}(...)")
         return
     known = [*c.names, *NUMBERS]
-    if len(node.id) == 1 and c.axes is not None:
+    if len(node.id) == 1 and not c.in_block:
         hint = f"y[{node.id}] = ... on the left, or sum(... for {node.id} in range(N))"
         c.wrong(node, f"'{node.id}' is not known: no index on the left, none of a range", hint=hint)
     else:
@@ -214,10 +224,10 @@ def _load(c: Context, node: ast.Subscript) -> Value | None:
         return None
     shape = name.array.shape
     if len(parts) != len(shape):
-        many = "index" if len(parts) == 1 else "indices"
         c.wrong(
             node,
-            f"'{name.array.name}' has {len(shape)} dimensions, {len(parts)} {many} given",
+            f"'{name.array.name}' has {plural(len(shape), 'dimension')}, "
+            f"{plural(len(parts), 'index')} given",
             hint=refuse.subscripted(name.array.name, len(shape)),
         )
         return None
@@ -303,39 +313,29 @@ def _unary(c: Context, node: ast.UnaryOp) -> Value | None:
 def _comparison(c: Context, node: ast.Compare) -> Value | None:
     nodes = [node.left, *node.comparators]
     values = [expression(c, n) for n in nodes]
-    result: Expr | None = None
-    failed = not all(
-        v is None or repeatable(c, v.expr, 2, n)
-        for v, n in zip(values[1:-1], nodes[1:-1], strict=True)
-    )
-    if failed:
+    found = [v for v in values if v is not None]
+    if len(found) != len(values):
         return None
+    middle = zip(found[1:-1], nodes[1:-1], strict=True)
+    if not all(repeatable(c, v.expr, 2, n) for v, n in middle):
+        return None
+    result: Expr | None = None
+    start = c.report.span(node).start
     for place, op in enumerate(node.ops):
-        left, right = values[place], values[place + 1]
-        pair = Span(
-            c.report.source,
-            c.report.span(nodes[place]).start,
-            c.report.span(nodes[place + 1]).end,
-        )
-        found = _compare(c, op, left, right, pair)
-        if found is None:
-            failed = True
-        elif result is None:
-            result = found
-        else:
-            start = c.report.span(node).start
-            origin = c.report.origin(Span(c.report.source, start, pair.end))
-            result = both(result, found, origin)
-    return None if failed or result is None else Value(result)
+        left, right = found[place], found[place + 1]
+        end = c.report.span(nodes[place + 1]).end
+        pair = Span(c.report.source, c.report.span(nodes[place]).start, end)
+        test = _compare(c, op, left, right, pair)
+        if test is None:
+            return None
+        origin = c.report.origin(Span(c.report.source, start, end))
+        result = test if result is None else both(result, test, right.expr, origin)
+    return None if result is None else Value(result)
 
 
-def _compare(
-    c: Context, op: ast.cmpop, left: Value | None, right: Value | None, pair: Span
-) -> Expr | None:
+def _compare(c: Context, op: ast.cmpop, left: Value, right: Value, pair: Span) -> Expr | None:
     if type(op) not in _COMPARE:
         c.wrong(pair, "'in' and 'is' are not part of the language", hint="a == b")
-        return None
-    if left is None or right is None:
         return None
     name = _COMPARE[type(op)]
     args = unified(c, left, right, pair)
@@ -352,12 +352,15 @@ def _bool_operation(c: Context, node: ast.BoolOp) -> Value | None:
     found = [t for t in tests if t is not None]
     if len(found) != len(tests):
         return None
-    join = both if isinstance(node.op, ast.And) else either
     result = found[0]
     start = c.report.span(node).start
     for test, place in zip(found[1:], node.values[1:], strict=True):
         span = Span(c.report.source, start, c.report.span(place).end)
-        result = join(result, test, c.report.origin(span))
+        origin = c.report.origin(span)
+        if isinstance(node.op, ast.And):
+            result = both(result, test, test, origin)
+        else:
+            result = either(result, test, origin)
     return Value(result)
 
 

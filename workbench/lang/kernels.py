@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 class _Draft:
     """A kernel while it is read: names, declarations and definitions grow line by line."""
 
-    report: Report
-    signature: Signature
+    start: Context
     names: dict[str, Name]
     declared: dict[str, Declared]
     facts: list[Expr] = field(default_factory=list[Expr])
@@ -35,24 +34,25 @@ class _Draft:
     @property
     def context(self) -> Context:
         """The names known at this line."""
-        return Context(self.report, dict(self.names))
-
-    def name_span(self, name: str) -> Name | None:
-        """What a name stands for so far."""
-        return self.names.get(name)
+        return self.start.adding(self.names)
 
 
-def kernel(report: Report, node: ast.FunctionDef) -> Graph | None:
-    """The graph of a kernel; None where something is wrong (and reported)."""
+def kernel(
+    report: Report, node: ast.FunctionDef, functions: frozenset[str] = frozenset()
+) -> Graph | None:
+    """The graph of a kernel; None where something is wrong (and reported).
+
+    `functions` are the names of the other functions of the text.
+    """
     before = len(report.mistakes)
-    c = Context(report, {})
+    c = Context(report, {}, functions=functions)
     if c.dunder(node, node.name):
         return None
     read = signature(c, node)
     body = list(node.body)
     doc = _docstring(body)
     returned = _returned(c, node, body)
-    draft = _Draft(report, read, dict(read.names), {})
+    draft = _Draft(c, dict(read.names), {})
     _declare_results(draft, returned, read)
     _facts(draft, body)
     for statement in body:
@@ -190,7 +190,7 @@ def _taken(draft: _Draft, node: ast.stmt, target: ast.expr, name: str) -> bool:
 
 
 def _define(draft: _Draft, name: str, place: ast.expr, found: Definition | None) -> None:
-    span = draft.report.span(place)
+    span = draft.start.report.span(place)
     if found is None:
         draft.names[name] = Broken(span)
         return

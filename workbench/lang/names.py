@@ -93,12 +93,14 @@ def noun(name: Name) -> str:
 class Context:
     """The names that stand at one place of a kernel, and where mistakes go.
 
-    `axes` are the indices that a range must not depend on; None in loop blocks.
+    `in_block` is true in loop blocks, where ranges may depend on loops around them.
+    `functions` are the other functions of the text.
     """
 
     report: Report
     names: Mapping[str, Name]
-    axes: frozenset[str] | None = frozenset()
+    in_block: bool = False
+    functions: frozenset[str] = frozenset()
 
     def adding(self, names: Mapping[str, Name]) -> Context:
         """The same place with more names."""

@@ -99,7 +99,7 @@ def _module(report: Report, tree: ast.Module) -> Module:
             case ast.FunctionDef() if is_schedule(statement):
                 schedules += _some(schedule(report, statement, names))
             case ast.FunctionDef():
-                kernels += _some(_kernel(report, statement))
+                kernels += _some(_kernel(report, statement, frozenset(names)))
             case ast.Expr(value=ast.Constant(value=str())):
                 pass
             case _:
@@ -114,7 +114,7 @@ def _some(value: T | None) -> Iterator[T]:
         yield value
 
 
-def _kernel(report: Report, node: ast.FunctionDef) -> Graph | None:
+def _kernel(report: Report, node: ast.FunctionDef, names: frozenset[str]) -> Graph | None:
     c = Context(report, {})
     for decorator in node.decorator_list:
         if not c.dunder(decorator, report.text(decorator)):
@@ -123,7 +123,7 @@ def _kernel(report: Report, node: ast.FunctionDef) -> Graph | None:
     if not has_arrays(node) and not _says_nothing(node):
         refuse.inlined_function(c, node)
         return None
-    return kernel(report, node)
+    return kernel(report, node, names - {node.name})
 
 
 def _says_nothing(node: ast.FunctionDef) -> bool:

@@ -88,7 +88,7 @@ def _term(c: Context, name: str, body: Value, place: ast.expr) -> Expr | None:
 def _joined(tests: list[Expr]) -> Expr | None:
     result: Expr | None = None
     for test in tests:
-        result = test if result is None else both(result, test, test.origin)
+        result = test if result is None else both(result, test, test, test.origin)
     return result
 
 
@@ -144,7 +144,7 @@ def _bound(c: Context, node: ast.expr, check: Check) -> Expr | None:
         return None
     inner = free_names(e)
     axis = next((n for n in sorted(inner) if _is_index(c, n)), None)
-    if c.axes is not None and axis is not None:
+    if not c.in_block and axis is not None:
         refuse.axis_range(c, node, axis)
         return None
     return replace(e, origin=c.report.origin(node)) if isinstance(e, Var) else e

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from workbench.ir.show import expr_text
 from workbench.lang.names import ArrayName, Context, arrays_of
+from workbench.lang.values import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +71,9 @@ def statement(c: Context, node: ast.stmt) -> None:
     """A statement that the language does not have at this place."""
     what, hint = _STATEMENTS.get(type(node), (f"'{_keyword(node)}' at this place", ""))
     match node:
-        case ast.Expr(value=ast.Call(func=ast.Name(id=name))) if c.dunder(node, name):
+        case ast.Expr() if any(
+            c.dunder(x, x.id) for x in ast.walk(node) if isinstance(x, ast.Name)
+        ):
             return
         case ast.If() | ast.While():
             hint = "for i in grid(N): with the statement inside, or a if c else b"
@@ -112,7 +115,7 @@ def whole_array(c: Context, node: ast.Name, name: ArrayName) -> None:
     """An array without its indices."""
     rank = len(name.array.shape)
     hint = subscripted(node.id, rank)
-    message = f"'{node.id}' is an array with {rank} dimensions, used here without indices"
+    message = f"'{node.id}' is an array with {plural(rank, 'dimension')}, used here without indices"
     c.wrong(node, message, hint=hint)
 
 

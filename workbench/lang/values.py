@@ -37,12 +37,16 @@ class Value:
 
 
 def convert(c: Context, v: Value, dtype: DType, place: Place) -> Expr | None:
-    """A number in another dtype: a literal is written anew, anything else is cast."""
+    """A number in another dtype: literals are written anew, anything else is cast."""
     e = v.expr
     if isinstance(e, Const) and v.weak:
         return _literal(c, e, dtype, place)
     if e.dtype == dtype:
         return e
+    if isinstance(e, Select) and v.weak:
+        yes = convert(c, Value(e.yes, weak=True), dtype, place)
+        no = convert(c, Value(e.no, weak=True), dtype, place)
+        return None if yes is None or no is None else replace(e, yes=yes, no=no)
     return Cast(dtype, e, origin=e.origin.derive(f"as {dtype}"))
 
 
@@ -137,9 +141,9 @@ def repeatable(c: Context, e: Expr, copies: int, place: Place) -> bool:
     return False
 
 
-def both(left: Expr, right: Expr, origin: Origin) -> Expr:
-    """`left and right`; `right` is not evaluated where it reads and `left` is false."""
-    if next(loads(right), None) is None:
+def both(left: Expr, right: Expr, late: Expr, origin: Origin) -> Expr:
+    """`left and right`; where `late`, the part evaluated last, reads, only if `left` is true."""
+    if next(loads(late), None) is None:
         return Apply("and", (left, right), BOOL, origin=origin)
     return Select(left, right, Const(value=False, dtype=BOOL), origin=origin)
 
@@ -149,6 +153,12 @@ def either(left: Expr, right: Expr, origin: Origin) -> Expr:
     if next(loads(right), None) is None:
         return Apply("or", (left, right), BOOL, origin=origin)
     return Select(left, Const(value=True, dtype=BOOL), right, origin=origin)
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 index`, `2 indices`, `3 dimensions`."""
+    several = "indices" if noun == "index" else f"{noun}s"
+    return f"{count} {noun if count == 1 else several}"
 
 
 def _literal(c: Context, e: Const, dtype: DType, place: Place) -> Expr | None:
