@@ -19,6 +19,7 @@ from workbench.base.errors import DeviceError
 from workbench.base.source import Origin, Source, Span
 from workbench.base.text import Mark, Text
 from workbench.program import Program, from_json
+from workbench.runtime.arrays import array, enqueue
 from workbench.runtime.browser import BrowserDevice
 from workbench.runtime.connect import page_address
 from workbench.runtime.device import Memory, Run
@@ -357,6 +358,22 @@ def test_a_lost_gpu_is_reported_and_the_next_call_has_a_new_one(joined: Connecte
     c, _ = joined.run(double(4), joined.put(np.ones(4, np.float32)), 4)
 
     assert joined.floats(c, 4).tolist() == [2, 2, 2, 2]
+
+
+def test_an_array_whose_page_dies_is_computed_again(joined: Connected) -> None:
+    device = joined.device
+    x = array(np.arange(4, dtype=np.float32))
+    (before,) = enqueue(double(4), device, (x,), (), words="double(x)")
+    before.numpy()
+    (after,) = enqueue(double(4), device, (before,), (), words="double(before)")
+    (spoiled,) = enqueue(double(4), device, (x,), (), words="double(x)")
+    joined.page.reload()
+    wait_until(lambda: not after._places["browser"].memory.alive)
+
+    assert after.numpy().tolist() == [0, 4, 8, 12]
+    x[...] = 0
+    with pytest.raises(DeviceError, match=r"double\(x\).* in a page that is gone"):
+        spoiled.numpy()
 
 
 def test_a_reloaded_page_serves_again(joined: Connected) -> None:

@@ -196,7 +196,11 @@ class Array:
 
     def _fetch(self) -> None:
         if self.call is not None:
-            self.call.wait()
+            try:
+                self.call.wait()
+            except DeviceError:
+                if not self._places or any(p.memory.alive for p in self._places.values()):
+                    raise
         place = next((p for p in self._places.values() if self._current(p)), None)
         if place is None:
             self._recompute()
@@ -282,7 +286,7 @@ def enqueue(
 def to_words(values: np.ndarray, dtype: DType) -> memoryview:
     """The bytes a device holds: C order, bool as 32-bit words 0 or 1."""
     words = values.astype(np.uint32) if dtype is BOOL else np.ascontiguousarray(values)
-    return memoryview(words.reshape(-1).view(np.uint8))
+    return memoryview(words.reshape(-1).view(np.uint8).data)
 
 
 def from_words(raw: bytearray, dtype: DType, shape: tuple[int, ...]) -> np.ndarray:

@@ -19,7 +19,7 @@ from workbench.runtime import page_messages as messages
 from workbench.runtime.page_messages import Answer, Failure, PageFailure, PageReport, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tornado.websocket import WebSocketHandler
 
@@ -30,6 +30,9 @@ PINGS_MISSED = 3
 """So many pings without any sign of life, and the page counts as dead."""
 
 _WINDOW = 8 * messages.CHUNK_BYTES
+_LARGE = messages.CHUNK_BYTES // 2
+_PATIENCE_WITH_BYTES = 5
+"""While megabytes cross, a page that copies them may be silent so many times longer."""
 
 
 @dataclass(slots=True)
@@ -50,8 +53,10 @@ class _Outgoing:
 class Peer:
     """One connected page. `send` may be called from any thread."""
 
-    def __init__(self, socket: WebSocketHandler, loop: asyncio.AbstractEventLoop) -> None:
-        """Wrap an open socket of the server's event loop."""
+    def __init__(self, socket: WebSocketHandler, parted: Callable[[Peer], None]) -> None:
+        """Wrap an open socket; on its event loop. `parted` hears of the end before anyone else."""
+        loop = asyncio.get_running_loop()
+        self._parted = parted
         self.host = socket.request.host
         """What the page called this server: 127.0.0.1, or the notebook server as its proxy."""
         self.report: PageReport | None = None
@@ -109,6 +114,8 @@ class Peer:
             self._ended = failure
             open_requests = list(self._pending.values())
             self._pending.clear()
+        # First, so that whoever sees a request fail sees a new generation, too.
+        self._parted(self)
         for pending in open_requests:
             _settle(pending.future, PageFailure(failure))
         for task in self._tasks:
@@ -186,9 +193,11 @@ class Peer:
             await asyncio.sleep(PING_SECONDS)
             with self._lock:
                 waiting = bool(self._pending)
+                large = any(len(p.content) >= _LARGE for p in self._pending.values())
+            patience = _PATIENCE_WITH_BYTES if large or self._unread >= _LARGE else 1
             if not waiting:
                 self._missed = 0
-            elif self._missed >= PINGS_MISSED:
+            elif self._missed >= patience * PINGS_MISSED:
                 seconds = time.monotonic() - self.last_heard
                 self.end(Failure("lost", f"the page has not answered for {seconds:.1f} s"))
             else:

@@ -155,8 +155,7 @@ class PageServer:
             self._choose()
 
     def parted(self, peer: Peer) -> None:
-        """A page's socket closed."""
-        peer.end(page_left())
+        """A page is gone."""
         with self._changed:
             self._peers.remove(peer)
             self.parted_at = time.monotonic()
@@ -222,7 +221,7 @@ class _Socket(WebSocketHandler):
 
     def open(self, *_args: str, **_kwargs: str) -> None:
         self.set_nodelay(True)
-        self._peer = Peer(self, asyncio.get_running_loop())
+        self._peer = Peer(self, self._server.parted)
         self._server.joined(self._peer)
 
     def on_message(self, message: str | bytes) -> None:
@@ -239,7 +238,7 @@ class _Socket(WebSocketHandler):
 
     def on_close(self) -> None:
         if self._peer is not None:
-            self._server.parted(self._peer)
+            self._peer.end(page_left())
 
 
 def _log_nothing(_handler: RequestHandler) -> None:

@@ -36,6 +36,9 @@ export interface RuntimeOptions {
 /** So many runs may be on the GPU's queue before the next has to wait. */
 const MOST_RUNS = 16;
 
+/** So long after an error the device may still turn out to be lost. */
+const LOSS_GRACE_MS = 100;
+
 /** What became of a request: known now, or once the GPU is through. */
 type Outcome = { readonly now: Result } | { readonly later: Promise<Result> };
 
@@ -143,8 +146,8 @@ export class Runtime {
     const accept = (ok: Result): void => {
       send({ kind: "reply", id, ok });
     };
-    const refuse = (cause: unknown): void => {
-      send({ kind: "reply", id, error: this.#failure(cause) });
+    const refuse = async (cause: unknown): Promise<void> => {
+      send({ kind: "reply", id, error: await this.#failure(cause) });
     };
     this.#tail = this.#tail.then(async () => {
       if (signal.aborted) return;
@@ -153,16 +156,21 @@ export class Runtime {
         if ("now" in outcome) accept(outcome.now);
         else void outcome.later.then(accept, refuse);
       } catch (cause) {
-        refuse(cause);
+        await refuse(cause);
       }
     });
   }
 
   /** A failure as it is told; what breaks because the device is gone is called lost. */
-  #failure(cause: unknown): Failure {
+  async #failure(cause: unknown): Promise<Failure> {
     const failure = failureOf(cause);
-    const lost = failure.kind === "internal" ? this.#lostMessage : undefined;
-    return lost === undefined ? failure : { kind: "lost", message: lost };
+    if (failure.kind !== "internal") return failure;
+    // Consequences of a loss may be known before the loss itself is.
+    const held = await this.#holdings?.catch(() => undefined);
+    const grace = new Promise((resolve) => setTimeout(resolve, LOSS_GRACE_MS));
+    if (held !== undefined) await Promise.race([held.device.lost, grace]);
+    const message = this.#lostMessage;
+    return message === undefined ? failure : { kind: "lost", message };
   }
 
   #held(): Promise<Holdings> {
