@@ -44,6 +44,24 @@ FLAGS = (
 )
 IDLE = """() => window.jupyterapp?.shell.currentWidget?.sessionContext
     ?.session?.kernel?.status === 'idle'"""
+# Scrolls to the top, and gives the height that the window needs to show what is below its edge,
+# or null once all is seen; cells far away are given their true height only when they are near.
+GROW = """() => new Promise((resolve) => {
+    const notebook = document.querySelector('.jp-NotebookPanel .jp-WindowedPanel-outer');
+    const bottom = (element) => element.getBoundingClientRect().bottom;
+    notebook.scrollTop = 0;
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+        const last = [...notebook.querySelectorAll('.jp-Cell')].at(-1);
+        const hidden = Math.ceil(bottom(last) - bottom(notebook));
+        resolve(hidden > 0 && innerHeight < 15_000 ? innerHeight + hidden : null);
+    }));
+})"""
+# Positions of the code cells that are not empty and have no execution count.
+UNRUN = """() => window.jupyterapp.shell.currentWidget.content.widgets
+    .map((cell, position) => [cell.model, position])
+    .filter(([model]) => model.type === 'code' && model.sharedModel.source.trim() !== '')
+    .filter(([model]) => model.executionCount === null)
+    .map(([, position]) => position)"""
 numbers = itertools.count()
 
 
@@ -110,6 +128,8 @@ def lab_command(lab: Lab) -> list[str]:
         f"--IdentityProvider.token={lab.token}",
         "--LabApp.extension_manager=readonly",
         "--expose-app-in-browser",
+        # A second name, so that tests can come from elsewhere, as behind a hub.
+        *("--ServerApp.local_hostnames=localhost", "--ServerApp.local_hostnames=lab.localhost"),
     ]
 
 
@@ -122,6 +142,7 @@ def lab_environment(folder: Path) -> dict[str, str]:
         "IPYTHONDIR": "ipython",
         "JUPYTERLAB_SETTINGS_DIR": "settings",
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "XDG_RUNTIME_DIR": "runtime",
     }
     return {**os.environ, **{name: str(folder / place) for name, place in homes.items()}}
 
@@ -280,6 +301,10 @@ class Notebook:
         """For each cell its outputs as text, one after another; an error as `Name: message`."""
         return ["".join(map(output_text, outputs)).strip() for outputs in self.outputs()]
 
+    def unrun(self) -> list[int]:
+        """The positions of the code cells that have not run: after Run All, all below a failure."""
+        return self.page.evaluate(UNRUN)
+
     def errors(self) -> list[str]:
         """The errors that cells have ended with."""
         kinds = [output for outputs in self.outputs() for output in outputs]
@@ -297,11 +322,9 @@ class Notebook:
         """
         size = self.page.viewport_size
         assert size is not None
-        tall = height or self.page.evaluate(
-            """() => document.querySelector('.jp-NotebookPanel .jp-WindowedPanel-outer')
-                .scrollHeight + 150"""
-        )
-        self.page.set_viewport_size({"width": size["width"], "height": min(tall, 15_000)})
+        self.page.set_viewport_size({"width": size["width"], "height": height or size["height"]})
+        while height is None and (grown := self.page.evaluate(GROW)) is not None:
+            self.page.set_viewport_size({"width": size["width"], "height": grown})
         SCREENS.mkdir(parents=True, exist_ok=True)
         path = SCREENS / f"{name}.png"
         self.page.locator(".jp-NotebookPanel:visible").screenshot(path=path)

@@ -39,6 +39,7 @@ def test_a_notebook_runs_from_top_to_bottom(lab: Lab, page: Page) -> None:
     notebook.run_all()
 
     assert notebook.texts() == ["", "6\n42"]
+    assert notebook.unrun() == []
     assert notebook.problems == []
 
 
@@ -47,7 +48,7 @@ def test_an_error_is_read_as_one(lab: Lab, page: Page) -> None:
     notebook.run_all()
 
     assert notebook.errors() == ["ZeroDivisionError: division by zero\n"]
-    assert notebook.texts()[1] == ""
+    assert notebook.unrun() == [1]
 
 
 def test_one_cell_runs_alone(lab: Lab, page: Page) -> None:

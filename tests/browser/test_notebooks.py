@@ -19,4 +19,5 @@ def test_a_notebook_runs_in_a_page(lab: Lab, page: Page, path: Path) -> None:
     notebook.screenshot(path.stem)
 
     assert notebook.errors() == []
+    assert notebook.unrun() == []
     assert notebook.problems == []
