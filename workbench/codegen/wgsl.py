@@ -161,8 +161,8 @@ def _write_header(w: Writer, kernel: DeviceKernel, root: Origin) -> None:
         with w.mark(kernel.origin):
             w.write(text)
         w.end()
-    count, size = (" x ".join(_sizes(v)) for v in (kernel.workgroups, kernel.workgroup_size))
-    w.line(f"// {count} workgroups of {size} invocations")
+    count, size = _counted(kernel.workgroups, "workgroup"), kernel.workgroup_size
+    w.line(f"// {count} of {_counted(size, 'invocation')}")
     w.line()
 
 
@@ -170,6 +170,11 @@ def _sizes(axes: tuple[int, int, int]) -> list[str]:
     """The sizes along x, y, z; trailing ones are left out."""
     used = max((n + 1 for n, size in enumerate(axes) if size != 1), default=1)
     return [str(size) for size in axes[:used]]
+
+
+def _counted(axes: tuple[int, int, int], word: str) -> str:
+    """`4 x 4 workgroups`, `1 workgroup`."""
+    return " x ".join(_sizes(axes)) + f" {word}" + ("" if axes == (1, 1, 1) else "s")
 
 
 def _source_lines(origin: Origin) -> Sequence[str]:
