@@ -286,11 +286,12 @@ def _llvm(trace: _Trace, loops: Loops, _: Limits) -> Program:
     program = trace.stage(
         "llvm", "what LLVM is given", lambda: emit(loops), listing.unoptimised, language="llvm"
     )
-    for name, note, f, language in (
+    later: tuple[tuple[str, str, Callable[[Program], Text], Language], ...] = (
         ("llvm-opt", "after LLVM's O2 for this CPU", listing.optimised, "llvm"),
         ("asm", "what this CPU runs", listing.assembly, "asm"),
-    ):
-        trace.snapshots.append(Snapshot(name, program, note, 0.0, language, render=f))
+    )
+    for name, note, render, language in later:
+        trace.snapshots.append(Snapshot(name, program, note, 0.0, language, render=render))
     return program
 
 

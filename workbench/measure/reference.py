@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.ir.compare import agreement
+from workbench.ir.demand import run_graph_at
 from workbench.ir.expr import Expr, Reduce, apply, rebuild, walk
 from workbench.ir.graph import Block, Equation, Graph
 from workbench.ir.interpret import run_graph
-from workbench.ir.demand import run_graph_at
 from workbench.passes.fold import literal_int
 
 if TYPE_CHECKING:

@@ -158,9 +158,10 @@ def _refuse_repeated_stores(nest: Body, grid: _Grid) -> None:
                         span=s.origin.nearest_span(),
                         hint="map loops that surround every write of the nest",
                     )
-            mapped = isinstance(s, For) and s.kind in _AXES
-            inner = axes | {_AXES[s.kind]} if mapped else axes
-            if isinstance(s, For) and s.kind is LoopKind.COOPERATIVE:
+            inner = axes
+            if isinstance(s, For) and s.kind in _AXES:
+                inner = axes | {_AXES[s.kind]}
+            elif isinstance(s, For) and s.kind is LoopKind.COOPERATIVE:
                 inner = frozenset((level, axis) for level in (0, 1) for axis in range(3))
             for b in _bodies(s):
                 visit(b, inner)

@@ -7,7 +7,8 @@ A step is a frozen dataclass in one of the family files (`loop_steps`, `memory_s
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from workbench.base.errors import Mistake, ScheduleError
 
@@ -80,11 +81,11 @@ def step_text(s: Step) -> str:
     """The call that makes a step: `split('k', 8)`; defaults are left out."""
     parts: list[str] = []
     for f in fields(s):  # pyright: ignore[reportArgumentType]
-        value = getattr(s, f.name)
+        value: Any = getattr(s, f.name)
         if value == f.default:
             continue
         if isinstance(value, tuple):
-            parts += [repr(v) for v in value]  # pyright: ignore[reportUnknownVariableType]
+            parts += [repr(v) for v in cast("tuple[Any, ...]", value)]
         else:
             parts.append(f"{f.name}={value!r}" if f.kw_only else repr(value))
     return f"{step_name(s)}({', '.join(parts)})"
@@ -109,9 +110,11 @@ class Schedule:
         if name.startswith("_") or name not in STEPS:
             msg = f"no step '{name}'; steps: {', '.join(sorted(STEPS))}"
             raise AttributeError(msg)
-        return lambda *args, **options: replace(
-            self, steps=(*self.steps, make(name, *args, **options))
-        )
+
+        def append(*args: Any, **options: Any) -> Schedule:
+            return replace(self, steps=(*self.steps, make(name, *args, **options)))
+
+        return append
 
     def __dir__(self) -> list[str]:
         _load_families()
@@ -129,8 +132,8 @@ class Schedule:
     def apply(self, loops: Loops) -> Loops:
         """The loops after all steps. Raises `ScheduleError` at the first refusal."""
         after = loops
-        for _, after in self.states(loops):
-            pass
+        for state in self.states(loops):
+            after = state[1]
         return after
 
     def check(self, loops: Loops | None = None) -> Verdict:
@@ -175,4 +178,5 @@ def refusal(s: Step, verdict: Verdict) -> ScheduleError:
 
 def _load_families() -> None:
     """Import the family files, which register their steps."""
-    from workbench.schedule import loop_steps, memory_steps, parallel_steps  # noqa: F401, PLC0415
+    for family in ("loop_steps", "memory_steps", "parallel_steps"):
+        import_module(f"workbench.schedule.{family}")

@@ -79,7 +79,7 @@ def run_cell(
     outputs = dict(zip(c.program.outputs, last.outputs, strict=True))
     for a in outputs.values():
         a.numpy()
-    run = CellRun(k, c, device, reason, outputs=outputs, timing=_timing(result))
+    run = CellRun(k, c, device, reason, outputs=outputs, timing=_finished(result))
     if timed:
         run = _timed(run, values, schedule)
     if checked:
@@ -106,9 +106,12 @@ def arguments(k: Kernel, namespace: Mapping[str, Any]) -> dict[str, Any] | None:
     return values
 
 
-def _timing(result: Array | tuple[Array, ...]) -> Timing | None:
+def _finished(result: Array | tuple[Array, ...]) -> Timing | None:
+    """The timing of a call, once it is finished."""
     first = result[0] if isinstance(result, tuple) else result
-    return None if first.call is None else first.call.timing
+    assert first.call is not None, "a result comes from a call"
+    first.call.wait()
+    return first.call.timing
 
 
 def _timed(run: CellRun, values: Mapping[str, Any], schedule: Any) -> CellRun:
@@ -120,12 +123,8 @@ def _timed(run: CellRun, values: Mapping[str, Any], schedule: Any) -> CellRun:
     kernel_seconds: list[float] = []
     for _ in range(REPEATS + 1):
         start = time.perf_counter()
-        result = run.kernel(**resident, on=run.device, schedule=schedule)
-        first = result[0] if isinstance(result, tuple) else result
-        assert first.call is not None
-        first.call.wait()
+        timing = _finished(run.kernel(**resident, on=run.device, schedule=schedule))
         seconds.append(time.perf_counter() - start)
-        timing = first.call.timing
         if timing is not None and timing.kernel is not None:
             kernel_seconds.append(timing.kernel)
     old = run.timing or Timing()
@@ -158,9 +157,9 @@ def _answer(
     k: Kernel, name: str, values: Mapping[str, Any], reference: Reference, schedule: Any
 ) -> DeviceAnswer:
     try:
-        result = k(**values, on=name, schedule=schedule)
+        k(**values, on=name, schedule=schedule)
         assert k.last is not None
-        arrays = result if isinstance(result, tuple) else (result,)
+        arrays = k.last.outputs
         names = k.last.compilation.program.outputs
         ok, words = reference.compare({n: a.numpy() for n, a in zip(names, arrays, strict=True)})
     except WorkbenchError as error:

@@ -110,10 +110,8 @@ class Kernel:
         result = results[0] if len(results) == 1 else f"({', '.join(results)})"
         return f"{self.name}({', '.join(shown)}) -> {result}"
 
-    def __call__(
-        self, *args: Any, on: str = "auto", schedule: Any = None, **named: Any
-    ) -> Array | tuple[Array, ...]:
-        """Enqueue the kernel on a device; returns at once, an Array per result.
+    def __call__(self, *args: Any, on: str = "auto", schedule: Any = None, **named: Any) -> Any:
+        """Enqueue the kernel on a device; returns at once an `Array`, or a tuple for several.
 
         Raises `CallError` where arguments do not fit the signature (rank, dtype, dim), and what
         `compile` raises. Errors of the run itself surface when a result is read.
@@ -322,13 +320,14 @@ def _fitted(graph: Graph, a: GraphArray, value: Any) -> Array:
 
 
 def _to_array(graph: Graph, a: GraphArray, value: Any) -> Array:
-    if isinstance(value, np.ndarray | np.generic) and value.dtype != a.dtype.numpy:
+    given: np.dtype[Any] | None = getattr(value, "dtype", None)
+    if isinstance(given, np.dtype) and given != a.dtype.numpy:
         raise CallError(
-            f"{graph.name}: {a.name} is an array of {value.dtype}, the signature says {a.dtype}",
+            f"{graph.name}: {a.name} is an array of {given}, the signature says {a.dtype}",
             hint=f"{a.name}.astype(numpy.{a.dtype.numpy.name})",
         )
     try:
-        values = np.asarray(value)
+        values: np.ndarray[Any, Any] = np.asarray(value)
         if values.dtype.kind not in "fiub":
             raise CallError(f"{graph.name}: {a.name} is a {type(value).__name__}, not an array")
         return array(values.astype(a.dtype.numpy), a.dtype)
@@ -340,16 +339,14 @@ def _to_array(graph: Graph, a: GraphArray, value: Any) -> Array:
 
 def _scalar(graph: Graph, s: Scalar, value: Any) -> float:
     """The value of a scalar parameter, checked against its dtype."""
-    number = (
-        value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
-    )
+    number: Any = value.item() if hasattr(value, "item") and np.ndim(value) == 0 else value
     if isinstance(number, bool) != (s.dtype.kind == "b") or not isinstance(number, int | float):
         raise CallError(f"{graph.name}: {s.name} is {value!r}, the signature says {s.dtype}")
     if s.dtype.kind in "iu":
-        bounds = np.iinfo(s.dtype.numpy)
-        if isinstance(number, float) and not number.is_integer():
+        if not math.isfinite(number) or number != int(number):
             raise CallError(f"{graph.name}: {s.name} is {number}, not a whole number")
-        if not bounds.min <= number <= bounds.max or math.isnan(number):
+        least = 0 if s.dtype.kind == "u" else -(2 ** (s.dtype.bits - 1))
+        if not least <= number < least + 2**s.dtype.bits:
             raise CallError(f"{graph.name}: {s.name} is {number}, outside {s.dtype}")
         return int(number)
     return number

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.base.limits import GUARANTEED
+from workbench.ir.expr import Const, Var
 from workbench.ir.stmt import Alloc, For, LoopKind, Store, walk_stmts
 from workbench.schedule.names import shown
 from workbench.schedule.step import Schedule, make
@@ -71,7 +72,7 @@ def _gpu_nest(loops: Loops, nest: For) -> Iterator[Any]:
     sizes = WORKGROUP[len(chain)]
     for axis, loop, size in zip("xyz", reversed(chain), reversed(sizes), strict=False):
         name = shown(loops, loop.var)
-        extent = loop.stop.value if hasattr(loop.stop, "value") else 0
+        extent = loop.stop.value if isinstance(loop.stop, Const) else 0
         if len(chain) == 1 and extent > limit * size:
             yield make("split", name, size * (limit // 2 + 1))
             yield make("parallelize", f"{name}_o", "workgroup.y")
@@ -84,11 +85,31 @@ def _gpu_nest(loops: Loops, nest: For) -> Iterator[Any]:
 
 
 def _cpu_nest(loops: Loops, nest: For) -> Iterator[Any]:
-    """The outermost parallel loop is shared out to the workers; sums are kept in registers."""
+    """The outermost parallel loop is shared out to the workers.
+
+    A sum over `k` into `C[i, j]` runs `k` outside `j`, so that `j` walks along rows and is
+    vectorised; where there is no such `j`, the sum is kept in a register.
+    """
     chain = _chain(nest)
-    for array in _accumulated(chain[-1], loops):
-        yield make("cache", array, "private", at=shown(loops, chain[-1].var))
+    along = _walks_rows(chain)
+    if along is not None:
+        yield make("reorder", shown(loops, along.var), shown(loops, chain[-1].var))
+    else:
+        for array in _accumulated(chain[-1], loops):
+            yield make("cache", array, "private", at=shown(loops, chain[-1].var))
     yield make("parallelize", shown(loops, nest.var), "worker")
+
+
+def _walks_rows(chain: list[For]) -> For | None:
+    """The reduction loop of `for j: C[.., j] = 0; for k: C[.., j] += ..`, if that is the nest."""
+    if len(chain) < 2:
+        return None
+    match chain[-1].body:
+        case (Store(index=first), For(body=(Store(index=index, reduce=str()),)) as along):
+            last = Var(chain[-1].var)
+            return along if first == index and index[-1:] == (last,) else None
+        case _:
+            return None
 
 
 def _accumulated(innermost: For, loops: Loops) -> list[str]:
