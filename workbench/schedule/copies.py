@@ -78,7 +78,7 @@ def _using(s: Stmt, plan: Plan, name: str) -> Stmt:
 
     def moved(index: tuple[Expr, ...]) -> tuple[Expr, ...]:
         places = zip(index, corner, plan.region.extents, strict=True)
-        return tuple(derived(minus(e, c), e.origin) for e, c, size in places if size > 1)
+        return tuple(_at(minus(e, c), e.origin) for e, c, size in places if size > 1)
 
     def stores(s: Stmt) -> Stmt:
         inner = map_bodies(s, lambda b: tuple(stores(x) for x in b))
@@ -90,6 +90,11 @@ def _using(s: Stmt, plan: Plan, name: str) -> Stmt:
         return replace(x, array=name, index=moved(x.index))
 
     return stores(map_exprs(s, lambda e: with_loads(e, array, turned)))
+
+
+def _at(e: Expr, origin: Origin) -> Expr:
+    """The expression in the place of one with that origin."""
+    return replace(derived(e, origin), origin=origin)
 
 
 def _fetch_together(plan: Plan, name: str, names: set[str]) -> Body:

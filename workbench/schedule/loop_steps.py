@@ -33,6 +33,7 @@ from workbench.schedule.nests import (
     literal,
     loops_in,
     nest_of,
+    positive,
     renamed,
     replace_loop,
     taken,
@@ -65,7 +66,7 @@ class Split:
             return found
         if self.tail != "guard":
             return no(f"tail={self.tail!r} is not known", found.origin, hint="tail='guard'")
-        if isinstance(self.factor, bool) or not isinstance(self.factor, int) or self.factor < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not positive(self.factor):
             return no(f"the factor is {self.factor!r}, not a positive int", found.origin)
         if extent(found) is None:
             return no(f"the bounds of '{self.loop}' are not literals", found.origin)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from workbench.base.source import Origin
-from workbench.ir.expr import Const, Expr, Load, Var, rebuild, substitute
+from workbench.base.source import NOWHERE, Origin
+from workbench.ir.expr import Const, Expr, Load, Var, rebuild
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import (
     Alloc,
@@ -104,9 +104,20 @@ def extent(loop: For) -> int | None:
     return max(0, -(-(stop - start) // loop.step))
 
 
+def positive(value: object) -> bool:
+    """Whether a value is a whole number from 1 on."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
 def with_values(body: Body, values: dict[str, Expr]) -> Body:
-    """The body with variables replaced."""
-    return tuple(map_exprs(s, lambda e: substitute(e, values)) for s in body)
+    """The body with variables replaced; what replaces one keeps the origin of its use."""
+
+    def visit(e: Expr) -> Expr:
+        if isinstance(e, Var):
+            return replace(values[e.name], origin=e.origin) if e.name in values else e
+        return rebuild(e, visit)
+
+    return tuple(map_exprs(s, visit) for s in body)
 
 
 def renamed(statement: Stmt, names: dict[str, str], note: str) -> Stmt:
@@ -134,8 +145,9 @@ def with_loads(e: Expr, array: str, change: Callable[[Load], Expr]) -> Expr:
 
 
 def derived(e: Expr, origin: Origin) -> Expr:
-    """The same expression made for `origin`, throughout."""
-    return replace(rebuild(e, lambda x: derived(x, origin)), origin=origin)
+    """The same expression; what has no origin in it was made for `origin`."""
+    inner = rebuild(e, lambda x: derived(x, origin))
+    return replace(inner, origin=origin) if inner.origin is NOWHERE else inner
 
 
 def _renamed_vars(e: Expr, names: dict[str, str]) -> Expr:

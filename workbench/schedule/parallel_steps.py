@@ -21,6 +21,7 @@ from workbench.schedule.nests import (
     literal,
     loops_in,
     nest_of,
+    positive,
     replace_loop,
     taken,
     with_values,
@@ -96,7 +97,7 @@ class Parallelize:
                 found.origin,
                 hint=f"split({self.loop!r}, {self.size!r}), then parallelize without a size",
             )
-        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not positive(self.size):
             return no(f"the size is {self.size!r}, not a positive int", found.origin)
         return YES
 
