@@ -97,7 +97,7 @@ class NativeDevice:
     def read(self, memory: Memory, size: int) -> bytearray:
         """The first `size` bytes; raises the error of the run that wrote them."""
         opened, block = self._open(), self._block(memory)
-        if block.run is not None:
+        if block.run is not None and block.run.doubtful:
             self._finish(opened, block.run, None)
         if size == 0:
             return bytearray()
@@ -132,7 +132,7 @@ class NativeDevice:
         fresh = program not in opened.prepared
         prepared = self._prepare(opened, program)
         blocks = {name: self._block(memory) for name, memory in buffers.items()}
-        doubt = self._doubt(opened, blocks.values())
+        doubt = self._doubt(opened, [blocks[name] for name in program.inputs])
         run = Submitted(
             program.name,
             program.loops,
@@ -291,12 +291,12 @@ class NativeDevice:
         """The runs before that may still turn out to have failed and whose results go in."""
         found: dict[int, Submitted] = {}
         for block in blocks:
-            if block.run is not None:
-                found |= {id(r): r for r in (*block.run.doubt, block.run) if not r.settled}
+            if block.run is not None and block.run.doubtful:
+                found |= {id(r): r for r in (*block.run.doubt, block.run) if r.doubtful}
         doubt = tuple(found.values())
         if len(doubt) > _LONGEST_DOUBT:
             self._settle(opened, doubt, None)
-            return ()
+            return tuple(r for r in doubt if r.error is not None)
         return doubt
 
     def _submit(

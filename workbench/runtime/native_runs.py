@@ -46,9 +46,9 @@ class Submitted:
     stopped: bool = False
 
     @property
-    def settled(self) -> bool:
-        """Whether its end is known, and was good."""
-        return self.timing is not None
+    def doubtful(self) -> bool:
+        """Whether its results may be wrong: it failed, or it or one before it still may."""
+        return self.error is not None or self.status is not None or bool(self.doubt)
 
 
 class Recorder:
