@@ -49,13 +49,15 @@ fn u32_from_f32(x: f32) -> u32 {
     return u32(x);
 }""",
     "pow_f32": """\
-// x to the power y. WGSL's pow leaves out negative x, and 0 to the power 0.
+// x to the power y. WGSL's pow leaves out negative x and zeros.
 fn pow_f32(x: f32, y: f32) -> f32 {
     if (x == 1.0 || y == 0.0) { return 1.0; }
     let whole = floor(y) == y;
     let negative = (bitcast<u32>(x) >> 31u) == 1u;
     if (negative && !whole && x != 0.0 && bitcast<u32>(x) != 0xff800000u) { return pow(x, y); }
-    let size = select(pow(abs(x), y), 1.0, x == -1.0);
+    var size = pow(abs(x), y);
+    if (x == -1.0) { size = 1.0; }
+    if (x == 0.0 && y > 0.0) { size = 0.0; }
     let odd = whole && abs(y) < 16777216.0 && (i32(y) & 1) == 1;
     return select(size, -size, negative && odd);
 }""",
