@@ -44,6 +44,7 @@ def block(c: Context, node: ast.For, declared: Mapping[str, Declared]) -> Block 
         c.wrong(node.orelse[0], "'else' of a loop is not part of the language", hint="if ...:")
     loops = _grid(c, node)
     names: dict[str, Name] = {a.name: _blocked(c, a) for a in arrays}
+    names |= {x.id: Broken(c.report.span(x)) for x in _names(node.target) if x.id not in c.names}
     names |= {var: Index(span) for var, span, _ in loops}
     for name, span in written(c, node).items():
         names.setdefault(name, c.names.get(name, Broken(span)))
@@ -62,7 +63,11 @@ def block(c: Context, node: ast.For, declared: Mapping[str, Declared]) -> Block 
 def _variables(node: ast.For) -> frozenset[str]:
     """The variables of all loops in a block."""
     targets = [x.target for x in ast.walk(node) if isinstance(x, ast.For)]
-    return frozenset(n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
+    return frozenset(n.id for t in targets for n in _names(t))
+
+
+def _names(node: ast.expr) -> list[ast.Name]:
+    return [n for n in ast.walk(node) if isinstance(n, ast.Name)]
 
 
 def _targets(c: Context, node: ast.For, declared: Mapping[str, Declared]) -> list[Array]:

@@ -82,8 +82,7 @@ def _apply(c: Context, node: ast.Call, name: str, args: list[Value], check: Chec
     if name == "power":
         return power(c, node, node.args[0], node.args[1], check)
     if any(a.dtype is BOOL for a in args):
-        hint = "any(...) or all(...)" if name in reductions.WORDS else "i32(...) around the bool"
-        c.wrong(node, f"'{name}' does not apply to bool", hint=hint)
+        c.wrong(node, f"'{name}' does not apply to bool", hint="i32(...) around the bool")
         return None
     if name in _JOINING:
         return _fold(c, node, _JOINING[name], args)

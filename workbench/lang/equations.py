@@ -36,7 +36,7 @@ def equation(
         axes = found
     inner = c.adding({k: Index(span) for k, span in axes.items()})
     value = _value(inner, node.value, declared, name)
-    if not _rank_fits(c, target, name, len(axes), declared) or value is None:
+    if value is None or not _rank_fits(c, target, name, len(axes), declared):
         return None
     extents = axes_of(inner, axes, value, declared)
     if extents is None:

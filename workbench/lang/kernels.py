@@ -112,7 +112,7 @@ def _declare_results(draft: _Draft, returned: list[ast.Name], read: Signature) -
         draft.context.wrong(
             returned[0],
             f"{len(returned)} arrays are returned, the signature says {len(read.results)}",
-            hint=f"-> ({', '.join(shape_text(r.dtype, r.shape) for r in read.results)})",
+            hint="as many names after 'return' as results after '->'",
         )
         return
     for name, said in zip(returned, read.results, strict=True):
@@ -158,6 +158,16 @@ def _statement(draft: _Draft, node: ast.stmt) -> None:
             draft.context.wrong(node, "one equation defines one array", hint="a line for each")
         case _:
             refuse.statement(draft.context, node)
+            _break(draft, node)
+
+
+def _break(draft: _Draft, node: ast.stmt) -> None:
+    """The names that a refused statement would define are not reported again."""
+    for x in ast.walk(node):
+        if isinstance(x, ast.Name | ast.Subscript) and isinstance(x.ctx, ast.Store):
+            name = x.value if isinstance(x, ast.Subscript) else x
+            if isinstance(name, ast.Name):
+                draft.names.setdefault(name.id, Broken(draft.start.report.span(x)))
 
 
 def _assign(draft: _Draft, node: ast.Assign, target: ast.expr) -> None:
@@ -171,6 +181,7 @@ def _assign(draft: _Draft, node: ast.Assign, target: ast.expr) -> None:
             _define(draft, name, target, found)
         case ast.Tuple():
             c.wrong(target, "one equation defines one array", hint="a line for each")
+            _break(draft, node)
         case _:
             text = c.report.text(target)
             c.wrong(target, f"'{text}' cannot be defined", hint="y[i] = ...")
@@ -222,6 +233,7 @@ def _annotated(draft: _Draft, node: ast.AnnAssign, target: ast.Name) -> None:
         return
     if said.shape:
         refuse.array_value(c, node, target.id)
+        draft.names[target.id] = Broken(said.span)
         return
     line = ast.copy_location(ast.Assign([target], node.value), node)
     _define(draft, target.id, target, equation(c, line, target, said))
@@ -245,8 +257,7 @@ def _for(draft: _Draft, node: ast.For) -> None:
                 _define(draft, "", node.target, found)
         case ast.Call(func=ast.Name(id="range")):
             refuse.time_loop(c, node)
-            for name, span in blocks.written(c, node).items():
-                draft.names.setdefault(name, Broken(span))
+            _break(draft, node)
         case _:
             c.wrong(node.iter, f"a block runs over a grid, not over '{c.report.text(node.iter)}'",
                     hint="for y, x in grid(H, W):")  # fmt: skip

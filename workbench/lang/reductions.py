@@ -118,14 +118,8 @@ def bounds_of(c: Context, node: ast.expr, name: str, check: Check) -> tuple[Expr
             start = integer(0) if len(bounds) == 1 else bounds[0]
             stop = bounds[-1]
             return None if start is None or stop is None else (start, stop)
-        case ast.Call(func=ast.Name(id="range"), args=[start, stop, step]):
-            text = c.report.text(step)
-            c.wrong(
-                step,
-                "a range has no step yet",
-                hint=f"range over (({c.report.text(stop)}) - ({c.report.text(start)})) // {text} "
-                f"and {name} * {text} in the subscripts",
-            )
+        case ast.Call(func=ast.Name(id="range"), args=[_, _, _], keywords=[]):
+            refuse.stepped_range(c, node, name)
         case ast.Call(func=ast.Name(id="grid")):
             c.wrong(node, "a grid stands in a 'for' block only", hint=f"for {name} in range(N)")
         case _:

@@ -191,12 +191,25 @@ def data_range(c: Context, node: ast.expr) -> None:
     )
 
 
+def stepped_range(c: Context, node: ast.Call, name: str) -> None:
+    """`range(a, b, 2)`."""
+    start, stop, step = (c.report.text(a) for a in node.args)
+    if start == "0":
+        hint = f"range(({stop} + {step} - 1) // {step}) with {name} * {step} in the subscripts"
+    else:
+        hint = (
+            f"range(({stop} - {start} + {step} - 1) // {step}) with {start} + {name} * {step} "
+            "in the subscripts"
+        )
+    c.wrong(node.args[2], "a range has no step yet", hint=hint)
+
+
 def axis_range(c: Context, node: ast.expr, axis: str) -> None:
     """A range whose bounds depend on an index of the equation: a scan or a triangle."""
     c.wrong(
         node,
-        f"'{c.report.text(node)}' depends on the index '{axis}'; scans and triangular "
-        "reductions are not there yet",
+        f"a range that depends on the index '{axis}': scans and triangular reductions are not "
+        "there yet",
         hint=f"a range of dims with a condition: sum(x[k] for k in range(N) if k <= {axis})",
     )
 

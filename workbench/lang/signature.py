@@ -13,6 +13,7 @@ from workbench.lang import refuse
 from workbench.lang.expressions import expression
 from workbench.lang.extents import Declared
 from workbench.lang.names import ArrayName, Broken, Context, Dim, Name, ScalarName
+from workbench.lang.report import closest
 from workbench.lang.values import fit, whole
 
 if TYPE_CHECKING:
@@ -199,6 +200,8 @@ def _head(c: Context, node: ast.FunctionDef) -> Place:
 
 def _extent(c: Context, node: ast.expr) -> Expr | None:
     """An extent: arithmetic on dims, i32 scalars and whole numbers."""
+    if _unknown_dims(c, node):
+        return None
     v = expression(c, node)
     e = None if v is None else whole(c, v, node, "an extent")
     if e is None:
@@ -211,6 +214,20 @@ def _extent(c: Context, node: ast.expr) -> Expr | None:
         c.wrong(node, "an extent is made of dims, i32 scalars and whole numbers", hint="n: i32")
         return None
     return e
+
+
+def _unknown_dims(c: Context, node: ast.expr) -> bool:
+    """Report symbols that no parameter has; true if there are any."""
+    unknown = [x for x in _symbols(node) if x.id not in c.names and not c.dunder(x, x.id)]
+    for x in unknown:
+        dims = [k for k, n in c.names.items() if isinstance(n, Dim)]
+        close = closest(x.id, dims)
+        if close is not None:
+            c.report.unknown(x, "dim", x.id, dims)
+        else:
+            hint = f"x: f32[{x.id}] or {x.id}: i32 as a parameter"
+            c.wrong(x, f"dim '{x.id}' is no extent of a parameter", hint=hint)
+    return bool(unknown)
 
 
 def _is_other_scalar(c: Context, node: ast.Name) -> bool:
