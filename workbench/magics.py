@@ -81,7 +81,7 @@ class WorkbenchMagics(Magics):
             from workbench.widget.assemble import cell_state  # noqa: PLC0415
             from workbench.widget.panel import Panel  # noqa: PLC0415
 
-            display(Panel(cell_state(run)))
+            display(Panel(cell_state(run, views)))
 
     @line_magic
     def wgpu_devices(self, line: str) -> Devices:

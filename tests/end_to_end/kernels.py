@@ -179,6 +179,22 @@ CASES = (
         scale=50.0,
     ),
     Case(
+        "long_total",
+        "def norm(x: f32[N]) -> f32:\n"
+        "    s = sqrt(sum(x[i] * x[i] for i in range(N) if x[i] > -0.9))\n    return s\n",
+        given(x=f32(3001)),
+        lambda x: np.sqrt((x[x > np.float32(-0.9)] ** 2).sum()),
+        terms=3000,
+    ),
+    Case(
+        "long_maximum",
+        "def extremes(x: f32[M, N]) -> (f32, f32):\n"
+        "    a = max(x[i, j] for i in range(M) for j in range(N))\n"
+        "    b = min(x[i, j] for i in range(M) for j in range(N))\n    return a, b\n",
+        given(x=f32(1024, 2)),
+        lambda x: (x.max(), x.min()),
+    ),
+    Case(
         "filtered_sum",
         "def positive(x: f32[M, N]) -> f32[M]:\n"
         "    y[i] = sum(x[i, j] for j in range(N) if x[i, j] > 0.0)\n    return y\n",

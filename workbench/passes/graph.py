@@ -1,4 +1,4 @@
-"""Graph passes, in order: literal dims, copies of returned parameters, hoisted reductions."""
+"""Graph passes, in order: literal dims, copied parameters, hoisted reductions, split totals."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from workbench.ir.expr import (
 )
 from workbench.ir.graph import Array, Axis, Block, Definition, Equation, Graph
 from workbench.ir.ops import REDUCTIONS
-from workbench.ir.stmt import map_exprs, walk_stmts
+from workbench.ir.stmt import map_exprs
 from workbench.passes.fold import bind_dims, fold
+from workbench.passes.names import fresh_name, names_of
+from workbench.passes.totals import split_totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,33 +87,9 @@ def hoist_reductions(graph: Graph) -> Graph:
 PASSES: tuple[tuple[str, Callable[[Graph], Graph]], ...] = (
     ("copy_outputs", copy_outputs),
     ("hoist_reductions", hoist_reductions),
+    ("split_totals", split_totals),
 )
 """What runs between the graph and its loops, in this order; each is a stage of the trace."""
-
-
-def names_of(graph: Graph) -> set[str]:
-    """Every name used in a graph: arrays, scalars, indices, locals."""
-    names = set(graph.arrays()) | {s.name for s in graph.scalars} | set(graph.dims)
-    for d in graph.definitions:
-        if isinstance(d, Equation):
-            names |= {a.name for a in d.axes}
-            for e in walk(d.value):
-                if isinstance(e, Reduce):
-                    names |= {r.var for r in e.ranges}
-        else:
-            for s in walk_stmts(d.body):
-                names |= {getattr(s, "var", ""), getattr(s, "name", "")}
-    return names - {""}
-
-
-def fresh_name(wanted: str, taken: set[str]) -> str:
-    """`wanted`, or `wanted_1`, `wanted_2` ... if it is taken; the answer is taken from now on."""
-    name, number = wanted, 0
-    while name in taken:
-        number += 1
-        name = f"{wanted}_{number}"
-    taken.add(name)
-    return name
 
 
 def _hoist(e: Expr, home: Equation, found: list[Equation], names: set[str]) -> Expr:

@@ -54,7 +54,7 @@ from workbench.ir.stmt import (
     While,
 )
 from workbench.passes.fold import literal_int
-from workbench.passes.graph import fresh_name
+from workbench.passes.names import fresh_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -38,7 +38,7 @@ from workbench.ir.stmt import (
     writes,
 )
 from workbench.passes.fold import fold, literal_int
-from workbench.passes.graph import fresh_name
+from workbench.passes.names import fresh_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

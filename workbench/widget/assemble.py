@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from workbench.session.cell import CellRun
 
 
-def cell_state(run: CellRun) -> PanelState:
+def cell_state(run: CellRun, views: tuple[str, ...] = ("stages", "run")) -> PanelState:
     """The panel of a cell that compiled, and ran where its arrays existed."""
     snapshots = run.compilation.stages.values()
     texts = [s.marked for s in snapshots]
@@ -32,7 +32,10 @@ def cell_state(run: CellRun) -> PanelState:
         )
         for s, text, numbers in zip(snapshots, texts, marks, strict=True)
     )
-    return PanelState(title=run.kernel.signature(), stages=stages, origins=origins, run=_run(run))
+    shown = _run(run) if "run" in views else None
+    return PanelState(
+        title=run.kernel.signature(), stages=stages, origins=origins, run=shown, views=views
+    )
 
 
 def failure_state(error: WorkbenchError, title: str) -> PanelState:

@@ -1,0 +1,90 @@
+"""Totals in two steps: a long reduction to one number, made parallel by partial results."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from workbench.ir.expr import (
+    Expr,
+    Load,
+    Range,
+    Reduce,
+    Var,
+    apply,
+    integer,
+    rebuild,
+    substitute,
+)
+from workbench.ir.graph import Axis, Equation, Graph
+from workbench.passes.fold import literal_int
+from workbench.passes.names import fresh_name, names_of
+
+if TYPE_CHECKING:
+    from workbench.ir.graph import Definition
+
+PARTS = 256
+"""Partial results of a total: enough for every invocation of some workgroups."""
+SHORTEST = 4 * PARTS
+"""Terms below which one loop is as good."""
+_FOLDS = {"add", "mul", "max", "min", "and", "or"}
+
+
+def split_totals(graph: Graph) -> Graph:
+    """A long reduction to a single number is computed in 256 parts, then over the parts.
+
+    before:  s = sum(x[i] for i in range(100000))
+    after:   s_part[p] = sum(x[q * 256 + p] for q in range(391) if q * 256 + p < 100000)
+             s = sum(s_part[p] for p in range(256))
+    This changes the order of a float sum, not its terms.
+    """
+    names = names_of(graph)
+    definitions: list[Definition] = []
+    for d in graph.definitions:
+        parts: list[Equation] = []
+        if isinstance(d, Equation) and not d.axes:
+            value = _split(d.value, d, parts, names)
+            definitions += [*parts, replace(d, value=value) if parts else d]
+        else:
+            definitions.append(d)
+    same = len(definitions) == len(graph.definitions)
+    return graph if same else replace(graph, definitions=tuple(definitions))
+
+
+def _split(e: Expr, home: Equation, parts: list[Equation], names: set[str]) -> Expr:
+    if isinstance(e, Reduce):
+        return _parts(e, home, parts, names) if _is_long(e) else e
+    return rebuild(e, lambda x: _split(x, home, parts, names))
+
+
+def _is_long(e: Reduce) -> bool:
+    first = e.ranges[0]
+    stop = literal_int(first.stop)
+    literal = literal_int(first.start) == 0 and stop is not None
+    return e.op in _FOLDS and literal and (stop or 0) >= SHORTEST
+
+
+def _parts(e: Reduce, home: Equation, parts: list[Equation], names: set[str]) -> Expr:
+    first, *rest = e.ranges
+    extent = literal_int(first.stop) or 0
+    part, step = fresh_name("p", names), fresh_name("q", names)
+    origin = e.origin.derive("in 256 parts")
+    along = apply("mul", Var(step), integer(PARTS), origin=first.origin)
+    index = apply("add", along, Var(part), origin=first.origin)
+    inside = apply("lt", index, integer(extent), origin=first.origin)
+
+    def moved(x: Expr) -> Expr:
+        return substitute(x, {first.var: index})
+
+    cond = None if extent % PARTS == 0 else inside
+    if e.cond is not None:
+        cond = moved(e.cond) if cond is None else apply("and", cond, moved(e.cond))
+    steps = Range(step, integer(0), integer(-(-extent // PARTS)), origin=first.origin)
+    others = tuple(replace(r, start=moved(r.start), stop=moved(r.stop)) for r in rest)
+    body = Reduce(e.op, (steps, *others), cond, moved(e.body), e.dtype, origin=e.origin)
+    name = fresh_name(f"{home.target}_part", names)
+    axis = Axis(part, integer(PARTS), origin=first.origin)
+    parts.append(Equation(name, e.dtype, (axis,), body, origin=e.origin, place=origin))
+    over = Range(part, integer(0), integer(PARTS), origin=origin)
+    return Reduce(e.op, (over,), None, Load(name, (Var(part),), e.dtype, origin=origin),
+                  e.dtype, origin=origin)  # fmt: skip
