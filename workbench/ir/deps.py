@@ -75,7 +75,7 @@ class Dependence:
 def dependences(loops: Loops) -> tuple[Dependence, ...]:
     """Every pair of accesses that must keep its order, once for each loop that carries it."""
     found: list[Dependence] = []
-    for a, b in _pairs(accesses(loops.body), commute=False):
+    for a, b in _pairs(accesses(loops.body)):
         for signs in before(a, b):
             clash = _clash(a, b, signs)
             if clash is not None:
@@ -103,7 +103,7 @@ def carried(touched: Sequence[Access], loop: str) -> Clash | None:
     `touched` are all accesses of the nest around the loop.
     """
     inside = [a for a in touched if loop in a.loops]
-    for a, b in _pairs(inside, commute=False):
+    for a, b in _pairs(inside):
         signs = dict.fromkeys(a.loops[: a.loops.index(loop)], 0) | {loop: -1}
         clash = _clash(a, b, signs)
         if clash is not None:
@@ -111,37 +111,61 @@ def carried(touched: Sequence[Access], loop: str) -> Clash | None:
     return None
 
 
-def reordered(old: Sequence[Access], new: Sequence[Access], *, commute: bool) -> Clash | None:
+def reordered(old: Sequence[Access], new: Sequence[Access], *, commuting: bool) -> Clash | None:
     """Two clashing iterations whose order differs between `old` and `new`.
 
-    Both list the same accesses at the same places, with the times of before and after. With
-    `commute`, updates by one operation may change places among themselves.
+    Both list the same accesses at the same places, with the times of before and after.
+    Updates by one operation commute among themselves: `commuting` asks about those pairs only,
+    else about all others only.
     """
     assert len(old) == len(new), "the two orders are of the same accesses"
     after = dict(zip(map(id, old), new, strict=True))
-    for a, b in _pairs(old, commute=commute):
-        for signs in before(a, b):
-            for back in before(after[id(b)], after[id(a)]):
-                both = _merged(signs, back)
-                clash = None if both is None else _clash(a, b, both)
-                if clash is not None:
-                    return clash
+    for a, b in _pairs(old):
+        if (a.op is not None and a.op == b.op) != commuting:
+            continue
+        ways = (
+            _merged(signs, back)
+            for signs in before(a, b)
+            for back in before(after[id(b)], after[id(a)])
+        )
+        settled = (_settled(a, b, signs) for signs in ways if signs is not None)
+        signs = _possible(a, b, [x for x in settled if x is not None])
+        clash = None if signs is None else _clash(a, b, signs)
+        if clash is not None:
+            return clash
     return None
 
 
-def _pairs(touched: Sequence[Access], *, commute: bool) -> Iterator[tuple[Access, Access]]:
+def _pairs(touched: Sequence[Access]) -> Iterator[tuple[Access, Access]]:
     """Ordered pairs of accesses to one array of which at least one changes it."""
-    changed = {a.array for a in touched if a.changes}
-    groups: dict[str, list[Access]] = {name: [] for name in changed}
+    groups: dict[str, list[Access]] = {a.array: [] for a in touched if a.changes}
     for a in touched:
-        if a.array in changed:
+        if a.array in groups:
             groups[a.array].append(a)
     for group in groups.values():
-        for a in group:
-            for b in group:
-                same = a.op is not None and a.op == b.op
-                if (a.changes or b.changes) and not (commute and same):
-                    yield a, b
+        yield from ((a, b) for a in group for b in group if a.changes or b.changes)
+
+
+def _possible(a: Access, b: Access, ways: Sequence[dict[str, int]]) -> dict[str, int] | None:
+    """The first of several ways in which the two may touch the same element."""
+    if len(ways) < 2:
+        return next(iter(ways), None)
+    same = {v for v in ways[0] if all(way.get(v) == 0 for way in ways)}
+    names, conditions = _meeting(a, b, same)
+    signs = {(v, sign) for way in ways for v, sign in way.items() if v not in same}
+    tests = {(v, sign): _apart(v, sign) for v, sign in signs}
+    frame = affine.frame(names, [*conditions, *tests.values()])
+    points = affine.known(frame)
+    for c in conditions:
+        points = points.intersect(affine.condition(frame, c))
+    sets = {key: affine.condition(frame, test) for key, test in tests.items()}
+    for way in ways:
+        some = points
+        for key in way.items():
+            some = some.intersect(sets[key]) if key in sets else some
+        if not some.is_empty():
+            return way
+    return None
 
 
 def _merged(order: Mapping[str, int], back: Mapping[str, int]) -> dict[str, int] | None:
@@ -158,14 +182,8 @@ def _clash(a: Access, b: Access, signs: Mapping[str, int]) -> Clash | None:
     known = _settled(a, b, signs)
     if known is None:
         return None
-    rename = {v: Var(v + OTHER) for v in b.loops if known.get(v) != 0}
-    conditions = [*a.conditions, *(substitute(c, rename) for c in b.conditions)]
+    names, conditions = _meeting(a, b, {v for v, sign in known.items() if sign == 0})
     conditions += [_apart(v, sign) for v, sign in known.items() if sign]
-    for x, y in zip(a.index, b.index, strict=True):
-        if x is not None and y is not None:
-            other = substitute(y, rename)
-            conditions += [] if other == x else [apply("eq", x, other)]
-    names = [*a.loops, *(v + OTHER for v in b.loops if v in rename)]
     found = holds_at(names, conditions)
     if found is None:
         return None
@@ -184,6 +202,21 @@ def _clash(a: Access, b: Access, signs: Mapping[str, int]) -> Clash | None:
         exact=exact and a.exact and b.exact,
         where=(a.origin, b.origin),
     )
+
+
+def _meeting(a: Access, b: Access, same: set[str]) -> tuple[list[str], list[Expr]]:
+    """The variables of an instance of each, and what makes them meet on an element.
+
+    Loops in `same` are in the same iteration; other variables of `b` are marked.
+    """
+    rename = {v: Var(v + OTHER) for v in b.loops if v not in same}
+    conditions = [*a.conditions, *(substitute(c, rename) for c in b.conditions)]
+    for x, y in zip(a.index, b.index, strict=True):
+        if x is not None and y is not None:
+            other = substitute(y, rename)
+            conditions += [] if other == x else [apply("eq", x, other)]
+    names = [*a.loops, *(v + OTHER for v in b.loops if v in rename)]
+    return names, list(dict.fromkeys(conditions))
 
 
 def _settled(a: Access, b: Access, signs: Mapping[str, int]) -> dict[str, int] | None:
@@ -209,7 +242,8 @@ def _settled(a: Access, b: Access, signs: Mapping[str, int]) -> dict[str, int] |
 
 
 def _apart(loop: str, sign: int) -> Apply:
-    return apply("lt" if sign < 0 else "gt", Var(loop), Var(loop + OTHER))
+    op = {-1: "lt", 0: "eq", 1: "gt"}[sign]
+    return apply(op, Var(loop), Var(loop + OTHER))
 
 
 def holds_at(

@@ -121,10 +121,10 @@ class Reorder:
         old = nest_of(loops, order[0].var)
         new = _replaced((old,), chain[0], moved(chain, order, lambda s: s))
         old_times, new_times = accesses((old,)), accesses(new)
-        clash = reordered(old_times, new_times, commute=True)
+        clash = reordered(old_times, new_times, commuting=False)
         if clash is not None:
             return _refuse_clash(clash)
-        loose = reordered(old_times, new_times, commute=False)
+        loose = reordered(old_times, new_times, commuting=True)
         return YES if loose is None else Verdict(notes=_notes(loops, loose))
 
     def apply(self, loops: Loops) -> Loops:

@@ -81,14 +81,21 @@ def test_each_iteration_has_its_own_private_array() -> None:
     assert carried(accesses(mean().body), "k") is not None
 
 
-def test_updates_by_one_operation_commute() -> None:
-    touched = accesses(matmul().body)
-    backwards = [replace(a, time=_reversed(a.time)) for a in touched]
-    only = [(a, b) for a, b in zip(touched, backwards, strict=True) if a.kind == "updates"]
-    old, new = [a for a, _ in only], [b for _, b in only]
+def test_updates_by_one_operation_are_a_question_of_their_own() -> None:
+    touched = accesses(diagonal().body)
+    turned = [replace(a, time=_reversed(a.time)) for a in touched]
+    clash = reordered(touched, turned, commuting=True)
 
-    assert reordered(old, new, commute=True) is None
-    assert reordered(old, new, commute=False) is None
+    assert reordered(touched, turned, commuting=False) is None
+    assert clash is not None
+    assert clash.words == ("(i=0, j=1) updates s[1] and (i=1, j=0) updates it, too")
+
+
+def diagonal() -> Loops:
+    """The loops of `s[i + j] += x[i]`."""
+    place = apply("add", i, j)
+    nest = serial("i", 3, serial("j", 3, Store("s", (place,), load("x", i), "add")))
+    return function((nest,), x=("input", (3,)), s=("output", (5,)))
 
 
 def _reversed(time: tuple[int | str, ...]) -> tuple[int | str, ...]:
