@@ -1,6 +1,7 @@
-"""Runs the named list of suites one after another and says how long each took.
+"""Runs the named list of suites and says how long each took.
 
-`python tests/run_suites.py test` runs every test, `check` what a person runs before a commit.
+`python tests/run_suites.py test` runs every test, one suite after another for the devices' sake;
+`check` runs what a person runs before a commit, as many at once as there are cores.
 Ends with 1 where a suite failed, after all of them have run. No suite is defined here beyond
 its command; what a suite contains is the business of its tool.
 """
@@ -11,6 +12,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,23 +68,35 @@ SUITES = {
         python("notebooks", "pytest", "-q", "tests/notebooks"),
     ),
     "check": (
-        python("format", "ruff", "format", "--check", "--quiet"),
-        python("lint", "ruff", "check", "--quiet"),
+        python("unit", "pytest", "-q", "tests/unit"),
         node("types", "node_modules/pyright/index.js", "--project", ".."),
-        tool("layers", "lint-imports", "--no-logo"),
         node("lint of the page", "node_modules/eslint/bin/eslint.js", "--max-warnings=0", "."),
         TYPES,
         PAGE,
-        python("unit", "pytest", "-q", "tests/unit"),
+        tool("layers", "lint-imports", "--no-logo"),
+        python("lint", "ruff", "check", "--quiet"),
+        python("format", "ruff", "format", "--check", "--quiet"),
     ),
 }
 
 
-def run(suite: Suite) -> Outcome:
-    """Run one suite with its output shown."""
-    print(f"\n== {suite.name}", flush=True)
+def run(suite: Suite, *, at_once: bool) -> Outcome:
+    """Run one suite; its output is shown as it comes, or at the end where others run as well."""
+    title = f"\n== {suite.name}"
+    if not at_once:
+        print(title, flush=True)
     began = time.monotonic()
-    done = subprocess.run(suite.command, cwd=suite.folder, env=environment(), check=False)
+    done = subprocess.run(
+        suite.command,
+        cwd=suite.folder,
+        env=environment(),
+        check=False,
+        stdout=subprocess.PIPE if at_once else None,
+        stderr=subprocess.STDOUT if at_once else None,
+        text=True,
+    )
+    if at_once:
+        print(f"{title}\n{done.stdout}", flush=True)
     return Outcome(suite, done.returncode == 0, time.monotonic() - began)
 
 
@@ -92,13 +106,12 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PATH": os.pathsep.join([here, os.environ.get("PATH", os.defpath)])}
 
 
-def summary(outcomes: list[Outcome]) -> str:
-    """One line a suite: its name, seconds, and whether it passed; the sum below."""
+def summary(outcomes: list[Outcome], total: float) -> str:
+    """One line a suite: its name, seconds, and whether it passed; all of them below."""
     lines = [
         f"{outcome.suite.name:<20}{outcome.seconds:>8.1f} s  {'ok' if outcome.passed else 'FAILED'}"
         for outcome in outcomes
     ]
-    total = sum(outcome.seconds for outcome in outcomes)
     return "\n".join([*lines, f"{'all':<20}{total:>8.1f} s"])
 
 
@@ -107,8 +120,12 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in SUITES:
         print(f"usage: run_suites.py {'|'.join(SUITES)}", file=sys.stderr)
         return 2
-    outcomes = [run(suite) for suite in SUITES[arguments[0]]]
-    print(f"\n{summary(outcomes)}")
+    workers = (os.cpu_count() or 1) if arguments[0] == "check" else 1
+    began = time.monotonic()
+    with ThreadPoolExecutor(workers) as pool:
+        jobs = [pool.submit(run, suite, at_once=workers > 1) for suite in SUITES[arguments[0]]]
+        outcomes = [job.result() for job in jobs]
+    print(f"\n{summary(outcomes, time.monotonic() - began)}")
     return 0 if all(outcome.passed for outcome in outcomes) else 1
 
 
