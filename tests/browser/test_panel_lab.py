@@ -130,7 +130,7 @@ def test_a_saved_panel_is_small_and_its_twin_is_seen_when_it_is_opened_again(
     first = cell(again, FIRST)
 
     expect(first.locator(".wb-twin")).to_be_visible(timeout=60_000)
-    expect(first.get_by_text("Error displaying widget")).to_be_hidden()
+    expect(first.get_by_text(re.compile("Error displaying|Loading widget"))).to_be_hidden()
     expect(first.locator(".jp-OutputArea-output", has_text="above")).to_be_visible()
     again.screenshot("panel_opened_again", height=1100)
     assert size / 20 < 40_000

@@ -79,7 +79,9 @@ class Panel(Bundled):
 def _stepping_back(name: str) -> str:
     """The element around an HTML twin, and the rules by which it and the panel take turns."""
     live, twin = f'[{LIVE}="{name}"]', f'[{TWIN}="{name}"]'
-    dead = f"{OUTPUT}:has(> .jupyter-widgets):not(:has({live}))"
+    # JupyterLab names the type of every output but a widget's, also while that still loads.
+    widget = ":is(:has(> .jupyter-widgets),:not(:has([data-mime-type])))"
+    dead = f"{OUTPUT}{widget}:not(:has({live}))"
     return (
         f'<div {TWIN}="{name}"><style>'
         f"body:has({live}) {twin},body:has({live}) {OUTPUT}:has({twin}),"

@@ -1,8 +1,8 @@
 """A 2-D array as a small PNG, with zlib alone: one byte a pixel and a palette.
 
-Values in 0..1 are drawn in grey, as image libraries do; all others through a scale from dark blue
-to yellow whose lightness rises evenly, so that it reads without colour. Values that are not finite
-are drawn in a colour of their own.
+Values that fill 0..1 are drawn in grey, as image libraries do; all others from the least to the
+greatest through a scale from dark blue to yellow whose lightness rises evenly, so that it reads
+without colour. Values that are not finite are drawn in a colour of their own.
 """
 
 from __future__ import annotations
@@ -18,30 +18,36 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEVELS = 255
-"""Palette entries that stand for values; the last entry is for what is not finite."""
+"""Palette entries that stand for values; one more is for what is not finite."""
+GREY_LEAST = 0.5
+"""The greatest value that an array drawn in grey has at least; less would be black."""
 STOPS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 NOT_FINITE = (214, 39, 40)
 
 
-def png_url(values: NDArray[np.generic], *, side: int) -> str:
+def png_url(values: NDArray[np.generic], *, side: int, levels: int = LEVELS) -> str:
     """A data URL of the picture of a 2-D array, at most `side` pixels in each direction."""
-    return "data:image/png;base64," + base64.b64encode(png(values, side=side)).decode()
+    picture = png(values, side=side, levels=levels)
+    return "data:image/png;base64," + base64.b64encode(picture).decode()
 
 
-def png(values: NDArray[np.generic], *, side: int) -> bytes:
-    """The picture of a 2-D array as the bytes of a PNG; larger arrays are averaged down."""
+def png(values: NDArray[np.generic], *, side: int, levels: int = LEVELS) -> bytes:
+    """The picture of a 2-D array as the bytes of a PNG; larger arrays are averaged down.
+
+    Fewer `levels` (2 to 255) make a smaller file.
+    """
     numbers = values.astype(np.float32)
     finite = numbers[np.isfinite(numbers)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    grey = low >= 0.0 and high <= 1.0
+    grey = low >= 0.0 and GREY_LEAST <= high <= 1.0
     low, high = (0.0, 1.0) if grey else (low, high)
     small = _shrunk(numbers, side)
     span = high - low or 1.0
     known = np.isfinite(small)
     scaled = np.where(known, (small - low) / span, 0.0).clip(0.0, 1.0)
-    levels = np.rint(scaled * (LEVELS - 1)).astype(np.uint8)
-    pixels = np.where(known, levels, np.uint8(LEVELS))
-    return _file(pixels, _palette(grey=grey))
+    steps = np.rint(scaled * (levels - 1)).astype(np.uint8)
+    pixels = np.where(known, steps, np.uint8(levels))
+    return _file(pixels, _palette(levels, grey=grey))
 
 
 def _shrunk(numbers: NDArray[np.float32], side: int) -> NDArray[np.float32]:
@@ -58,9 +64,9 @@ def _shrunk(numbers: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     return (sums / (heights * widths)).astype(np.float32)
 
 
-def _palette(*, grey: bool) -> NDArray[np.uint8]:
-    """256 colours as rows of red, green, blue."""
-    at = np.linspace(0.0, 1.0, LEVELS)
+def _palette(levels: int, *, grey: bool) -> NDArray[np.uint8]:
+    """The colours as rows of red, green, blue, the one for what is not finite last."""
+    at = np.linspace(0.0, 1.0, levels)
     stops = np.array([(0, 0, 0), (255, 255, 255)] if grey else STOPS, dtype=np.float64)
     places = np.linspace(0.0, 1.0, len(stops))
     channels = [np.interp(at, places, stops[:, channel]) for channel in range(3)]

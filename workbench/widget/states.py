@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 CORNER = 3
 """Rows and columns shown from each corner of a result."""
-LIVE_SIDE, SAVED_SIDE = 320, 56
+LIVE_SIDE, SAVED_SIDE = 320, 64
 """Pixels of the longer side of a picture: in the live panel, and saved with the notebook."""
+SAVED_LEVELS = 48
+"""Colours of a saved picture."""
 PICTURE_LEAST = 8
 """Results with a side shorter than this are shown as numbers only."""
 
@@ -101,7 +103,7 @@ def output_of(name: str, array: NDArray[np.generic], *, dtype: str = "") -> Outp
         shape=values.shape,
         numbers=_numbers(values),
         image=png_url(values, side=LIVE_SIDE) if drawn else None,
-        thumbnail=png_url(values, side=SAVED_SIDE) if drawn else None,
+        thumbnail=png_url(values, side=SAVED_SIDE, levels=SAVED_LEVELS) if drawn else None,
         rows=_corners(values),
     )
 

@@ -15,6 +15,7 @@ import { joined } from "../link.ts";
 import type { Range } from "../link.ts";
 import type { Language } from "../model.ts";
 import { colours, languageOf } from "./languages.ts";
+import { wrapped } from "./wrap.ts";
 
 /** Ranges to light; `pinned` marks them as kept, `weak` as ancestors only. */
 export interface Lighting {
@@ -40,7 +41,7 @@ export interface CodePane {
   readonly decorate: (ranges: readonly EditorRange<Decoration>[]) => void;
   /** Scrolls the first of the ranges into view if none of them is. */
   readonly reveal: (ranges: readonly Range[]) => void;
-  readonly wrap: (wrapped: boolean) => void;
+  readonly wrap: (asked: boolean) => void;
   readonly find: () => void;
 }
 
@@ -138,8 +139,8 @@ export function codePane(el: HTMLElement, options: CodePaneOptions): CodePane {
       view.dispatch({ effects: redecorate.of(Decoration.set([...ranges], true)) });
     },
     reveal: (ranges) => { reveal(view, ranges); },
-    wrap(wrapped) {
-      view.dispatch({ effects: wrapping.reconfigure(wrapped ? EditorView.lineWrapping : []) });
+    wrap(asked) {
+      view.dispatch({ effects: wrapping.reconfigure(asked ? wrapped : []) });
     },
     find() {
       view.focus();

@@ -6,6 +6,7 @@ import { EditorView } from "@codemirror/view";
 import type { Language } from "../model.ts";
 import { readOnly } from "./code.ts";
 import { languageOf } from "./languages.ts";
+import { wrapped } from "./wrap.ts";
 
 export interface Side {
   readonly name: string;
@@ -25,7 +26,7 @@ export function showDiff(
   after: Side,
   options: { readonly wrapped: boolean; readonly signal: AbortSignal },
 ): void {
-  const wrapping = options.wrapped ? EditorView.lineWrapping : [];
+  const wrapping = options.wrapped ? wrapped : [];
   const extensions = (side: Side) => [
     readOnly(`${side.name}, difference`),
     languageOf(side.language),

@@ -32,7 +32,7 @@ export function firstLayout(state: PanelState, width: number): Layout {
   const code = codeStages.find((name) => names.includes(name)) ?? names.at(-1) ?? first;
   const two = width === 0 || width >= roomForTwo;
   const stages: Layout["stages"] = two ? [first, code] : [code, first];
-  return { stages, active: two ? 1 : 0, two, diff: false, wrapped: false };
+  return { stages, active: two ? 1 : 0, two, diff: false, wrapped: true };
 }
 
 /** The layout with another stage in one of its panes. */
@@ -44,7 +44,7 @@ export function withStage(layout: Layout, place: Place, name: string): Layout {
 /** The switches of a layout. */
 export function toolbar(layout: Store<Layout>): HTMLElement {
   const set = (change: Partial<Layout>): void => { layout.set({ ...layout.get(), ...change }); };
-  const { two } = layout.get();
+  const { two, wrapped } = layout.get();
   return element(
     "div",
     { class: "wb-toolbar", role: "toolbar", "aria-label": "panes" },
@@ -52,7 +52,7 @@ export function toolbar(layout: Store<Layout>): HTMLElement {
       set({ two: pressed });
     }),
     toggle("diff", "show what changed between the two stages", false, (diff) => { set({ diff }); }),
-    toggle("wrap", "wrap long lines", false, (wrapped) => { set({ wrapped }); }),
+    toggle("wrap", "wrap long lines", wrapped, (pressed) => { set({ wrapped: pressed }); }),
   );
 }
 

@@ -3,6 +3,7 @@
 
 import type { Stage } from "../model.ts";
 import { checkSign, duration, element } from "./dom.ts";
+import { isStep } from "./selection.ts";
 
 export interface Rail {
   readonly el: HTMLElement;
@@ -112,7 +113,8 @@ function railRow(stage: Stage, panel: string, choose: (stage: string) => void): 
     update(next, longest) {
       sign.replaceChildren(checkSign(next.check));
       time.textContent = next.seconds > 0 ? duration(next.seconds) : "";
-      tab.title = [next.note, next.check.words].filter((words) => words !== "").join("\n");
+      tab.title = [isStep(next) ? name : "", next.note, next.check.words].filter((words) => words !== "").join("\n");
+      tab.dataset["step"] = isStep(next) ? "yes" : "no";
       tab.dataset["changed"] = next.changed ? "yes" : "no";
       bar.style.inlineSize = `${((next.seconds / longest) * 52).toFixed(1)}px`;
     },

@@ -11,6 +11,11 @@ export interface Selection {
   readonly pinned: boolean;
 }
 
+/** Whether a stage is one step of the schedule: it is named as the step is written. */
+export function isStep(stage: Stage): boolean {
+  return stage.name.includes("(");
+}
+
 /** A mark over more of a text than this says nothing when it lights. */
 const rootShare = 0.5;
 
@@ -63,11 +68,15 @@ export function describe(
   lit: ReadonlyMap<string, Lit>,
 ): string {
   const others = stages.filter((stage) => stage.name !== selection.stage && stage.changed);
-  const places = (strength: Lit["strength"]): string =>
-    others
-      .filter((stage) => lit.get(stage.name)?.strength === strength)
-      .map((stage) => `${stage.name} ${lit.get(stage.name)?.ranges.length ?? 0}`)
-      .join(", ");
+  const places = (strength: Lit["strength"]): string => {
+    const there = others.filter((stage) => lit.get(stage.name)?.strength === strength);
+    const steps = there.filter(isStep).length;
+    const named = there
+      .filter((stage) => !isStep(stage))
+      .map((stage) => `${stage.name} ${lit.get(stage.name)?.ranges.length ?? 0}`);
+    const counted = steps === 0 ? [] : [`${steps} step${steps === 1 ? "" : "s"}`];
+    return [...named, ...counted].join(", ");
+  };
   const [from, also] = [places("nearest"), places("same")];
   const words = [from && `from ${from}`, also && `also ${also}`].filter((each) => each !== "");
   return `in ${selection.stage}; ${words.length === 0 ? "nowhere else" : words.join("; ")}`;

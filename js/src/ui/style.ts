@@ -27,7 +27,7 @@ export const style = `
   --wb-found-line: color-mix(in srgb, var(--wb-warn) 60%, transparent);
   --wb-font: var(--jp-ui-font-family, system-ui, sans-serif);
   --wb-code-font: var(--jp-code-font-family, ui-monospace, Menlo, Consolas, monospace);
-  --wb-code-size: var(--jp-code-font-size, 13px);
+  --wb-code-size: calc(var(--jp-code-font-size, 13px) * 0.95);
   container-type: inline-size;
   margin: 4px 0;
   border: 1px solid var(--wb-line);
@@ -68,7 +68,7 @@ export const style = `
 .wb-toolbar { display: flex; gap: 4px; flex: none; }
 .wb-stages { display: flex; align-items: stretch; min-inline-size: 0; }
 .wb-side {
-  flex: none; display: flex; flex-direction: column; inline-size: 184px;
+  flex: none; display: flex; flex-direction: column; inline-size: 208px;
   border-inline-end: 1px solid var(--wb-line); padding: 4px 0;
 }
 .wb-rail { display: flex; flex-direction: column; }
@@ -83,6 +83,7 @@ export const style = `
 .wb-tab[aria-selected="true"] .wb-rail-name { font-weight: 600; }
 .wb-tab[data-changed="no"] { color: var(--wb-soft); font-style: italic; }
 .wb-side:not(.wb-all) .wb-tab[data-changed="no"]:not([data-shown="yes"]) { display: none; }
+.wb-tab[data-step="yes"] .wb-rail-name { padding-inline-start: 10px; color: var(--wb-soft); }
 .wb-rail-name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .wb-rail-time { color: var(--wb-soft); text-align: end; font-variant-numeric: tabular-nums; }
 .wb-rail-lit {
@@ -115,14 +116,15 @@ export const style = `
   border-bottom: 1px solid var(--wb-line);
 }
 .wb-choice {
-  flex: none; padding: 1px 18px 1px 4px; font-weight: 600;
+  flex: 0 1 auto; field-sizing: content; min-inline-size: 4em; max-inline-size: 15em;
+  padding: 1px 18px 1px 4px; font-weight: 600; text-overflow: ellipsis;
   background: linear-gradient(45deg, transparent 50%, currentColor 50%) right 9px center / 4px 4px,
     linear-gradient(-45deg, transparent 50%, currentColor 50%) right 5px center / 4px 4px;
   background-repeat: no-repeat;
 }
 .wb-choice option { background: var(--wb-background); color: var(--wb-text); }
 .wb-note {
-  flex: 1; min-inline-size: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+  flex: 1 1 0; min-inline-size: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
   color: var(--wb-soft);
 }
 .wb-code { flex: 1; min-block-size: 0; }
@@ -153,9 +155,11 @@ export const style = `
   overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
 }
 .wb-line code { font-family: var(--wb-code-font); background: none; color: var(--wb-text); }
-.wb-panel .cm-changedText { background: var(--wb-lit) !important; }
+.wb-panel .cm-changedText {
+  background: color-mix(in srgb, var(--wb-brand) 15%, transparent) !important;
+}
 .wb-panel .cm-deletedText, .wb-panel .cm-deletedChunk .cm-deletedText {
-  background: color-mix(in srgb, var(--wb-warn) 28%, transparent) !important;
+  background: color-mix(in srgb, var(--wb-warn) 17%, transparent) !important;
 }
 .wb-panel .cm-changedLine {
   background: color-mix(in srgb, var(--wb-brand) 7%, transparent) !important;
@@ -237,7 +241,8 @@ export const style = `
   }
   .wb-tab[aria-selected="true"] { border-bottom-color: var(--wb-brand); }
   .wb-rail-time, .wb-rail-bar, .wb-rail-lit:empty { display: none; }
-  .wb-rail-name { overflow: visible; }
+  .wb-tab[data-step="yes"] .wb-rail-name { padding-inline-start: 10px; color: var(--wb-soft); }
+.wb-rail-name { overflow: visible; }
   .wb-more { margin: 0 6px 0 auto; }
 }
 @media (prefers-reduced-motion: reduce) {

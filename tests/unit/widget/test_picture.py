@@ -43,6 +43,12 @@ def test_values_from_0_to_1_are_grey() -> None:
     assert (drawn.max(axis=2) == drawn.min(axis=2)).all()
 
 
+def test_small_values_are_not_drawn_black() -> None:
+    drawn = pixels(png(np.array([[0.001, 0.002]]), side=8))
+
+    assert drawn[0].tolist() == [[68, 1, 84], [253, 231, 37]]
+
+
 def test_other_values_run_from_dark_to_light() -> None:
     row = pixels(png(np.arange(100, dtype=np.int32)[None, :], side=100))[0].astype(float)
     light = row @ [0.299, 0.587, 0.114]
@@ -65,7 +71,7 @@ def test_a_large_array_is_averaged_down() -> None:
     assert abs(int(drawn[0, 0, 0]) - LEVELS // 2) <= 1
 
 
-@pytest.mark.parametrize("value", [0.0, 7.0, np.nan])
+@pytest.mark.parametrize("value", [0.0, 0.7, 7.0, np.nan])
 def test_an_even_array_can_be_drawn(value: float) -> None:
     drawn = pixels(png(np.full((4, 4), value), side=8))
 
