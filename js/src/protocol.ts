@@ -1,7 +1,7 @@
 /**
  * The messages between the kernel (Python) and the page, and the Program they carry.
  *
- * Text frames hold one JSON message; binary frames hold a 16-byte header and up to 2 MiB of bytes.
+ * Text frames hold one JSON message; binary frames hold a 16-byte header and up to 4 MiB of bytes.
  * The Python twin is `workbench/runtime/page_messages.py`; the two change together.
  * Nothing here touches the GPU, the DOM or a socket.
  */
@@ -12,7 +12,7 @@ export const PROTOCOL_VERSION = 1;
  * Payload bytes of a binary frame: far below the 10 MiB at which Jupyter's servers cut the socket,
  * and small enough that signs of life find their way between two frames.
  */
-export const CHUNK_BYTES = 2 * 1024 * 1024;
+export const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** Bytes in front of each payload: u32 request, u32 zero, u64 offset within the transfer. */
 export const HEADER_BYTES = 16;

@@ -1,6 +1,6 @@
 """The messages between this process and a page: the one place in Python that knows them.
 
-Text frames hold one JSON message; binary frames hold a 16-byte header and up to 2 MiB of bytes.
+Text frames hold one JSON message; binary frames hold a 16-byte header and up to 4 MiB of bytes.
 The page's twin is `js/src/protocol.ts`; the two change together. No socket and no waiting here.
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 PROTOCOL_VERSION = 1
-CHUNK_BYTES = 2 * 1024 * 1024
+CHUNK_BYTES = 4 * 1024 * 1024
 """Payload of a binary frame.
 
 Far below the 10 MiB at which Jupyter's servers cut the socket, and small enough that signs of life
