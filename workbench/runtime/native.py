@@ -8,8 +8,10 @@ exception: its flag is read on the host, so enqueueing it waits.
 
 from __future__ import annotations
 
+import os
 import struct
 import sys
+import tempfile
 import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
@@ -174,7 +176,8 @@ class NativeDevice:
         with suppress(RuntimeError):  # someone else opened wgpu first, with backends of their own
             extras.set_instance_extras(backends=["Primary"])
         try:
-            adapter = wgpu.gpu.request_adapter_sync(power_preference="high-performance")
+            with _quiet_driver():
+                adapter = wgpu.gpu.request_adapter_sync(power_preference="high-performance")
         except (RuntimeError, OSError, wgpu.GPUError) as error:
             remedy = _DRIVERS.get(sys.platform, "the GPU's driver")
             return _unavailable(f"no WebGPU adapter ({_first_line(str(error))})", remedy)
@@ -359,6 +362,20 @@ def _import_wgpu() -> tuple[Any, Any, Any]:
 def _period(lib: Any, device: Any) -> float:
     """Nanoseconds per tick of the device's clock; wgpu-native hands out raw ticks."""
     return float(lib.wgpuQueueGetTimestampPeriod(device.queue._internal))  # noqa: SLF001
+
+
+@contextmanager
+def _quiet_driver() -> Generator[None]:
+    """Mesa complains on stderr where this variable is not set, though nothing here has a window."""
+    name = "XDG_RUNTIME_DIR"
+    if sys.platform != "linux" or name in os.environ:
+        yield
+        return
+    os.environ[name] = tempfile.gettempdir()
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 def _unavailable(cause: str, remedy: str) -> Description:
