@@ -56,7 +56,8 @@ def block(c: Context, node: ast.For, declared: Mapping[str, Declared]) -> Block 
     whole_body = declare(body, {k: v.dtype for k, v in flow.scalars.items()})
     for var, span, stop in reversed(loops):
         origin = Origin(span)
-        whole_body = (For(var, integer(0), stop, whole_body, LoopKind.PARALLEL, origin=origin),)
+        start = integer(0, origin=origin.derive("starts at 0"))
+        whole_body = (For(var, start, stop, whole_body, LoopKind.PARALLEL, origin=origin),)
     return Block(whole_body, tuple(arrays), origin=_header(c, node, node.iter))
 
 

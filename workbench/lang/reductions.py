@@ -115,7 +115,8 @@ def bounds_of(c: Context, node: ast.expr, name: str, check: Check) -> tuple[Expr
     match node:
         case ast.Call(func=ast.Name(id="range"), args=args, keywords=[]) if 0 < len(args) < 3:
             bounds = [_bound(c, a, check) for a in args]
-            start = integer(0) if len(bounds) == 1 else bounds[0]
+            zero = integer(0, origin=c.report.origin(node).derive("starts at 0"))
+            start = zero if len(bounds) == 1 else bounds[0]
             stop = bounds[-1]
             return None if start is None or stop is None else (start, stop)
         case ast.Call(func=ast.Name(id="range"), args=[_, _, _], keywords=[]):

@@ -218,8 +218,8 @@ def test_names_with_two_underscores_are_refused(text: str) -> None:
          "1 arrays are returned, the signature says 2"),
         ("def f(on: f32[N]) -> f32[N]:\n    return on",
          "'on' is reserved for calls: k(x, on=...)"),
-        ("def f(a: f32) -> f32:\n    return a", ("'f' has no array in its signature; functions that "
-         "kernels inline are not there yet")),
+        ("def f(a: f32) -> f32:\n    return a",
+         ("'f' has no array in its signature; functions that kernels inline are not there yet")),
         ("def f(x: f32[N], n: i32 = 1.5) -> f32[N]:\n    return x",
          "the parameter is i32, the value is f32"),
     ],
