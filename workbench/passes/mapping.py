@@ -187,7 +187,7 @@ def _device_body(body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
             case For() if s.kind in _AXES:
                 out += _mapped_loop(s, grid, inside_loop=inside_loop)
             case For() if s.kind is LoopKind.COOPERATIVE:
-                out += _cooperative(s, grid, inside_loop=inside_loop)
+                _join(out, _cooperative(s, grid, inside_loop=inside_loop))
             case For():
                 inner = _device_body(s.body, grid, inside_loop=True)
                 out.append(replace(s, body=inner, kind=LoopKind.SERIAL))
@@ -231,6 +231,21 @@ def _cooperative(s: For, grid: _Grid, *, inside_loop: bool) -> Body:
     return (done, loop, barrier)
 
 
+def _join(out: list[Stmt], copy: Body) -> None:
+    """Append a copy; one that touches nothing of the copy before it shares that one's barriers."""
+    place = next((n for n in reversed(range(len(out))) if not isinstance(out[n], Alloc)), 0)
+    match out[place - 1 : place + 1], copy:
+        case [For() as before, Barrier()], (Barrier(), For() as loop, Barrier() as complete):
+            written = {s.array for s in writes(before.body)}
+            touched = {x.array for x in reads(loop.body)} | {s.array for s in writes(loop.body)}
+            if not written & touched:
+                del out[place]
+                copy = (loop, complete)
+        case _:
+            pass
+    out.extend(copy)
+
+
 def _sink(guard: If, body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
     """The guard put around everything in `body` except barriers and what leads to them."""
     out: list[Stmt] = []
@@ -252,7 +267,7 @@ def _sink(guard: If, body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
                 wrapped = s if s.kind is LoopKind.COOPERATIVE else replace(
                     s, body=(replace(guard, then=s.body),)
                 )  # fmt: skip
-                out += _device_body((wrapped,), grid, inside_loop=inside_loop)
+                _join(out, _device_body((wrapped,), grid, inside_loop=inside_loop))
             case For() if _has_cooperative(s.body):
                 release()
                 inner = _sink(guard, s.body, grid, inside_loop=True)
