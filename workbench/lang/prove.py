@@ -20,6 +20,7 @@ from workbench.ir.expr import (
     Select,
     Var,
     apply,
+    free_names,
     integer,
     rebuild,
     walk,
@@ -82,21 +83,47 @@ def prove_inside(world: World, scene: Scene, index: Expr, extent: Expr) -> Verdi
     variables = (*world.dims, *world.scalars, *(r.var for r in scene.ranges))
     variables = tuple(dict.fromkeys(variables))
     conditions = conditions_of(world, scene)
+    near = _related(conditions, (index, extent))
+    if _holds(world, variables, near, index, extent):
+        return Proved()
     conditions, (index, extent) = tame(world, variables, conditions, (index, extent))
-    names = (*variables, INDEX, EXTENT)
     equal = [apply("eq", Var(INDEX), index), apply("eq", Var(EXTENT), extent)]
     everything = [*conditions, *equal]
-    f = affine.frame(names, everything)
+    f = affine.frame((*variables, INDEX, EXTENT), everything)
     points = affine.known(f)
     for c in everything:
         points = points.intersect(affine.condition(f, c))
-    inside = affine.between(f, integer(0), Var(INDEX), Var(EXTENT))
-    outside = points.subtract(inside)
+    outside = points.subtract(affine.between(f, integer(0), Var(INDEX), Var(EXTENT)))
     if outside.is_empty():
         return Proved()
     if not f.exact:
         return Unknown(f.parts)
     return _example(f, world, outside)
+
+
+def _related(conditions: Sequence[Expr], expressions: Sequence[Expr]) -> list[Expr]:
+    """The conditions that share a variable with the expressions, or with one that does."""
+    names = frozenset[str]().union(*map(free_names, expressions))
+    rest = [(c, free_names(c)) for c in conditions]
+    while True:
+        wider = names.union(*(n for _, n in rest if n & names))
+        if wider == names:
+            return [c for c, n in rest if n & names]
+        names = wider
+
+
+def _holds(
+    world: World, variables: Sequence[str], conditions: Sequence[Expr], index: Expr, extent: Expr
+) -> bool:
+    """Whether the conditions given are enough for a proof."""
+    used = frozenset[str]().union(*map(free_names, (*conditions, index, extent)))
+    variables = [v for v in variables if v in used]
+    conditions, (index, extent) = tame(world, variables, conditions, (index, extent))
+    f = affine.frame(variables, [*conditions, index, extent])
+    points = affine.known(f)
+    for c in conditions:
+        points = points.intersect(affine.condition(f, c))
+    return bool(points.is_subset(affine.between(f, integer(0), index, extent)))
 
 
 def _example(f: affine.Frame, world: World, outside: Points) -> Refuted:
