@@ -8,11 +8,12 @@ from workbench.base.source import Source
 from workbench.codegen.wgsl import emit
 from workbench.demo import TEXT
 from workbench.lang import parse
+from workbench.passes.cleanup import clean
 from workbench.passes.graph import PASSES, specialise
 from workbench.passes.lower import lower
 from workbench.passes.mapping import map_kernels
 from workbench.pipeline import Target, compile_graph
-from workbench.schedule.rules import default_schedule
+from workbench.schedule.rules import default_states
 
 DIMS = {"matmul": {"M": 512, "K": 512, "N": 512}, "softmax": {"M": 512, "N": 512}}
 TEXTS = {
@@ -56,7 +57,9 @@ def _tracing(name: str, text: str) -> list[float]:
         for _, graph_pass in PASSES:
             special = graph_pass(special)
         loops = lower(special)
-        loops = default_schedule(loops, "wgsl").apply(loops)
+        for state in default_states(loops, "wgsl"):
+            loops = state[1]
+        loops = clean(loops)
         return emit(map_kernels(loops), GUARANTEED)
 
     return interleaved(lambda: compile_graph(graph, source, DIMS[name]), bare, repeats=31)

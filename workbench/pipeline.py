@@ -181,9 +181,14 @@ def compile_graph(
     """
     check_dims(graph, dims)
     trace = _Trace()
-    origin_text = Text(source.text, _source_marks(graph))
     trace.snapshots.append(
-        Snapshot("source", source, "what you wrote", parse_seconds, render=lambda _: origin_text)
+        Snapshot(
+            "source",
+            source,
+            "what you wrote",
+            parse_seconds,
+            render=lambda value: Text(value.text, _source_marks(graph)),
+        )
     )
     trace.snapshots.append(
         Snapshot("graph", graph, "what is computed, no order chosen", 0.0, render=graph_text)
