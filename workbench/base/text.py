@@ -35,9 +35,9 @@ class Text:
         return self.value
 
     def at(self, offset: int) -> Origin | None:
-        """The innermost origin whose mark holds the character at `offset`."""
+        """The innermost origin whose mark holds the character; of equal marks the last written."""
         inside = [m for m in self.marks if m.start <= offset < m.end]
-        return min(inside, key=lambda m: m.end - m.start).origin if inside else None
+        return min(reversed(inside), key=lambda m: m.end - m.start).origin if inside else None
 
     def marked(self, origin: Origin) -> tuple[tuple[int, int], ...]:
         """The ranges written for exactly this origin."""

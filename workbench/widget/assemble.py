@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def cell_state(run: CellRun, views: tuple[str, ...] = ("stages", "run")) -> PanelState:
     """The panel of a cell that compiled, and ran where its arrays existed."""
-    snapshots = run.compilation.stages.values()
+    snapshots = run.compilation.stages.all
     texts = [s.marked for s in snapshots]
     origins, marks = number_origins(texts, run.compilation.source)
     stages = tuple(
@@ -29,6 +29,7 @@ def cell_state(run: CellRun, views: tuple[str, ...] = ("stages", "run")) -> Pane
             note=s.note,
             language=s.language,
             check=_check(s, run.checks),
+            changed=s.changed,
         )
         for s, text, numbers in zip(snapshots, texts, marks, strict=True)
     )
