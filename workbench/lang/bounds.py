@@ -8,7 +8,7 @@ from workbench.base.dtypes import I32
 from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Var, free_names, walk
 from workbench.ir.show import expr_text
 from workbench.lang.accesses import Access, accesses_of
-from workbench.lang.prove import Proved, Refuted, Unknown, World, prove_inside
+from workbench.lang.prove import Proved, Refuted, Unknown, Waits, World, prove_inside
 
 if TYPE_CHECKING:
     from workbench.base.source import Span
@@ -36,7 +36,7 @@ def _check_access(report: Report, world: World, access: Access, array: Array) ->
     for place, (index, extent) in enumerate(zip(access.index, array.shape, strict=True)):
         verdict = prove_inside(world, access.scene, index, extent)
         match verdict:
-            case Proved():
+            case Proved() | Waits():
                 pass
             case Refuted():
                 _refuted(report, access, place, array, verdict)

@@ -16,10 +16,10 @@ from workbench.ir.graph import Array, Block, Graph
 from workbench.ir.stmt import Body, Break, For, If, LoopKind, Store, While, bodies, walk_stmts
 from workbench.lang.accesses import Access, accesses_of
 from workbench.lang.extents import same
-from workbench.lang.prove import World, conditions_of, tame
+from workbench.lang.prove import World, conditions_of, settled_by_literals, tame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from workbench.ir.affine import Points
     from workbench.lang.report import Report
@@ -149,9 +149,10 @@ def _clashes(report: Report, w: _Writes, a: Access, b: Access) -> bool:
     for n in w.loops:
         apart = apply("or", apart, apply("ne", Var(n), Var(_other(n))))
     everything = [*first, *second, apart]
-    f = affine.frame(tuple(dict.fromkeys(variables)), everything)
+    names = tuple(dict.fromkeys(variables))
+    f = affine.frame(names, everything)
     points = _meet(f, everything)
-    if points.is_empty():
+    if points.is_empty() or (not f.exact and _waits(w, names, a, b)):
         return False
     example = affine.sample(f, points, likes=_likes(f, w))
     assert example is not None, "the set is not empty"
@@ -167,6 +168,12 @@ def _clashes(report: Report, w: _Writes, a: Access, b: Access) -> bool:
         hint=f"an element for each iteration: {w.array.name}[{', '.join(w.loops)}] = ...",
     )
     return True
+
+
+def _waits(w: _Writes, variables: Sequence[str], *stores: Access) -> bool:
+    """Whether literal dims will decide: what isl cannot say is arithmetic on dims only."""
+    said = [e for a in stores for e in (*conditions_of(w.world, a.scene), *a.index)]
+    return settled_by_literals(w.world, variables, [*said, *w.array.shape])
 
 
 def _primed(w: _Writes, e: Expr) -> Expr:
@@ -201,6 +208,8 @@ def _check_missing(report: Report, w: _Writes) -> None:
     everything = [e for _, happens in sure for e in happens]
     need = _needed(w)
     f = affine.frame(variables, [*everything, *need])
+    if not f.exact and _waits(w, variables, *w.stores):
+        return
     _report_missing(report, w, f, _missing(f, w, [h for _, h in sure], need))
 
 

@@ -23,6 +23,7 @@ from workbench.ir.expr import (
     free_names,
     integer,
     rebuild,
+    substitute,
     walk,
 )
 from workbench.lang.extents import same
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 LARGEST_DIM = 2**27
 _END = 2**31
+_SOME_DIM = 6
 INDEX, EXTENT = "(index)", "(extent)"
 
 
@@ -61,7 +63,12 @@ class Unknown:
     parts: tuple[Expr, ...]
 
 
-Verdict = Proved | Refuted | Unknown
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Decided once the dims are literals: products of dims, `e % N`, `e // N`."""
+
+
+Verdict = Proved | Refuted | Unknown | Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,7 @@ def prove_inside(world: World, scene: Scene, index: Expr, extent: Expr) -> Verdi
     variables = (*world.dims, *world.scalars, *(r.var for r in scene.ranges))
     variables = tuple(dict.fromkeys(variables))
     conditions = conditions_of(world, scene)
+    waits = settled_by_literals(world, variables, [*conditions, index, extent])
     near = _related(conditions, (index, extent))
     if _holds(world, variables, near, index, extent):
         return Proved()
@@ -97,8 +105,19 @@ def prove_inside(world: World, scene: Scene, index: Expr, extent: Expr) -> Verdi
     if outside.is_empty():
         return Proved()
     if not f.exact:
-        return Unknown(f.parts)
+        return Waits() if waits else Unknown(f.parts)
     return _example(f, world, outside)
+
+
+def settled_by_literals(
+    world: World, variables: Sequence[str], expressions: Sequence[Expr]
+) -> bool:
+    """Whether isl can say all of the expressions once the dims are literals, but not before."""
+    dims: dict[str, Expr] = {d: integer(_SOME_DIM) for d in world.dims}
+    inner = [v for v in variables if v not in dims]
+    return any(affine.opaque(e, variables) for e in expressions) and not any(
+        affine.opaque(substitute(e, dims), inner) for e in expressions
+    )
 
 
 def _related(conditions: Sequence[Expr], expressions: Sequence[Expr]) -> list[Expr]:
