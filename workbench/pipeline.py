@@ -17,6 +17,7 @@ from workbench.ir.device import Mapped
 from workbench.ir.graph import Graph
 from workbench.ir.loops import Loops
 from workbench.ir.show import graph_text, loops_text, mapped_text
+from workbench.lang import prove_literal
 from workbench.passes.cleanup import clean
 from workbench.passes.graph import PASSES, specialise
 from workbench.passes.lower import lower
@@ -236,6 +237,7 @@ def _to_loops(trace: _Trace, graph: Graph, dims: Mapping[str, int]) -> Loops:
         "specialise", "the dims of this call put in", lambda: specialise(graph, dims), graph_text,
         before=None if graph.symbols() else graph,
     )  # fmt: skip
+    prove_literal(graph, special, dims)
     for name, graph_pass in PASSES:
         before = special
         note = (graph_pass.__doc__ or "").strip().partition("\n")[0]
