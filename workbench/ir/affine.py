@@ -10,25 +10,27 @@ Values are whole numbers without wrap: who lets a value leave i32 has to say so 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING
 
 from workbench.base.dtypes import BOOL, I32
-from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, walk
+from workbench.ir.expr import Apply, Cast, Const, Expr, Select, Var
+from workbench.ir.forms import compares_integers, constant, form_of, parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     import islpy as isl
 
     Points = isl.Set
 
-Form = Literal["constant", "variable", "join", "scale", "split", "truth", "cases", "same", "part"]
-"""How isl says an expression; "part" is what it cannot say."""
+EFFORT = 400_000
+"""Operations of isl after which a bounded question is given up: a second or two."""
 
-_COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
-_JOINS = frozenset({"add", "sub", "neg", "min", "max", "abs"})
-_SPLITS = frozenset({"floordiv", "mod", "shr", "bitand"})
+
+class EffortError(Exception):
+    """A question was too hard for the effort allowed; not an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def frame(variables: Sequence[str], expressions: Iterable[Expr]) -> Frame:
     import islpy as isl
 
     positions = {name: place for place, name in enumerate(variables)}
-    parts = dict.fromkeys(p for e in expressions for p in _parts(e, positions))
+    parts = dict.fromkeys(p for e in expressions for p in parts_of(e, positions))
     standins = {p: len(positions) + place for place, p in enumerate(parts)}
     space = isl.Space.create_from_names(
         isl.Context(), set=[f"v{place}" for place in range(len(positions) + len(standins))]
@@ -64,9 +66,25 @@ def frame(variables: Sequence[str], expressions: Iterable[Expr]) -> Frame:
     return Frame(tuple(variables), tuple(parts), positions, standins, local)
 
 
+@contextmanager
+def bounded(f: Frame) -> Generator[None]:
+    """Questions inside end in `EffortError` once isl has used up `EFFORT`."""
+    import islpy as isl
+
+    context = f.local.get_ctx()
+    context.reset_operations()
+    context.set_max_operations(EFFORT)
+    try:
+        yield
+    except isl.Error as error:
+        raise EffortError from error
+    finally:
+        context.set_max_operations(0)
+
+
 def value(f: Frame, e: Expr) -> isl.PwAff:
     """An i32 expression as a piecewise affine function of the frame's integers."""
-    match _form(e, f.positions):
+    match form_of(e, f.positions):
         case "constant":
             number = constant(e)
             assert number is not None
@@ -107,7 +125,7 @@ def condition(f: Frame, e: Expr) -> isl.Set:
             return condition(f, a).union(condition(f, b))
         case Apply("not", (a,)):
             return condition(f, a).complement()
-        case Apply(op, (a, b)) if _compares_integers(e):
+        case Apply(op, (a, b)) if compares_integers(e):
             return compare(op, value(f, a), value(f, b))
         case Select(cond, yes, no):
             test = condition(f, cond)
@@ -203,120 +221,6 @@ def sample(f: Frame, points: isl.Set, *, likes: Sequence[isl.Set] = ()) -> dict[
     }
 
 
-def constant(e: Expr) -> int | None:
-    """The value of an i32 expression made of literals only, else None."""
-    match e:
-        case Const(number, dtype) if dtype is I32:
-            return int(number)
-        case Cast(dtype, Const(number, source)) if dtype is I32 and source.kind in "ub":
-            return int(number)
-        case Apply(op, args) if op in {"add", "sub", "mul", "neg", "min", "max"}:
-            numbers = [constant(x) for x in args]
-            return _fold(op, [n for n in numbers if n is not None], len(args))
-        case _:
-            return None
-
-
-def opaque(e: Expr, variables: Iterable[str]) -> tuple[Expr, ...]:
-    """The parts of an i32 or bool expression that isl cannot say; empty where it is affine."""
-    return tuple(dict.fromkeys(_parts(e, dict.fromkeys(variables, 0))))
-
-
-def _fold(op: str, numbers: list[int], arity: int) -> int | None:
-    if len(numbers) != arity:
-        return None
-    match op:
-        case "neg":
-            return -numbers[0]
-        case "add":
-            return numbers[0] + numbers[1]
-        case "sub":
-            return numbers[0] - numbers[1]
-        case "mul":
-            return numbers[0] * numbers[1]
-        case "min":
-            return min(numbers)
-        case _:
-            return max(numbers)
-
-
-def _form(e: Expr, positions: Mapping[str, int]) -> Form:
-    """How isl says an i32 expression; the parts inside it are another question."""
-    if e.dtype is not I32 or constant(e) is not None:
-        return "part" if e.dtype is not I32 else "constant"
-    match e:
-        case Var(name) if name in positions:
-            return "variable"
-        case Apply(op) if op in _JOINS:
-            return "join"
-        case Apply("mul", (a, b)) if constant(a) is not None or constant(b) is not None:
-            return "scale"
-        case Apply(op, (_, b)) if op in _SPLITS and _splits(op, constant(b)):
-            return "split"
-        case Cast(_, arg) if arg.dtype is BOOL or arg.dtype is I32:
-            return "truth" if arg.dtype is BOOL else "same"
-        case Select():
-            return "cases"
-        case Const() | Var() | Load() | Apply() | Cast() | Reduce():
-            return "part"
-        case _:
-            assert_never(e)
-
-
-def _splits(op: str, by: int | None) -> bool:
-    """Whether a division, remainder, right shift or mask by the literal `by` is affine."""
-    if by is None:
-        return False
-    if op == "bitand":
-        return by >= 0 and (by + 1) & by == 0
-    return 0 <= by < I32.bits if op == "shr" else by > 0
-
-
-def _parts(e: Expr, positions: Mapping[str, int]) -> Iterator[Expr]:
-    """The stand-ins that an i32 or bool expression needs, with those of what is known of them."""
-    if e.dtype is BOOL:
-        yield from _condition_parts(e, positions)
-        return
-    match _form(e, positions), e:
-        case (("join" | "scale" | "split"), Apply(_, args)):
-            for x in args:
-                yield from _parts(x, positions)
-        case (("truth" | "same"), Cast(_, arg)):
-            yield from _parts(arg, positions)
-        case "cases", Select(cond, yes, no):
-            for x in (cond, yes, no):
-                yield from _parts(x, positions)
-        case "part", Apply(("mod" | "floordiv"), args):
-            yield e
-            for x in args:
-                yield from _parts(x, positions)
-        case "part", _:
-            yield e
-        case _:
-            return
-
-
-def _condition_parts(e: Expr, positions: Mapping[str, int]) -> Iterator[Expr]:
-    match e:
-        case Const():
-            return
-        case Apply(("and" | "or" | "not"), args):
-            inside = args
-        case Apply(_, args) if _compares_integers(e):
-            inside = args
-        case Select(cond, yes, no):
-            inside = (cond, yes, no)
-        case _:
-            inside = ()
-            yield e
-    for x in inside:
-        yield from _parts(x, positions)
-
-
-def _compares_integers(e: Apply) -> bool:
-    return e.op in _COMPARISONS and e.args[0].dtype is I32
-
-
 def _coordinate(f: Frame, place: int) -> isl.PwAff:
     import islpy as isl
 
@@ -400,9 +304,3 @@ def _box(f: Frame, low: int, high: int) -> isl.Set:
         v = _coordinate(f, place)
         result = result.intersect(v.ge_set(least)).intersect(v.lt_set(end))
     return result
-
-
-def variables_of(expressions: Iterable[Expr]) -> tuple[str, ...]:
-    """The i32 variables that expressions mention, in order of appearance."""
-    found = (x.name for e in expressions for x in walk(e) if isinstance(x, Var) and x.dtype is I32)
-    return tuple(dict.fromkeys(found))

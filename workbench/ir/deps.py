@@ -15,6 +15,7 @@ from workbench.base.source import Origin
 from workbench.ir import affine
 from workbench.ir.access import Access, accesses, before, breaks, number
 from workbench.ir.expr import Apply, Const, Expr, Var, apply, substitute
+from workbench.ir.forms import variables_of
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import For, walk_stmts
 
@@ -254,7 +255,7 @@ def holds_at(
     The point has a value for each name and each i32 parameter met; the flag is false where
     isl could not say a part of the conditions, and the point is only a possible one.
     """
-    names = tuple(dict.fromkeys((*names, *affine.variables_of(conditions))))
+    names = tuple(dict.fromkeys((*names, *variables_of(conditions))))
     frame = affine.frame(names, conditions)
     points = affine.known(frame)
     for c in conditions:
@@ -276,7 +277,7 @@ def covered(
     if not given:
         return True
     known = {*shared, *inner}
-    others = [v for v in affine.variables_of((*wanted, *given)) if v not in known]
+    others = [v for v in variables_of((*wanted, *given)) if v not in known]
     shared = [*shared, *others]
     frame = affine.frame((*shared, *inner), (*wanted, *given))
     if not frame.exact:

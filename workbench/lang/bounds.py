@@ -108,6 +108,8 @@ def _unknown(report: Report, access: Access, place: int, extent: Expr, v: Unknow
 
 def _why(v: Unknown, index: Expr) -> str:
     """What stands in the way of a proof, for the reader."""
+    if v.gave_up:
+        return "; isl gave up"
     inside = set(walk(index))
     for part in v.parts:
         match part:

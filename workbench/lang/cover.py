@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from workbench.base.dtypes import BOOL
 from workbench.ir import affine
 from workbench.ir.expr import Const, Expr, Range, Var, apply, free_names, integer, substitute, walk
+from workbench.ir.forms import opaque
 from workbench.ir.graph import Array, Block, Graph
 from workbench.ir.stmt import Body, Break, For, If, LoopKind, Store, While, bodies, walk_stmts
 from workbench.lang.accesses import Access, accesses_of
@@ -62,9 +63,23 @@ def check_cover(report: Report, world: World, graph: Graph) -> None:
         for array in d.defines:
             stores = tuple(a for a in found if a.store is not None and a.array == array.name)
             w = _Writes(world, array, _parallel(d), stores, uncertain)
-            apart = all(_pointwise(w, a) for a in stores) or not _clash_found(report, w)
-            if apart and not (_fits(w) and _surely(w, d.body)):
-                _check_missing(report, w)
+            try:
+                _check(report, d, w)
+            except affine.EffortError:
+                span = array.origin.nearest_span()
+                assert span is not None, "an array of a block has a place"
+                report.wrong(
+                    span,
+                    f"'{array.name}': not proved that every element is written by one iteration; "
+                    "isl gave up",
+                    hint=f"{array.name}[{', '.join(w.loops)}] = ... at the end of the block",
+                )
+
+
+def _check(report: Report, d: Block, w: _Writes) -> None:
+    apart = all(_pointwise(w, a) for a in w.stores) or not _clash_found(report, w)
+    if apart and not (_fits(w) and _surely(w, d.body)):
+        _check_missing(report, w)
 
 
 def _parallel(d: Block) -> tuple[Range, ...]:
@@ -151,10 +166,11 @@ def _clashes(report: Report, w: _Writes, a: Access, b: Access) -> bool:
     everything = [*first, *second, apart]
     names = tuple(dict.fromkeys(variables))
     f = affine.frame(names, everything)
-    points = _meet(f, everything)
-    if points.is_empty() or (not f.exact and _waits(w, names, a, b)):
-        return False
-    example = affine.sample(f, points, likes=_likes(f, w))
+    with affine.bounded(f):
+        points = _meet(f, everything)
+        if points.is_empty() or (not f.exact and _waits(w, names, a, b)):
+            return False
+        example = affine.sample(f, points, likes=_likes(f, w))
     assert example is not None, "the set is not empty"
     one = ", ".join(f"{n} = {example[n]}" for n in w.loops)
     two = ", ".join(f"{n} = {example[_other(n)]}" for n in w.loops)
@@ -200,8 +216,8 @@ def _check_missing(report: Report, w: _Writes) -> None:
         happens = _happens(w, a)
         serial = tuple(r.var for r in a.scene.ranges if r.var not in w.loops)
         known = (*w.outer, *w.element, *w.loops, *serial)
-        opaque = any(affine.opaque(e, known) for e in happens)
-        if id(a.store) not in w.uncertain and not (serial and opaque):
+        unsaid = any(opaque(e, known) for e in happens)
+        if id(a.store) not in w.uncertain and not (serial and unsaid):
             sure.append((a, happens))
     inner = [r.var for a, _ in sure for r in a.scene.ranges if r.var not in w.loops]
     variables = tuple(dict.fromkeys((*w.outer, *w.element, *w.loops, *inner)))
@@ -210,7 +226,9 @@ def _check_missing(report: Report, w: _Writes) -> None:
     f = affine.frame(variables, [*everything, *need])
     if not f.exact and _waits(w, variables, *w.stores):
         return
-    _report_missing(report, w, f, _missing(f, w, [h for _, h in sure], need))
+    with affine.bounded(f):
+        missing = _missing(f, w, [h for _, h in sure], need)
+        _report_missing(report, w, f, missing)
 
 
 def _needed(w: _Writes) -> list[Expr]:

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.base.errors import SourceError
-from workbench.ir.affine import constant
 from workbench.ir.expr import Apply, Expr, free_names, integer, substitute, walk
+from workbench.ir.forms import constant
 from workbench.lang.accesses import accesses
 from workbench.lang.bounds import check_bounds, world_of
 from workbench.lang.cover import check_cover

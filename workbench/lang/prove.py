@@ -26,6 +26,7 @@ from workbench.ir.expr import (
     substitute,
     walk,
 )
+from workbench.ir.forms import opaque
 from workbench.lang.extents import same
 
 if TYPE_CHECKING:
@@ -58,9 +59,10 @@ class Refuted:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Neither: `parts` are what isl cannot say."""
+    """Neither: `parts` are what isl cannot say, `gave_up` where it took too long."""
 
     parts: tuple[Expr, ...]
+    gave_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,13 @@ def prove_inside(world: World, scene: Scene, index: Expr, extent: Expr) -> Verdi
     """Whether `0 <= index < extent` wherever the scene's ranges and conditions hold."""
     if _plain(scene, index, extent):
         return Proved()
+    try:
+        return _decided(world, scene, index, extent)
+    except affine.EffortError:
+        return Unknown((), gave_up=True)
+
+
+def _decided(world: World, scene: Scene, index: Expr, extent: Expr) -> Verdict:
     variables = (*world.dims, *world.scalars, *(r.var for r in scene.ranges))
     variables = tuple(dict.fromkeys(variables))
     conditions = conditions_of(world, scene)
@@ -98,15 +107,22 @@ def prove_inside(world: World, scene: Scene, index: Expr, extent: Expr) -> Verdi
     equal = [apply("eq", Var(INDEX), index), apply("eq", Var(EXTENT), extent)]
     everything = [*conditions, *equal]
     f = affine.frame((*variables, INDEX, EXTENT), everything)
+    with affine.bounded(f):
+        inside = affine.between(f, integer(0), Var(INDEX), Var(EXTENT))
+        outside = meet(f, everything).subtract(inside)
+        if outside.is_empty():
+            return Proved()
+        if not f.exact:
+            return Waits() if waits else Unknown(f.parts)
+        return _example(f, world, outside)
+
+
+def meet(f: affine.Frame, conditions: Sequence[Expr]) -> Points:
+    """The points at which all conditions hold, and what is known of the frame's parts."""
     points = affine.known(f)
-    for c in everything:
+    for c in conditions:
         points = points.intersect(affine.condition(f, c))
-    outside = points.subtract(affine.between(f, integer(0), Var(INDEX), Var(EXTENT)))
-    if outside.is_empty():
-        return Proved()
-    if not f.exact:
-        return Waits() if waits else Unknown(f.parts)
-    return _example(f, world, outside)
+    return points
 
 
 def settled_by_literals(
@@ -115,8 +131,8 @@ def settled_by_literals(
     """Whether isl can say all of the expressions once the dims are literals, but not before."""
     dims: dict[str, Expr] = {d: integer(_SOME_DIM) for d in world.dims}
     inner = [v for v in variables if v not in dims]
-    return any(affine.opaque(e, variables) for e in expressions) and not any(
-        affine.opaque(substitute(e, dims), inner) for e in expressions
+    return any(opaque(e, variables) for e in expressions) and not any(
+        opaque(substitute(e, dims), inner) for e in expressions
     )
 
 
@@ -139,10 +155,9 @@ def _holds(
     variables = [v for v in variables if v in used]
     conditions, (index, extent) = tame(world, variables, conditions, (index, extent))
     f = affine.frame(variables, [*conditions, index, extent])
-    points = affine.known(f)
-    for c in conditions:
-        points = points.intersect(affine.condition(f, c))
-    return bool(points.is_subset(affine.between(f, integer(0), index, extent)))
+    with affine.bounded(f):
+        inside = affine.between(f, integer(0), index, extent)
+        return bool(meet(f, conditions).is_subset(inside))
 
 
 def _example(f: affine.Frame, world: World, outside: Points) -> Refuted:
@@ -222,15 +237,13 @@ def _tamed(
     e: Expr, narrow: frozenset[str], variables: Sequence[str], known: Sequence[Expr]
 ) -> Expr:
     inner = rebuild(e, lambda x: _tamed(x, narrow, variables, known))
-    if not _suspicious(inner, narrow) or affine.opaque(inner, variables)[:1] == (inner,):
+    if not _suspicious(inner, narrow) or opaque(inner, variables)[:1] == (inner,):
         return inner
     f = affine.frame(variables, [*known, inner])
-    points = affine.known(f)
-    for c in known:
-        points = points.intersect(affine.condition(f, c))
-    inside = affine.between(f, integer(-_END), inner, integer(_END))
-    if points.subtract(inside).is_empty():
-        return inner
+    with affine.bounded(f):
+        inside = affine.between(f, integer(-_END), inner, integer(_END))
+        if meet(f, known).is_subset(inside):
+            return inner
     return Var(f"wraps {inner!r}", I32)
 
 

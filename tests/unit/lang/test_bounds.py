@@ -202,3 +202,9 @@ def test_a_write_outside_is_refuted_too() -> None:
     assert mistakes("for i in grid(N + 1):\n    y[i] = 1") == [
         "y[i] writes 1 past the end: i = 8 gives 8, extent N = 8"
     ]
+
+
+def test_a_question_too_hard_for_isl_ends() -> None:
+    test = " or ".join(f"i % {k + 2} == s % {k + 1}" for k in range(2, 12))
+
+    assert "isl gave up" in mistakes(f"y[i] = x[i] if {test} else x[max(i - 1, 0)]")[0]
