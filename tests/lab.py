@@ -114,8 +114,17 @@ def running_lab(folder: Path) -> Iterator[Lab]:
         yield lab
         lab.stop_kernels()
     finally:
-        server.terminate()
+        stop(server)
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end, and end it where it has not within half a minute."""
+    server.terminate()
+    try:
         server.wait(30)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def lab_command(lab: Lab) -> list[str]:
@@ -195,6 +204,13 @@ class Lab:
         with urllib.request.urlopen(request, timeout=20) as response:
             content = response.read()
         return json.loads(content) if content else None
+
+    def forget(self) -> None:
+        """End every kernel, and forget the settings that pages have changed."""
+        self.stop_kernels()
+        settings = self.folder.parent / "settings"
+        shutil.rmtree(settings)
+        write_settings(settings)
 
     def stop_kernels(self) -> None:
         """End every kernel that notebooks have started."""
@@ -313,6 +329,7 @@ class Notebook:
     def dark(self) -> None:
         """Switch JupyterLab to its dark theme."""
         self.command("apputils:change-theme", {"theme": "JupyterLab Dark"})
+        self.page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
         self.page.wait_for_selector("#jupyterlab-splash", state="detached")
 
     def screenshot(self, name: str, *, height: int | None = None) -> Path:

@@ -27,26 +27,19 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def context(browser: Browser) -> BrowserContext:
-    """What the pages share: above all the cache, which saves seconds at each opening of a lab."""
-    return browser.new_context(viewport={"width": 1400, "height": 1000})
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page of its own for each test."""
-    opened = context.new_page()
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """What the pages of a module share: cookies, storage and cache."""
+    opened = browser.new_context(viewport={"width": 1400, "height": 1000})
     yield opened
     opened.close()
 
 
-@pytest.fixture(autouse=True)
-def stopped_kernels(request: pytest.FixtureRequest) -> Iterator[None]:
-    """End the kernels of a test with the test, so that they do not pile up.
-
-    Tests that share a notebook have no `page` of their own; its fixture ends the kernel.
-    """
-    yield
-    if {"lab", "page"} <= set(request.fixturenames):
-        request.getfixturevalue("lab").stop_kernels()
+@pytest.fixture
+def page(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page for one test; its kernels end and its settings are forgotten with it."""
+    opened = context.new_page()
+    yield opened
+    opened.close()
+    if "lab" in request.fixturenames:
+        request.getfixturevalue("lab").forget()
