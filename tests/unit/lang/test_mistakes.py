@@ -42,6 +42,15 @@ def test_a_syntax_error_is_pythons_own_at_the_users_column() -> None:
     ]  # fmt: skip
 
 
+def test_a_syntax_error_after_others_than_ascii_keeps_its_column() -> None:
+    with pytest.raises(SourceError) as error:
+        parse(Source("def f(x: f32[N]) -> f32[N]:\n    ééé[i] = 'üüü' + 3 3\n"))
+    span = error.value.mistakes[0].span
+    assert span is not None
+
+    assert (span.text, span.position) == ("3", (2, 24))
+
+
 def test_all_mistakes_of_a_cell_come_in_one_report() -> None:
     text = """\
 def f(x: f32[N]) -> f32[N]:
