@@ -18,7 +18,8 @@ help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
 
 lab: setup native-gpu ## Open the tour in JupyterLab
-	$(BIN)/jupyter lab $$(test "$$(id -u)" = 0 && echo --allow-root) notebooks/00_tour.ipynb
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00_tour.ipynb \
+		$$(test "$$(id -u)" != 0 || echo --allow-root)
 
 demo: setup native-gpu ## Compile and run a kernel without a notebook; writes build/demo
 	$(BIN)/python -m workbench demo --out build/demo
