@@ -328,8 +328,18 @@ class Notebook:
 
     def dark(self) -> None:
         """Switch JupyterLab to its dark theme."""
-        self.command("apputils:change-theme", {"theme": "JupyterLab Dark"})
-        self.page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+        self.theme("JupyterLab Dark", light=False)
+
+    def light(self) -> None:
+        """Switch JupyterLab to its light theme."""
+        self.theme("JupyterLab Light", light=True)
+
+    def theme(self, name: str, *, light: bool) -> None:
+        """Switch JupyterLab to a theme, and wait until it is shown."""
+        self.command("apputils:change-theme", {"theme": name})
+        self.page.wait_for_function(
+            "(light) => document.body.dataset.jpThemeLight === light", arg=str(light).lower()
+        )
         self.page.wait_for_selector("#jupyterlab-splash", state="detached")
 
     def screenshot(self, name: str, *, height: int | None = None) -> Path:

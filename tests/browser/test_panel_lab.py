@@ -57,6 +57,7 @@ def panel_of(notebook: Notebook, position: int) -> Locator:
 
 
 def test_a_panel_is_live_and_takes_the_theme_s_colours(notebook: Notebook) -> None:
+    notebook.light()
     panel = panel_of(notebook, FIRST)
     panel.get_by_role("tab", name="kernel").click()
     panel.locator(".cm-content").nth(1).focus()
@@ -69,7 +70,7 @@ def test_a_panel_is_live_and_takes_the_theme_s_colours(notebook: Notebook) -> No
     notebook.dark()
     dark = panel.evaluate("(each) => getComputedStyle(each).backgroundColor")
     notebook.screenshot("panel_lab_dark", height=1100)
-    notebook.command("apputils:change-theme", {"theme": "JupyterLab Light"})
+    notebook.light()
     assert light != dark
 
 

@@ -25,6 +25,7 @@ from workbench.ir.stmt import (
     Store,
     map_bodies,
     map_exprs,
+    reads,
 )
 from workbench.schedule.nests import derived, fresh, with_loads
 from workbench.schedule.regions import Box, minus, plus
@@ -59,17 +60,17 @@ def cached(loop: For, plan: Plan, names: set[str]) -> For:
         fetched = (_fetch_together if shared else _fetch_alone)(plan, name, names)
     kept = _keep(plan, name, names) if plan.keep else ()
     used = tuple(_using(s, plan, name) for s in loop.body)
-    place = _after_copies(loop.body) if shared else 0
+    place = _after_copies(loop.body, plan.buffer.name) if shared else 0
     return replace(loop, body=(*used[:place], declared, *fetched, *used[place:], *kept))
 
 
-def _after_copies(body: Body) -> int:
-    """Where the copies end that a workgroup already makes at the start of a body."""
-    copies = (
-        isinstance(s, Alloc) or (isinstance(s, For) and s.kind is LoopKind.COOPERATIVE)
-        for s in body
-    )
-    return next((n for n, copy in enumerate(copies) if not copy), len(body))
+def _after_copies(body: Body, array: str) -> int:
+    """Where the copies end that a workgroup makes at the start of a body without this array."""
+    for number, s in enumerate(body):
+        copies = isinstance(s, Alloc) or (isinstance(s, For) and s.kind is LoopKind.COOPERATIVE)
+        if not copies or any(x.array == array for x in reads((s,))):
+            return number
+    return len(body)
 
 
 def _using(s: Stmt, plan: Plan, name: str) -> Stmt:

@@ -48,9 +48,9 @@ def test_a_changed_operator_does_not() -> None:
 
 def test_a_deleted_barrier_is_a_race() -> None:
     (kernel,) = MAPPED.kernels
-    body = without_barrier(kernel.body, 3)
+    body = without_barrier(kernel.body, 1)
 
     ok, words = sampled(replace(MAPPED, kernels=(replace(kernel, body=body),)), GRAPH, INPUTS, {})
 
     assert not ok
-    assert words.startswith("matmul: race on B_tile")
+    assert words.startswith("matmul: race on ")
