@@ -61,11 +61,11 @@ HERE = ("--ignore=tests/browser", "--ignore=tests/notebooks")
 
 SUITES = {
     "test": (
+        python("browser", "pytest", "-q", "tests/browser"),
         python("python", "pytest", "-q", "tests", *HERE),
+        python("notebooks", "pytest", "-q", "tests/notebooks"),
         TYPES,
         PAGE,
-        python("browser", "pytest", "-q", "tests/browser"),
-        python("notebooks", "pytest", "-q", "tests/notebooks"),
     ),
     "check": (
         python("unit", "pytest", "-q", "tests/unit"),
@@ -120,7 +120,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in SUITES:
         print(f"usage: run_suites.py {'|'.join(SUITES)}", file=sys.stderr)
         return 2
-    workers = (os.cpu_count() or 1) if arguments[0] == "check" else 1
+    workers = os.cpu_count() or 1
     began = time.monotonic()
     with ThreadPoolExecutor(workers) as pool:
         jobs = [pool.submit(run, suite, at_once=workers > 1) for suite in SUITES[arguments[0]]]

@@ -17,7 +17,7 @@ from workbench.ir.device import Mapped
 from workbench.ir.graph import Graph
 from workbench.ir.loops import Loops
 from workbench.ir.show import graph_text, loops_text, mapped_text
-from workbench.lang import prove_literal
+from workbench.lang import LARGEST_DIM, prove_literal
 from workbench.passes.cleanup import clean
 from workbench.passes.graph import PASSES, specialise
 from workbench.passes.lower import lower
@@ -222,6 +222,10 @@ def check_dims(graph: Graph, dims: Mapping[str, int]) -> None:
             )
         if dims[name] < 0:
             raise CallError(f"{graph.name}: dim {name} is {dims[name]}, below 0")
+        if dims[name] > LARGEST_DIM:
+            raise CallError(
+                f"{graph.name}: dim {name} is {dims[name]}; proofs hold up to {LARGEST_DIM}"
+            )
     for fact in graph.facts:
         value = fold(bind_dims(fact, {k: int(v) for k, v in dims.items()}))
         if isinstance(value, Const) and not value.value:

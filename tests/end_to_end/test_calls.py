@@ -72,6 +72,14 @@ def test_arguments_are_bound_like_a_functions(
     assert words in str(error.value)
 
 
+def test_arguments_stand_in_the_order_of_the_signature() -> None:
+    k = wb.kernel("def f(a: f32, x: f32[N], n: i32 = 2) -> f32[N]:\n    y[i] = a * x[i] + f32(n)\n"
+                  "    return y\n")  # fmt: skip
+
+    assert np.asarray(k(3.0, ones(2), 4, on="cpu")).tolist() == [7, 7]
+    assert k.signature() == "f(a: f32, x: f32[N], n: i32 = 2) -> f32[N]"
+
+
 def test_unusual_layouts_are_read_as_numpy_reads_them(matmul: wb.Kernel) -> None:
     rng = np.random.default_rng(0)
     a = rng.standard_normal((6, 8)).astype(np.float32)

@@ -82,6 +82,7 @@ class Graph:
 
     `dims` are the symbols of the signature in order of appearance; `facts` are the asserts
     (bool expressions over dims and scalars); `outputs` name parameters or defined arrays.
+    `order` are the parameters as the signature has them, where scalars stand between arrays.
     """
 
     name: str
@@ -92,7 +93,13 @@ class Graph:
     definitions: tuple[Definition, ...]
     outputs: tuple[str, ...]
     doc: str = ""
+    order: tuple[str, ...] = ()
     origin: Origin = origin_field()
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters in the order of a call."""
+        return self.order or (*(a.name for a in self.inputs), *(s.name for s in self.scalars))
 
     def arrays(self) -> dict[str, Array]:
         """Every array by name: the inputs, then what the definitions define, in order."""

@@ -3,5 +3,6 @@
 from workbench.lang.literals import prove_literal
 from workbench.lang.module import Module, ScheduleText, StepCall
 from workbench.lang.parse import parse
+from workbench.lang.prove import LARGEST_DIM
 
-__all__ = ["Module", "ScheduleText", "StepCall", "parse", "prove_literal"]
+__all__ = ["LARGEST_DIM", "Module", "ScheduleText", "StepCall", "parse", "prove_literal"]

@@ -15,7 +15,7 @@ from workbench.lang.equations import equation
 from workbench.lang.expressions import condition
 from workbench.lang.extents import Declared, same, shape_text
 from workbench.lang.names import ArrayName, Broken, Context, Name
-from workbench.lang.signature import Signature, declared, signature
+from workbench.lang.signature import Signature, declared, parameters_of, signature
 
 if TYPE_CHECKING:
     from workbench.lang.report import Report
@@ -63,7 +63,8 @@ def kernel(
         return None
     graph = Graph(
         node.name, read.dims, read.inputs, read.scalars, tuple(draft.facts),
-        tuple(draft.definitions), outputs, doc, origin=report.origin(node),
+        tuple(draft.definitions), outputs, doc, tuple(a.arg for a in parameters_of(node)),
+        origin=report.origin(node),
     )  # fmt: skip
     check_bounds(report, graph)
     check_cover(report, world_of(graph), graph)

@@ -41,7 +41,7 @@ class Signature:
 
 def has_arrays(node: ast.FunctionDef) -> bool:
     """Whether a function is a kernel: an array stands in its signature."""
-    annotations = [a.annotation for a in _parameters(node)]
+    annotations = [a.annotation for a in parameters_of(node)]
     annotations += _results(node.returns)
     return any(isinstance(a, ast.Subscript) for a in annotations)
 
@@ -49,7 +49,7 @@ def has_arrays(node: ast.FunctionDef) -> bool:
 def signature(c: Context, node: ast.FunctionDef) -> Signature:
     """Read the signature; what is wrong is reported and its name broken."""
     _refuse_forms(c, node)
-    parameters = _parameters(node)
+    parameters = parameters_of(node)
     defaults = dict(zip([a.arg for a in parameters][::-1], node.args.defaults[::-1], strict=False))
     names: dict[str, Name] = {}
     scalars = _scalars(c, parameters, defaults, names)
@@ -235,7 +235,8 @@ def _is_other_scalar(c: Context, node: ast.Name) -> bool:
     return isinstance(name, ScalarName) and name.scalar.dtype is not I32
 
 
-def _parameters(node: ast.FunctionDef) -> list[ast.arg]:
+def parameters_of(node: ast.FunctionDef) -> list[ast.arg]:
+    """The parameters in the order of the signature."""
     return [*node.args.posonlyargs, *node.args.args]
 
 

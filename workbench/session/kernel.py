@@ -75,7 +75,7 @@ class Last:
 class Kernel:
     """A kernel of the cell language: call it with arrays, or look inside it.
 
-    `k(A, B)` or `k(A=a, B=b)`; scalars follow the arrays in the order of the signature.
+    `k(A, B)` or `k(A=a, B=b)`, in the order of the signature.
     `on` names a device ("auto" takes the best one here), `schedule` replaces the default rule.
     """
 
@@ -100,11 +100,10 @@ class Kernel:
 
     def signature(self) -> str:
         """The signature as the text says it."""
-        shown = [_typed(a) for a in self.graph.inputs]
-        shown += [
-            f"{s.name}: {s.dtype}" + ("" if s.default is None else f" = {s.default}")
-            for s in self.graph.scalars
-        ]
+        words = {a.name: _typed(a) for a in self.graph.inputs}
+        for x in self.graph.scalars:
+            words[x.name] = f"{x.name}: {x.dtype}{'' if x.default is None else f' = {x.default}'}"
+        shown = [words[name] for name in self.graph.parameters]
         arrays = self.graph.arrays()
         results = [_typed(arrays[o]).partition(": ")[2] for o in self.graph.outputs]
         result = results[0] if len(results) == 1 else f"({', '.join(results)})"
@@ -121,6 +120,7 @@ class Kernel:
         scalars = {s.name: _scalar(self.graph, s, values[s.name]) for s in self.graph.scalars}
         dims = infer_dims(self.graph, arrays)
         dims |= {n: int(scalars[n]) for n in self.graph.symbols() if n in scalars}
+        check_known(self.graph, dims)
         check_facts(self.graph, dims, scalars)
         device_name, reason = choose(on)
         start = time.perf_counter()
@@ -229,7 +229,7 @@ def kernels(source: Source) -> dict[str, Kernel]:
 
 def bind(graph: Graph, args: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments by name. Raises `CallError` for too many, unknown, doubled or missing ones."""
-    names = [a.name for a in graph.inputs] + [s.name for s in graph.scalars]
+    names = graph.parameters
     shown = f"{graph.name}({', '.join(names)})"
     if len(args) > len(names):
         raise CallError(f"{shown} takes {len(names)} arguments, {len(args)} were given")
@@ -269,6 +269,17 @@ def infer_dims(graph: Graph, arrays: Mapping[str, Array]) -> dict[str, int]:
                 )
     _check_compound(graph, arrays, dims)
     return dims
+
+
+def check_known(graph: Graph, dims: Mapping[str, int]) -> None:
+    """Refuse a call whose arguments leave a dim open."""
+    unknown = [d for d in graph.symbols() if d not in dims]
+    if unknown:
+        raise CallError(
+            f"{graph.name}: no argument says what {', '.join(unknown)} is",
+            span=graph.origin.nearest_span(),
+            hint=f"a parameter of shape [{unknown[0]}]",
+        )
 
 
 def check_facts(graph: Graph, dims: Mapping[str, int], scalars: Mapping[str, float]) -> None:

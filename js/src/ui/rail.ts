@@ -113,7 +113,8 @@ function railRow(stage: Stage, panel: string, choose: (stage: string) => void): 
     update(next, longest) {
       sign.replaceChildren(checkSign(next.check));
       time.textContent = next.seconds > 0 ? duration(next.seconds) : "";
-      tab.title = [isStep(next) ? name : "", next.note, next.check.words].filter((words) => words !== "").join("\n");
+      const words = [isStep(next) ? name : "", next.note, next.check.words];
+      tab.title = words.filter((each) => each !== "").join("\n");
       tab.dataset["step"] = isStep(next) ? "yes" : "no";
       tab.dataset["changed"] = next.changed ? "yes" : "no";
       bar.style.inlineSize = `${((next.seconds / longest) * 52).toFixed(1)}px`;
