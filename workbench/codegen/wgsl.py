@@ -122,7 +122,7 @@ def _kernel(
         numbers[id(loop)] = len(loops)
         loops.append(describe_loop(loop))
     scope = Scope(
-        {**names, **{name: name for name in ids}},
+        {**names, **{name: name.replace(".", "_") for name in ids}},
         {name: f"scalars.{field}" for name, field in fields.items()},
         _arrays(kernel, body, names),
     )
@@ -282,7 +282,7 @@ def _write_main(w: Writer, kernel: DeviceKernel, body: Body, emission: Emission)
     with w.indented():
         for ids in wanted.values():
             for name in ids:
-                w.line(f"let {name} = i32({name[:-2]}.{name[-1]});")
+                w.line(f"let {name.replace('.', '_')} = i32({name});")
         if emission.budgets:
             w.line("var budget = loop_budget();")
         write_body(w, body, emission)

@@ -1,7 +1,8 @@
 """Device kernels: one parallel nest mapped onto workgroups and invocations.
 
 Closed statements: serial loops, ifs, whiles, barriers; no parallel or cooperative loop left.
-The ids are the variables `workgroup_id_x` .. `_z` and `local_id_x` .. `_z` (i32).
+The ids are the variables `workgroup_id.x` .. `.z` and `local_id.x` .. `.z` (i32); the dot keeps
+them apart from the names of a source.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from workbench.ir.loops import Buffer
     from workbench.ir.stmt import Body
 
-WORKGROUP_IDS = ("workgroup_id_x", "workgroup_id_y", "workgroup_id_z")
-LOCAL_IDS = ("local_id_x", "local_id_y", "local_id_z")
+WORKGROUP_IDS = ("workgroup_id.x", "workgroup_id.y", "workgroup_id.z")
+LOCAL_IDS = ("local_id.x", "local_id.y", "local_id.z")
+LOCAL_INDEX = "local_id.index"
+"""The number of an invocation in its workgroup, where a kernel declares it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from workbench.base.errors import CodegenError
 from workbench.base.source import NOWHERE, Origin
-from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel, Mapped
+from workbench.ir.device import LOCAL_IDS, LOCAL_INDEX, WORKGROUP_IDS, DeviceKernel, Mapped
 from workbench.ir.expr import Expr, Load, Var, apply, free_names, integer, rebuild
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import (
@@ -102,8 +102,8 @@ def _kernel(loops: Loops, nest: Body, names: set[str], *, single: bool) -> Devic
     name = loops.name if single else fresh_name(f"{loops.name}_{first}", names)
     body, workgroup_arrays = _workgroup_arrays(_device_body(nest, grid, inside_loop=False))
     ids = _used_names(body)
-    if "local_index" in ids:
-        body = (Local("local_index", _linear(grid), fixed=True), *body)
+    if LOCAL_INDEX in ids:
+        body = (Local(LOCAL_INDEX, _linear(grid), fixed=True), *body)
     scalars = tuple(s for s in loops.scalars if s.name in ids)
     return DeviceKernel(
         name,
@@ -219,7 +219,7 @@ def _mapped_loop(s: For, grid: _Grid, *, inside_loop: bool) -> Body:
 def _cooperative(s: For, grid: _Grid, *, inside_loop: bool) -> Body:
     loop = replace(
         s,
-        start=Var("local_index", origin=s.origin),
+        start=Var(LOCAL_INDEX, origin=s.origin),
         step=grid.invocations,
         kind=LoopKind.SERIAL,
         body=_device_body(s.body, grid, inside_loop=True),
@@ -335,10 +335,10 @@ def _short_names(body: Body, taken: set[str]) -> Body:
         for s in walk_stmts(body)
         if (name := getattr(s, "var", None) or getattr(s, "name", None)) is not None
     ]
-    taken |= {*WORKGROUP_IDS, *LOCAL_IDS, "local_index"}
+    taken |= {*WORKGROUP_IDS, *LOCAL_IDS, LOCAL_INDEX}
     names: dict[str, str] = {}
     for name in declared:
-        if name not in names and name != "local_index":
+        if name not in names and name != LOCAL_INDEX:
             stem, _, number = name.rpartition("_")
             wanted = stem if stem and number.isdigit() else name
             free = wanted not in taken and wanted not in declared

@@ -366,7 +366,7 @@ def test_steps_elses_and_barriers() -> None:
 
 
 def test_ids_are_declared_only_where_used() -> None:
-    body = (Store("out", (Var("workgroup_id_x"),), ONE),)
+    body = (Store("out", (Var("workgroup_id.x"),), ONE),)
     lines = code(body).splitlines()
 
     assert "    @builtin(workgroup_id) workgroup_id: vec3<u32>," in lines
@@ -384,7 +384,7 @@ def test_scalars_are_a_uniform_struct_padded_to_16_bytes() -> None:
 
 
 def test_only_loops_without_a_proved_end_carry_a_budget() -> None:
-    bounded = For("n", integer(0), op("add", Var("local_id_x"), integer(1)), ())
+    bounded = For("n", integer(0), op("add", Var("local_id.x"), integer(1)), ())
     unknown = For("m", integer(0), Cast(I32, X), ())
 
     assert program((*LOCALS, bounded)).loops == ()

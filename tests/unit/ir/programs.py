@@ -172,7 +172,7 @@ def kernel(
     """A kernel of one-dimensional workgroups; everything but inputs counts as written."""
     written = frozenset(b.name for b in arrays if b.role != "input")
     grid = ((size, 1, 1), (workgroups, 1, 1))
-    start = Local("i", add(mul(var("workgroup_id_x"), integer(size)), var("local_id_x")))
+    start = Local("i", add(mul(var("workgroup_id.x"), integer(size)), var("local_id.x")))
     return DeviceKernel("kernel", arrays, written, (), *grid, (start, *body))
 
 

@@ -227,7 +227,7 @@ def test_two_workgroups_race_across_a_barrier() -> None:
 
 def test_workgroups_have_their_own_workgroup_memory() -> None:
     values = arrays(16)
-    here = var("local_id_x")
+    here = var("local_id.x")
     body = (
         SHARED,
         Store("shared", (here,), load("x", I)),
@@ -272,7 +272,7 @@ def test_a_barrier_in_a_loop_that_some_leave_is_divergent() -> None:
 
 
 def test_workgroups_may_differ_in_their_barriers() -> None:
-    group = var("workgroup_id_x")
+    group = var("workgroup_id.x")
     body = loop("t", add(group, integer(1)), SHARED, Barrier(), Store("shared", (I8,), f32(1.0)))
 
     found = run_kernel(kernel(body, arrays=vectors(24), workgroups=3), arrays(24))
@@ -280,7 +280,7 @@ def test_workgroups_may_differ_in_their_barriers() -> None:
     assert found, found.words
 
 
-I8 = var("local_id_x")
+I8 = var("local_id.x")
 
 
 def test_a_workgroup_that_waits_keeps_its_interval() -> None:
@@ -288,7 +288,7 @@ def test_a_workgroup_that_waits_keeps_its_interval() -> None:
     body = (
         SHARED,
         Store("shared", (I8,), load("x", I)),
-        If(apply("eq", var("workgroup_id_x"), integer(0)), (Barrier(),)),
+        If(apply("eq", var("workgroup_id.x"), integer(0)), (Barrier(),)),
         Store("y", (I,), load("shared", shifted(I8))),
     )
 
