@@ -56,6 +56,18 @@ PRIVATE_BYTES = 256 * 1024
 _ENDING = {"stop": "ptr", "begin": "i64", "end": "i64"}
 """The last parameters of every body: the stop word, and the iterations to run."""
 
+_MATHEMATICS = """
+    acos asin atan atan2 cbrt ceil copysign cos cosh erf exp exp10 exp2 expm1 fabs floor fma fmax
+    fmin fmod frexp ldexp log log10 log1p log2 modf nearbyint pow rint round roundeven sin sincos
+    sinh sqrt tan tanh trunc
+"""
+_MEMORY = """
+    memcpy memmove memset memcmp bcmp bzero strlen malloc calloc free
+    memset_pattern4 memset_pattern8 memset_pattern16
+"""
+_CALLED = {*_MEMORY.split(), *(n + end for n in _MATHEMATICS.split() for end in ("", "f", "l"))}
+"""Functions of C that LLVM calls by itself: a kernel of such a name would be called instead."""
+
 SIGNATURE = "(ptr %buffers, ptr %scalars, ptr %stop, i64 %begin, i64 %end)"
 
 
@@ -258,6 +270,8 @@ def _kernel_name(loops: Loops, nest: Body, taken: tuple[str, ...], *, alone: boo
     """The function's name, and the array it writes where there are several kernels."""
     stored = [s.array for s in writes(nest) if loops.buffer(s.array)]
     name = identifier(loops.name if alone or not stored else f"{loops.name}_{stored[-1]}")
+    if name in _CALLED or name == "llvm":  # `llvm.body` would be an intrinsic
+        name = f"kernel_{name}"
     count = 2
     unique = name
     while unique in taken:

@@ -337,6 +337,24 @@ def test_an_empty_array_runs_nothing() -> None:
     assert y.shape == (0,)
 
 
+@pytest.mark.parametrize("name", ["llvm", "memset", "expf", "exp", "main", "malloc"])
+def test_any_name_of_a_kernel_is_fine(name: str) -> None:
+    value = apply("exp", load("x", var("i")))
+    nests = (
+        loop("i", 400, Store("z", (var("i"),), f32(0.0)), kind=PARALLEL),
+        loop("i", 400, Store("y", (var("i"),), value), kind=PARALLEL),
+    )
+    buffers = tuple(
+        Buffer(n, F32, (400,), "input" if n == "x" else "output") for n in ("x", "y", "z")
+    )
+    x = uniform(400)
+
+    for k, nest in zip(("z", "y"), nests, strict=True):
+        written = tuple(b for b in buffers if b.name in {"x", k})
+        (found,) = run(Loops(name, written, (), (nest,), (k,)), x=x)
+        assert np.allclose(found, np.exp(x) if k == "y" else 0)
+
+
 @pytest.mark.parametrize("name", ["stop", "begin", "finish", "entry", "größe", "i.head", "buffers"])
 def test_any_name_of_an_array_is_fine(name: str) -> None:
     nest = loop("i", 4, Store("y", (var("i"),), load(name, var("i"))), kind=PARALLEL)
