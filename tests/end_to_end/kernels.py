@@ -224,6 +224,14 @@ CASES = (
         lambda x: (x.any(1), x.all(1)),
     ),
     Case(
+        "any_and_all_of_everything",
+        "def logic(x: bool[M, N]) -> (bool, bool):\n"
+        "    some = any(x[i, j] for i in range(M) for j in range(N))\n"
+        "    every = all(x[i, j] for i in range(M) for j in range(N))\n    return some, every\n",
+        given(x=bools(5, 3)),
+        lambda x: (x.any(), x.all()),
+    ),
+    Case(
         "count_true",
         "def count(x: bool[M, N]) -> i32[M]:\n"
         "    n[i] = sum(x[i, j] for j in range(N))\n    return n\n",

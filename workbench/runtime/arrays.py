@@ -294,4 +294,4 @@ def from_words(raw: bytearray, dtype: DType, shape: tuple[int, ...]) -> np.ndarr
     count = math.prod(shape)
     stored = np.dtype(np.uint32) if dtype is BOOL else dtype.numpy
     values = np.frombuffer(raw, stored, count).reshape(shape)
-    return values != 0 if dtype is BOOL else values
+    return np.asarray(values != 0) if dtype is BOOL else values
