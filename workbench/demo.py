@@ -85,10 +85,10 @@ def _row(run: CellRun) -> str:
     seconds = None if timing is None else (timing.kernel or timing.total)
     took = "-" if seconds is None else duration(seconds)
     stages = 0 if run.checks is None else sum(c.state == "tick" for c in run.checks.checks)
-    verdict = "agrees" if _agrees(run) else "DISAGREES"
     compiled = duration(run.compilation.seconds)
     words = run.answers[0].words if run.answers else ""
+    verdict = words if _agrees(run) else f"DISAGREES: {words}"
     return (
         f"{run.kernel.name:10} {run.device:8} compiled in {compiled:>8}, ran in {took:>8}, "
-        f"{stages} stages checked, {verdict}: {words}"
+        f"{stages} stages checked, {verdict}"
     )

@@ -19,10 +19,15 @@ _STYLE = (
 )
 
 
+def _heading(state: PanelState) -> str:
+    name = state.title.partition("(")[0]
+    return name if state.run is None else f"{name} on {state.run.device}"
+
+
 def report_html(title: str, table: str, states: Sequence[PanelState]) -> str:
     """A whole HTML page: a title, a table of text, and one section per panel."""
     sections = "\n".join(
-        f"<section><h2>{escape(s.title)}</h2>\n{html_twin(s)}\n</section>" for s in states
+        f"<section><h2>{escape(_heading(s))}</h2>\n{html_twin(s)}\n</section>" for s in states
     )
     return (
         "<!doctype html>\n"
