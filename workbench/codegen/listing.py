@@ -9,12 +9,12 @@ instruction that still has no origin stays unmarked. Imports no LLVM: `runtime/c
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from workbench.base.source import Origin
-from workbench.base.text import Mark, Text, Writer
+from workbench.base.text import Text, Writer, concatenated
 from workbench.codegen.llvm_lines import origins
 from workbench.program import Kernel, Program
 from workbench.runtime.cpu import assembled, optimised as optimise, parsed
@@ -22,7 +22,7 @@ from workbench.runtime.cpu import assembled, optimised as optimise, parsed
 
 def unoptimised(program: Program) -> Text:
     """The LLVM IR of every kernel, as it was emitted."""
-    return join(k.text for k in program.kernels)
+    return concatenated(k.text for k in program.kernels)
 
 
 def optimised(program: Program) -> Text:
@@ -30,7 +30,7 @@ def optimised(program: Program) -> Text:
 
     Raises `DeviceError` where llvmlite is missing.
     """
-    return join(_optimised(k) for k in program.kernels)
+    return concatenated(_optimised(k) for k in program.kernels)
 
 
 def assembly(program: Program) -> Text:
@@ -38,18 +38,7 @@ def assembly(program: Program) -> Text:
 
     Raises `DeviceError` where llvmlite is missing.
     """
-    return join(_assembly(k) for k in program.kernels)
-
-
-def join(texts: Iterable[Text]) -> Text:
-    """One text of several, with an empty line between them."""
-    value, marks = "", list[Mark]()
-    for text in texts:
-        value += "\n" if value else ""
-        shift = len(value)
-        value += text.value
-        marks += [Mark(m.start + shift, m.end + shift, m.origin) for m in text.marks]
-    return Text(value, tuple(marks))
+    return concatenated(_assembly(k) for k in program.kernels)
 
 
 @dataclass(frozen=True, slots=True)

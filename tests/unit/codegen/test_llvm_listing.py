@@ -10,13 +10,12 @@ pytest.importorskip("llvmlite")
 
 from tests.unit.ir.programs import SOURCE, at, f32, loop, var
 from workbench.base.dtypes import F32
-from workbench.base.text import Text
+from workbench.base.text import Text, concatenated
 from workbench.codegen.listing import (
     _folded,
     _origin_rows,
     assembly,
     instructions,
-    join,
     optimised,
     rows,
     unoptimised,
@@ -107,7 +106,7 @@ def test_a_program_without_marks_is_listed_without_marks(matmul: Program) -> Non
 
 def test_texts_are_joined_with_their_marks(matmul: Program) -> None:
     one = unoptimised(matmul)
-    two = join([one, one])
+    two = concatenated([one, one])
 
     assert words(two, PRODUCT) == 2 * words(one, PRODUCT)
 
