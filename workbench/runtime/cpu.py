@@ -288,6 +288,7 @@ class CpuDevice:
         program = call.program
         outputs = [call.buffers[b.name] for b in program.buffers if b.role == "output"]
         try:
+            job.check()
             _check_inputs(call)
             for b in program.buffers:
                 if b.role not in _GIVEN:

@@ -28,7 +28,8 @@ GRACE = 10.0
 class Job:
     """Something enqueued: `seconds` is from then to its end, `error` how it failed.
 
-    Compiled code looks at `stop`, a word that is not 0 when it is to end.
+    Compiled code looks at `stop`, a word that is not 0 when it is to end. `work` is called even
+    if it is to stop before it began: what waits for bytes must learn that there are none.
     """
 
     name: str
@@ -124,6 +125,10 @@ class Pool:
                 ended.release()
 
 
+def _worked(_: Job) -> None:
+    """The work of a job that is finished."""
+
+
 def _finished(job: Job, seconds: float) -> bool:
     """Wait for a job; gives whether it is finished.
 
@@ -195,9 +200,9 @@ class Queue:
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
             try:
-                job.check()
                 job.work(job)
             except Exception as error:  # noqa: BLE001  (raised where the job is waited for)
                 job.error = error
+            job.work = _worked  # what it held is not needed any more
             job.seconds = time.perf_counter() - job.enqueued
             job.finished.set()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from workbench.ir.loops import Buffer, Loops
 from workbench.ir.stmt import Assign, Local, LoopKind, Stmt, Store, While
 from workbench.program import Binding, Kernel, Program
 from workbench.runtime.cpu import CpuDevice, open_device
+from workbench.runtime.cpu_memory import bytes_of
 from workbench.runtime.cpu_pool import Job, Queue, Share
 from workbench.runtime.device import Memory, Run
 
@@ -197,6 +199,33 @@ def test_stop_ends_what_runs_and_what_waits(device: CpuDevice) -> None:
         with pytest.raises(DeviceError, match="'spin' was stopped"):
             run.wait(10)
     assert_works(device)
+
+
+def test_what_was_stopped_before_it_began_leaves_no_wrong_bytes(device: CpuDevice) -> None:
+    spins, stopped = filled(device, 1.0), filled(device, 1.0)
+    after = memories(device)
+    first = device.enqueue(spinning(), spins, ())
+    device.enqueue(doubled(), stopped, ())
+    device.write(spins["x"], np.full(COUNT, 3.0, np.float32).data.cast("B"))
+    device.stop()
+    with pytest.raises(DeviceError, match="was stopped"):
+        first.wait(10)
+    run = device.enqueue(doubled(), {"x": stopped["y"], "y": after["y"]}, ())
+    with pytest.raises(DeviceError, match="was stopped"):
+        run.wait(10)
+
+    written = bytes(device.read(spins["x"], 4 * COUNT))
+    np.testing.assert_array_equal(np.frombuffer(written, np.float32), np.full(COUNT, 3.0))
+
+
+def test_a_finished_run_holds_no_bytes(device: CpuDevice) -> None:
+    made = filled(device, 1.0)
+    run = device.enqueue(doubled(), made, ())
+    run.wait(10)
+    held = weakref.ref(bytes_of(made["x"]).array)
+    device.free(made["x"])
+
+    assert held() is None
 
 
 def interrupted(run: Run) -> None:
