@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
 import workbench as wb
+from workbench.runtime.arrays import LONGEST_RECIPE
 
 MATMUL = """
 def matmul(A: f32[M, K], B: f32[K, N]) -> f32[M, N]:
@@ -208,3 +212,26 @@ def test_a_loop_without_end_ends_in_an_error_and_the_device_lives(on: str) -> No
     after = wb.kernel(SCALE)(ones(4), on=on)
 
     assert np.asarray(after).tolist() == [2, 2, 2, 2]
+
+
+def test_a_long_chain_of_calls_keeps_few_of_its_arrays(scale: wb.Kernel) -> None:
+    x: wb.Array = wb.array(ones(100))
+    made: list[weakref.ref[wb.Array]] = []
+    for _ in range(50):
+        x = scale(x, 1.0, on="cpu")
+        made.append(weakref.ref(x))
+    gc.collect()
+
+    assert sum(a() is not None for a in made) <= LONGEST_RECIPE + 2
+    assert x[0] == 1.0
+
+
+def test_an_array_that_was_read_keeps_nothing_else(scale: wb.Kernel) -> None:
+    x = scale(ones(100), on="cpu")
+    y = scale(x, on="cpu")
+    x, before = None, weakref.ref(x)
+    scale(ones(3), on="cpu")
+    y.numpy()
+    gc.collect()
+
+    assert before() is None

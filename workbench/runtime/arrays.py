@@ -25,18 +25,17 @@ if TYPE_CHECKING:
 
 DEADLINE = 60.0
 """Seconds that a running call has before it is stopped, unless told otherwise."""
+LONGEST_RECIPE = 8
+"""Calls in a row that an array whose only copy dies is computed again by: each keeps its inputs."""
 
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One enqueued call: where it stands, its run, and what it would take to run it again."""
+    """One enqueued call: where it stands, and its run."""
 
     words: str
     device: Device
     run: Run
-    inputs: tuple[Array, ...]
-    versions: tuple[int, ...]
-    again: Callable[[], tuple[Array, ...]]
     error: Exception | None = None
     finished: bool = False
     deadline: float = DEADLINE
@@ -54,6 +53,16 @@ class Call:
                 self.error.__cause__ = error
                 raise self.error from error
             self.finished = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recipe:
+    """What it takes to run a call again; `calls` in a row lead here from bytes on the host."""
+
+    inputs: tuple[Array, ...]
+    versions: tuple[int, ...]
+    calls: int
+    again: Callable[[], tuple[Array, ...]]
 
     @property
     def repeatable(self) -> bool:
@@ -81,6 +90,7 @@ class Array:
     shape: tuple[int, ...]
     version: int = 0
     call: Call | None = None
+    recipe: Recipe | None = None
     _host: np.ndarray | None = None
     _host_version: int = -1
     _places: dict[str, Place] = field(default_factory=dict[str, "Place"])
@@ -142,7 +152,7 @@ class Array:
         finally:
             self.version += 1
             self._host_version = self.version
-            self.call = None
+            self.call = self.recipe = None
 
     def __await__(self) -> Generator[Any, None, Self]:
         import asyncio  # noqa: PLC0415  (only those who await need it)
@@ -215,18 +225,23 @@ class Array:
             return
         self._host = from_words(raw, self.dtype, self.shape)
         self._host_version = self.version
+        self.recipe = None
 
     def _recompute(self) -> None:
         """The page that held the only copy is gone: run the call again if that gives the same."""
-        if self.call is None or not self.call.repeatable:
+        if self.recipe is None or not self.recipe.repeatable:
             words = "an array" if self.call is None else f"the result of {self.call.words}"
+            why = "its inputs have changed since"
+            if self.recipe is None:
+                why = f"more than {LONGEST_RECIPE} calls lead to it from arrays on the host"
             raise DeviceError(
-                f"{words} was only in a page that is gone, and its inputs have changed since",
+                f"{words} was only in a page that is gone, and {why}",
                 hint="call the kernel again",
             )
-        twin = self.call.again()[self.output]
+        twin = self.recipe.again()[self.output]
         self._host = np.array(twin.numpy())
         self._host_version = self.version
+        self.recipe = None
 
 
 def array(x: Any, dtype: DType | None = None) -> Array:
@@ -274,13 +289,22 @@ def enqueue(
         buffers[name] = memory
         results.append(result)
     run = device.enqueue(program, buffers, scalars)
-    call = Call(
-        words, device, run, tuple(inputs), tuple(a.version for a in inputs),
-        again=lambda: enqueue(program, device, inputs, scalars, words=words),
-    )  # fmt: skip
+    call = Call(words, device, run)
+    recipe = _recipe(inputs, lambda: enqueue(program, device, inputs, scalars, words=words))
     for result in results:
-        result.call = call
+        result.call, result.recipe = call, recipe
     return tuple(results)
+
+
+def _recipe(inputs: Sequence[Array], again: Callable[[], tuple[Array, ...]]) -> Recipe | None:
+    """How to repeat a call; None where too many calls lead to it, or it can never be repeated."""
+    lost = [a for a in inputs if "host" not in a.places]
+    if any(a.recipe is None for a in lost):
+        return None
+    calls = 1 + max((a.recipe.calls for a in lost if a.recipe), default=0)
+    if calls > LONGEST_RECIPE:
+        return None
+    return Recipe(tuple(inputs), tuple(a.version for a in inputs), calls, again)
 
 
 def to_words(values: np.ndarray, dtype: DType) -> memoryview:
