@@ -105,8 +105,14 @@ def _assign_all(flow: Flow, node: ast.stmt, pairs: Sequence[Target], out: list[S
             out.append(Assign(pair.node.id, pair.expr, origin=origin))
         else:
             out += _store(flow, pair.node, pair.expr, origin)
-    failed = [p.node.id for p in pairs if isinstance(p.node, ast.Name)]
-    return flow.having(*names, *failed)
+    known = flow.here.names
+    broken: dict[str, Name] = {
+        p.node.id: Broken(flow.context.report.span(p.node))
+        for p in pairs
+        if isinstance(p.node, ast.Name) and p.node.id not in known
+    }
+    flow = replace(flow, context=flow.context.adding(broken)) if broken else flow
+    return flow.having(*names, *(p.node.id for p in pairs if isinstance(p.node, ast.Name)))
 
 
 def _kept(flow: Flow, pair: Target, origin: Origin, out: list[Stmt]) -> Target:

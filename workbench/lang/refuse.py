@@ -193,15 +193,22 @@ def data_range(c: Context, node: ast.expr) -> None:
 
 def stepped_range(c: Context, node: ast.Call, name: str) -> None:
     """`range(a, b, 2)`."""
-    start, stop, step = (c.report.text(a) for a in node.args)
-    if start == "0":
-        hint = f"range(({stop} + {step} - 1) // {step}) with {name} * {step} in the subscripts"
-    else:
-        hint = (
-            f"range(({stop} - {start} + {step} - 1) // {step}) with {start} + {name} * {step} "
-            "in the subscripts"
-        )
+    start, stop, step = (_operand(c, a) for a in node.args)
+    first, last, sign = start, stop, "+"
+    if step.startswith("(-"):
+        first, last, sign, step = stop, start, "-", step[2:-1]
+    length = last if first == "0" else f"{last} - {first}"
+    value = (
+        f"{name} * {step}" if start == "0" and sign == "+" else f"{start} {sign} {name} * {step}"
+    )
+    hint = f"range(({length} + {step} - 1) // {step}) with {value} in the subscripts"
     c.wrong(node.args[2], "a range has no step yet", hint=hint)
+
+
+def _operand(c: Context, node: ast.expr) -> str:
+    """The text of an expression as an operand of another: `3`, `N`, `(N - 1)`."""
+    text = c.report.text(node)
+    return text if isinstance(node, ast.Name | ast.Constant) else f"({text})"
 
 
 def axis_range(c: Context, node: ast.expr, axis: str) -> None:

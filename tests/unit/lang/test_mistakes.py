@@ -300,3 +300,25 @@ def test_expressions_do_not_grow_without_end() -> None:
 
 def test_a_text_of_a_megabyte_is_refused() -> None:
     assert mistakes("# " + "a" * 1_000_000)[0].startswith("the text has 1000002 characters")
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ("0, N, 2", "range((N + 2 - 1) // 2) with k * 2"),
+        ("1, N, 3", "range((N - 1 + 3 - 1) // 3) with 1 + k * 3"),
+        ("9, 0, -3", "range((9 + 3 - 1) // 3) with 9 - k * 3"),
+        ("N - 1, -1, -1", "range(((N - 1) - (-1) + 1 - 1) // 1) with (N - 1) - k * 1"),
+        ("-5, N - 2, 4", "range(((N - 2) - (-5) + 4 - 1) // 4) with (-5) + k * 4"),
+    ],
+)
+def test_the_range_to_write_without_a_step_has_the_same_values(steps: str, words: str) -> None:
+    written = hint("for i in grid(N):", f"    for k in range({steps}):", "        y[i] = x[k]")
+
+    assert written == f"{words} in the subscripts"
+
+
+def test_a_local_whose_value_is_wrong_is_not_reported_again() -> None:
+    found = messages("for i in grid(N):", "    a = foo + 1.0", "    y[i] = a * a")
+
+    assert found == ["name 'foo' is not known"]
