@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from tests.end_to_end.kernels import CASES, Case, wide
+from tests.end_to_end import kernels, kernels_functions
+from tests.end_to_end.kernels import Case, wide
 from workbench.ir.compare import agreement
 from workbench.runtime.device import open_device
 
+CASES = (*kernels.CASES, *kernels_functions.CASES)
 DEVICES = ("cpu", "native")
 
 

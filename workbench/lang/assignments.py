@@ -11,6 +11,7 @@ from workbench.ir.expr import Expr, Var, free_names, integer
 from workbench.ir.stmt import Assign, Stmt, Store
 from workbench.lang import refuse
 from workbench.lang.expressions import OPERATIONS, binary, expression
+from workbench.lang.inline import Part
 from workbench.lang.names import Broken, Context, LocalName, Name
 from workbench.lang.signature import dtype_of
 from workbench.lang.values import Value, fit, plural, settle, whole
@@ -66,7 +67,7 @@ def assign(flow: Flow, node: ast.Assign, target: ast.expr, out: list[Stmt]) -> F
     left = list(target.elts) if isinstance(target, ast.Tuple) else [target]
     right = [node.value]
     if isinstance(target, ast.Tuple):
-        right = list(node.value.elts) if isinstance(node.value, ast.Tuple) else []
+        right = _values(node.value, len(left))
         if len(right) != len(left):
             flow.context.wrong(
                 node, f"{len(left)} targets need {len(left)} values", hint="a, b = b, a + b"
@@ -80,6 +81,17 @@ def assign(flow: Flow, node: ast.Assign, target: ast.expr, out: list[Stmt]) -> F
             text = flow.context.report.text(t)
             flow.context.wrong(t, f"'{text}' cannot be assigned", hint="a local or an element")
     return _assign_all(flow, node, pairs, out)
+
+
+def _values(node: ast.expr, count: int) -> list[ast.expr]:
+    """The values on the right of a tuple: those written, or those that a call returns."""
+    match node:
+        case ast.Tuple(elts=values):
+            return values
+        case ast.Call():
+            return list[ast.expr](Part.of(node, count))
+        case _:
+            return []
 
 
 def _assign_all(flow: Flow, node: ast.stmt, pairs: Sequence[Target], out: list[Stmt]) -> Flow:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from workbench.base.dtypes import BOOL, CORE, DTYPES, F32, I32, DType
 from workbench.ir.expr import Apply, Cast, Const, Expr, Select, apply
 from workbench.lang import reductions, refuse
-from workbench.lang.names import Context
+from workbench.lang.inline import Part, inlined, part
+from workbench.lang.names import Context, Function
 from workbench.lang.values import Value, convert, repeatable, settle, truth, unified
 
 if TYPE_CHECKING:
@@ -49,12 +50,16 @@ LARGEST_POWER = 64
 """Whole powers up to this one are products."""
 
 
-def call(c: Context, node: ast.Call, check: Check) -> Value | None:
-    """The value of a call."""
+def call(c: Context, node: ast.Call | Part, check: Check) -> Value | None:
+    """The value of a call, or one of several that it returns."""
+    if isinstance(node, Part):
+        return part(c, node, check)
     if not isinstance(node.func, ast.Name):
         _refuse_function(c, node)
         return None
     name = node.func.id
+    if name not in c.names and isinstance(c.functions.get(name), Function):
+        return inlined(c, node, check)
     if name in reductions.WORDS and reductions.is_reduction(node):
         return reductions.reduction(c, node, name, check)
     if name not in FUNCTIONS:

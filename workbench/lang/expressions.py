@@ -14,8 +14,10 @@ from workbench.base.source import Span
 from workbench.ir.expr import Const, Expr, Load, Select, Var, apply
 from workbench.ir.show import expr_text
 from workbench.lang import calls, refuse
+from workbench.lang.inline import Part
 from workbench.lang.names import (
     ArrayName,
+    Bound,
     Broken,
     Context,
     Dim,
@@ -90,7 +92,7 @@ def expression(c: Context, node: ast.expr) -> Value | None:
             return _bool_operation(c, node)
         case ast.IfExp():
             return _choice(c, node)
-        case ast.Call():
+        case ast.Call() | Part():
             return calls.call(c, node, expression)
         case _:
             refuse.expression(c, node)
@@ -173,6 +175,8 @@ def _name(c: Context, node: ast.Name) -> Value | None:
             return _local(c, node, name)
         case ArrayName() as name:
             return _bare_array(c, node, name)
+        case Bound(value):
+            return value
         case Broken():
             pass
         case None if node.id in NUMBERS:

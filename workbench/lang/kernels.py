@@ -14,10 +14,14 @@ from workbench.lang.cover import check_cover
 from workbench.lang.equations import equation
 from workbench.lang.expressions import condition
 from workbench.lang.extents import Declared, same, shape_text
+from workbench.lang.inline import Part
 from workbench.lang.names import ArrayName, Broken, Context, Name
 from workbench.lang.signature import Signature, declared, parameters_of, signature
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workbench.lang.names import Callee
     from workbench.lang.report import Report
 
 
@@ -37,12 +41,10 @@ class _Draft:
         return self.start.adding(self.names)
 
 
-def kernel(
-    report: Report, node: ast.FunctionDef, functions: frozenset[str] = frozenset()
-) -> Graph | None:
+def kernel(report: Report, node: ast.FunctionDef, functions: Mapping[str, Callee]) -> Graph | None:
     """The graph of a kernel; None where something is wrong (and reported).
 
-    `functions` are the names of the other functions of the text.
+    `functions` are the other functions of the text by name.
     """
     before = len(report.mistakes)
     c = Context(report, {}, functions=functions)
@@ -180,12 +182,36 @@ def _assign(draft: _Draft, node: ast.Assign, target: ast.expr) -> None:
                 return
             found = equation(c, node, target, draft.declared.get(name))
             _define(draft, name, target, found)
+        case ast.Tuple(elts=targets) if isinstance(node.value, ast.Call):
+            _assign_parts(draft, targets, node.value)
         case ast.Tuple():
             c.wrong(target, "one equation defines one array", hint="a line for each")
             _break(draft, node)
         case _:
             text = c.report.text(target)
             c.wrong(target, f"'{text}' cannot be defined", hint="y[i] = ...")
+
+
+def _assign_parts(draft: _Draft, targets: list[ast.expr], call: ast.Call) -> None:
+    """`a[i], b[i] = f(x[i])`: an equation for each value, none of which reads the others."""
+    c = draft.context
+    found: list[tuple[str, ast.expr, Definition | None]] = []
+    for target, value in zip(targets, Part.of(call, len(targets)), strict=True):
+        match target:
+            case ast.Name(id=name) | ast.Subscript(value=ast.Name(id=name)):
+                line = ast.copy_location(ast.Assign([target], value), call)
+                if any(name == other for other, _, _ in found):
+                    c.wrong(target, f"'{name}' stands twice on the left", hint="a[i], b[i] = ...")
+                elif not _taken(draft, line, target, name):
+                    said = draft.declared.get(name)
+                    found.append((name, target, equation(c, line, target, said)))
+                else:
+                    draft.names.setdefault(name, Broken(c.report.span(target)))
+            case _:
+                text = c.report.text(target)
+                c.wrong(target, f"'{text}' cannot be defined", hint="a[i], b[i] = ...")
+    for name, target, definition in found:
+        _define(draft, name, target, definition)
 
 
 def _taken(draft: _Draft, node: ast.stmt, target: ast.expr, name: str) -> bool:

@@ -5,16 +5,18 @@ A `Context` is what an expression is read in: the names it may use and the repor
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Mapping
 
     from workbench.base.dtypes import DType
     from workbench.base.source import Span
     from workbench.ir.graph import Array, Scalar
     from workbench.lang.report import Place, Report
+    from workbench.lang.values import Value
 
 RESERVED = frozenset({"on", "schedule"})
 """Names that calls of a kernel use for themselves."""
@@ -67,7 +69,39 @@ class Broken:
     span: Span
 
 
-Name = Dim | ArrayName | ScalarName | Index | LocalName | Broken
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A parameter or a local of an inlined function: it stands for a value."""
+
+    value: Value
+    span: Span
+
+
+Name = Dim | ArrayName | ScalarName | Index | LocalName | Bound | Broken
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of an inlined function; without a dtype it takes that of its argument."""
+
+    name: str
+    dtype: DType | None
+    default: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function without arrays: assignments to locals, then what it returns."""
+
+    node: ast.FunctionDef
+    parameters: tuple[Parameter, ...]
+    results: tuple[DType, ...] | None
+    lines: tuple[ast.Assign, ...]
+    returned: tuple[ast.expr, ...]
+
+
+Callee = Function | None
+"""What a name of another function of the text stands for; None: it is not callable here."""
 
 
 def noun(name: Name) -> str:
@@ -81,7 +115,7 @@ def noun(name: Name) -> str:
             return "a scalar parameter"
         case Index():
             return "an index"
-        case LocalName():
+        case LocalName() | Bound():
             return "a local"
         case Broken():
             return "a name"
@@ -94,13 +128,13 @@ class Context:
     """The names that stand at one place of a kernel, and where mistakes go.
 
     `in_block` is true in loop blocks, where ranges may depend on loops around them.
-    `functions` are the other functions of the text.
+    `functions` are the other functions of the text by name.
     """
 
     report: Report
     names: Mapping[str, Name]
     in_block: bool = False
-    functions: frozenset[str] = frozenset()
+    functions: Mapping[str, Callee] = field(default_factory=dict[str, Callee])
 
     def adding(self, names: Mapping[str, Name]) -> Context:
         """The same place with more names."""

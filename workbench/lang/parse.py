@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from workbench.base.errors import Mistake, SourceError
 from workbench.lang import refuse
+from workbench.lang.functions import functions
 from workbench.lang.kernels import kernel
 from workbench.lang.module import Module, ScheduleText
-from workbench.lang.names import Context
+from workbench.lang.names import Callee, Context
 from workbench.lang.report import Report
 from workbench.lang.schedules import is_schedule, schedule
-from workbench.lang.signature import has_arrays
+from workbench.lang.signature import has_arrays, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,20 +92,25 @@ def _too_deep(tree: ast.Module) -> ast.expr | ast.stmt | None:
 def _module(report: Report, tree: ast.Module) -> Module:
     kernels: list[Graph] = []
     schedules: list[ScheduleText] = []
-    functions = [s for s in tree.body if isinstance(s, ast.FunctionDef)]
-    names = [f.name for f in functions if not is_schedule(f)]
-    _refuse_doubles(report, functions)
+    nodes = [s for s in tree.body if isinstance(s, ast.FunctionDef)]
+    _refuse_doubles(report, nodes)
+    plain = [f for f in nodes if not is_schedule(f)]
+    names = [f.name for f in plain if _is_kernel(f)]
+    known: dict[str, Callee] = dict.fromkeys(names)
+    known |= functions(report, [f for f in plain if not _is_kernel(f)])
     for statement in tree.body:
         match statement:
             case ast.FunctionDef() if is_schedule(statement):
                 schedules += _some(schedule(report, statement, names))
             case ast.FunctionDef():
-                kernels += _some(_kernel(report, statement, frozenset(names)))
+                _refuse_decorators(report, statement)
+                if _is_kernel(statement):
+                    kernels += _some(kernel(report, statement, known))
             case ast.Expr(value=ast.Constant(value=str())):
                 pass
             case _:
                 _refuse(report, statement)
-    if not functions and not report.mistakes:
+    if not names and not schedules and not report.mistakes:
         raise SourceError("the text has no kernel", hint="def double(x: f32[N]) -> f32[N]:")
     return Module(tuple(kernels), tuple(schedules))
 
@@ -114,22 +120,20 @@ def _some(value: T | None) -> Iterator[T]:
         yield value
 
 
-def _kernel(report: Report, node: ast.FunctionDef, names: frozenset[str]) -> Graph | None:
+def _refuse_decorators(report: Report, node: ast.FunctionDef) -> None:
     c = Context(report, {})
     for decorator in node.decorator_list:
         if not c.dunder(decorator, report.text(decorator)):
             c.wrong(decorator, f"'@{report.text(decorator)}' is no decorator of the language",
                     hint="@schedule(name_of_a_kernel)")  # fmt: skip
-    if not has_arrays(node) and not _says_nothing(node):
-        refuse.inlined_function(c, node)
-        return None
-    return kernel(report, node, names - {node.name})
 
 
-def _says_nothing(node: ast.FunctionDef) -> bool:
-    """No parameter has a type: the mistake is in the signature."""
-    parameters = [*node.args.posonlyargs, *node.args.args]
-    return bool(parameters) and all(a.annotation is None for a in parameters)
+def _is_kernel(node: ast.FunctionDef) -> bool:
+    """An array stands in the signature, or no parameter has a type and elements are written."""
+    untyped = all(a.annotation is None for a in parameters_of(node))
+    writes = any(isinstance(x, ast.Subscript) and isinstance(x.ctx, ast.Store)
+                 for x in ast.walk(node))  # fmt: skip
+    return has_arrays(node) or (untyped and writes)
 
 
 def _refuse(report: Report, statement: ast.stmt) -> None:

@@ -239,22 +239,12 @@ def inner_array(c: Context, node: ast.stmt, target: str) -> None:
     )
 
 
-def inlined_function(c: Context, node: ast.FunctionDef) -> None:
-    """A function without arrays in its signature."""
-    c.wrong(
-        node,
-        f"'{node.name}' has no array in its signature; functions that kernels inline are not "
-        "there yet",
-        hint=f"its expression in the kernel, or def {node.name}(x: f32[N]) -> f32[N]:",
-    )
-
-
 def kernel_call(c: Context, node: ast.Call, name: str) -> None:
-    """A call of another function of the text."""
+    """A call of a kernel inside an expression."""
     c.wrong(
         node,
-        f"'{name}' is a function of this text; calling it from a kernel is not there yet",
-        hint="its equations in this kernel",
+        f"'{name}' is a kernel; it is called on a line of its own",
+        hint=f"h = {name}(...) and then h[i]",
     )
 
 

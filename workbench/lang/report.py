@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A source with its line starts, and the mistakes found in it so far (the list grows)."""
+    """A source with its line starts, and the mistakes found in it so far (the list grows).
+
+    `call` is where the function that is being read is inlined.
+    """
 
     source: Source
     mistakes: list[Mistake] = field(default_factory=list[Mistake])
     _starts: tuple[int, ...] = ()
+    call: Origin | None = None
 
     @staticmethod
     def of(source: Source) -> Report:
@@ -66,7 +70,7 @@ class Report:
 
     def origin(self, place: Place) -> Origin:
         """A new origin for a node of the tree."""
-        return Origin(self.span(place))
+        return Origin(self.span(place), () if self.call is None else (self.call,))
 
     def text(self, place: Place) -> str:
         """A node as the user wrote it, on one line."""
@@ -74,7 +78,9 @@ class Report:
 
     def wrong(self, place: Place, message: str, *, hint: str = "") -> None:
         """Add a mistake; the same one at the same place is said once."""
-        mistake = Mistake(message, self.span(place), hint)
+        called = None if self.call is None else self.call.nearest_span()
+        where = "" if called is None else f" (called at line {called.position[0]})"
+        mistake = Mistake(message + where, self.span(place), hint)
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
 

@@ -1,0 +1,56 @@
+"""Kernels made of parts: inlined functions, tuples, private arrays, kernels that call kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.end_to_end.kernels import Case, f32, given, ints
+
+MULTIPLY = "def multiply(ar, ai, br, bi):\n    return ar * br - ai * bi, ar * bi + ai * br\n\n"
+
+
+def powers(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    z = (a + 1j * b) ** 4
+    return z.real, z.imag
+
+
+CASES = (
+    Case(
+        "a_function_in_an_equation",
+        "def relu(x: f32) -> f32:\n    return x if x > 0.0 else 0.0\n\n"
+        "def leaky(x, slope=0.1):\n    low = slope * (x - relu(x))\n    return relu(x) + low\n\n"
+        "def activate(x: f32[N]) -> f32[N]:\n    y[i] = leaky(x[i]) + leaky(x[i], slope=2)\n"
+        "    return y\n",
+        given(x=f32(37)),
+        lambda x: 2 * np.maximum(x, 0) + 2.1 * np.minimum(x, 0),
+    ),
+    Case(
+        "a_tuple_in_equations",
+        MULTIPLY + "def square(a: f32[N], b: f32[N]) -> (f32[N], f32[N]):\n"
+        "    r[i], m[i] = multiply(a[i], b[i], a[i], b[i])\n    return r, m\n",
+        given(a=f32(23), b=f32(23)),
+        lambda a, b: (a * a - b * b, 2 * a * b),
+    ),
+    Case(
+        "a_tuple_in_a_block",
+        MULTIPLY + "def power(a: f32[N], b: f32[N]) -> (f32[N], f32[N]):\n"
+        "    for i in grid(N):\n        x, y = a[i], b[i]\n"
+        "        for t in range(3):\n            x, y = multiply(x, y, a[i], b[i])\n"
+        "        r[i] = x\n        m[i] = y\n    return r, m\n",
+        given(a=f32(19), b=f32(19)),
+        powers,
+    ),
+    Case(
+        "functions_that_call_functions",
+        "def gcd_step(a: i32, b: i32) -> (i32, i32):\n    return b, a % b\n\n"
+        "def two_steps(a: i32, b: i32):\n    a, b = gcd_step(a, b)\n    a, b = gcd_step(a, b)\n"
+        "    return a, b\n\n"
+        "def gcd(a: i32[N], b: i32[N]) -> i32[N]:\n    for i in grid(N):\n"
+        "        x, y = abs(a[i]), abs(b[i])\n"
+        "        while y != 0:\n            x, y = two_steps(x, y)\n"
+        "            if x == 0:\n                x, y = y, x\n"
+        "        g[i] = x\n    return g\n",
+        given(a=ints(50), b=ints(50)),
+        lambda a, b: np.gcd(a, b),
+    ),
+)
