@@ -42,15 +42,14 @@ CASES = (
     ),
     Case(
         "functions_that_call_functions",
-        "def gcd_step(a: i32, b: i32) -> (i32, i32):\n    return b, a % b\n\n"
-        "def two_steps(a: i32, b: i32):\n    a, b = gcd_step(a, b)\n    a, b = gcd_step(a, b)\n"
-        "    return a, b\n\n"
+        "def step(a: i32, b: i32) -> (i32, i32):\n    return b, a % b\n\n"
+        "def guarded(a, b):\n    c, d = step(a, b)\n"
+        "    c, d = c + 0, d\n    return c, d\n\n"
         "def gcd(a: i32[N], b: i32[N]) -> i32[N]:\n    for i in grid(N):\n"
         "        x, y = abs(a[i]), abs(b[i])\n"
-        "        while y != 0:\n            x, y = two_steps(x, y)\n"
-        "            if x == 0:\n                x, y = y, x\n"
+        "        while y != 0:\n            x, y = guarded(x, y)\n"
         "        g[i] = x\n    return g\n",
         given(a=ints(50), b=ints(50)),
-        lambda a, b: np.gcd(a, b),
+        lambda **values: np.gcd(values["a"], values["b"]),
     ),
 )

@@ -6,6 +6,7 @@ import pytest
 
 from workbench.base.errors import SourceError
 from workbench.base.source import Source
+from workbench.ir.expr import Apply
 from workbench.ir.graph import Equation
 from workbench.ir.show import expr_text
 from workbench.lang import parse
@@ -36,7 +37,8 @@ def test_a_call_stands_for_what_is_returned() -> None:
 def test_an_inlined_expression_leads_to_the_function_and_to_the_call() -> None:
     text = "def f(a):\n    return a * a\n\n" + KERNEL.format("1.0 + f(x[i])")
     value = equation(text).value
-    [_, inlined] = getattr(value, "args", ())
+    assert isinstance(value, Apply)
+    inlined = value.args[1]
     spans = [o.span.text for o in inlined.origin.ancestors() if o.span is not None]
 
     assert spans == ["a * a", "f(x[i])"]
