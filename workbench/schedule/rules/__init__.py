@@ -23,6 +23,8 @@ Target = Literal["wgsl", "llvm"]
 
 WORKGROUP: dict[int, tuple[int, ...]] = {1: (64,), 2: (8, 8), 3: (2, 4, 8)}
 """Invocations per workgroup along the innermost parallel loops, outermost first."""
+_AXES = "xyz"
+_MOST_WORKGROUPS = GUARANTEED.max_compute_workgroups_per_dimension
 
 
 def default_states(loops: Loops, target: Target) -> Iterator[tuple[Any, Loops]]:
@@ -65,23 +67,37 @@ def _chain(nest: For) -> list[For]:
 def _gpu_nest(loops: Loops, nest: For) -> Iterator[Any]:
     """The innermost three parallel loops onto workgroups of 64 invocations, x innermost.
 
-    Arrays that a reduction accumulates into are kept in private memory meanwhile.
+    A loop of more workgroups than an axis may have takes a second axis; of three loops, the
+    shortest stays a loop for that. Arrays that a reduction accumulates into are kept in private
+    memory meanwhile.
     """
     chain = _chain(nest)[-3:]
-    limit = GUARANTEED.max_compute_workgroups_per_dimension
-    sizes = WORKGROUP[len(chain)]
-    for axis, loop, size in zip("xyz", reversed(chain), reversed(sizes), strict=False):
+    if len(chain) == len(_AXES) and any(map(_is_long, chain, WORKGROUP[len(chain)])):
+        chain.remove(min(chain, key=_extent))
+    innermost = ""
+    sizes, spare = WORKGROUP[len(chain)], _AXES[len(chain) :]
+    for axis, loop, size in zip(_AXES, reversed(chain), reversed(sizes), strict=False):
         name = shown(loops, loop.var)
-        extent = loop.stop.value if isinstance(loop.stop, Const) else 0
-        if len(chain) == 1 and extent > limit * size:
-            yield make("split", name, size * (limit // 2 + 1))
-            yield make("parallelize", f"{name}_o", "workgroup.y")
+        if _is_long(loop, size):
+            yield make("split", name, size * (_MOST_WORKGROUPS // 2 + 1))
+            yield make("parallelize", f"{name}_o", f"workgroup.{spare[0]}")
             name = f"{name}_i"
         yield make("parallelize", name, f"workgroup.{axis}", size)
-    innermost = chain[-1]
-    for array in _accumulated(innermost, loops):
-        name = shown(loops, innermost.var)
-        yield make("cache", array, "private", at=f"{name}_i")
+        innermost = innermost or f"{name}_i"
+    for array in _accumulated(chain[-1], loops):
+        yield make("cache", array, "private", at=innermost)
+
+
+def _extent(loop: For) -> int:
+    return int(loop.stop.value) if isinstance(loop.stop, Const) else 0
+
+
+def _is_long(loop: For, size: int) -> bool:
+    """Whether its workgroups are more than an axis may have; at most one loop of a nest is.
+
+    Two would be the axes of an array of more than 2^31 elements.
+    """
+    return _extent(loop) > _MOST_WORKGROUPS * size
 
 
 def _cpu_nest(loops: Loops, nest: For) -> Iterator[Any]:
