@@ -1,0 +1,66 @@
+"""The pages of `docs` say what is: every example is run, and what is made is up to date."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import workbench as wb
+from tests.documents.pages import BEGIN, DOCS, errors_page, language_page, refusal
+from tests.documents.refusals import GROUPS, Call, Cell
+from workbench.base import errors
+from workbench.base.errors import WorkbenchError
+from workbench.lang.calls import FUNCTIONS
+
+SNIPPET = re.compile(r"^```python( kernel)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+EXAMPLES = [(group.error, example) for group in GROUPS for example in group.examples]
+AGAIN = "docs/{} is not up to date; run `python -m tests.documents` and read the difference"
+
+
+def test_every_example_of_the_language_runs() -> None:
+    """A kernel becomes a name, and the Python after it uses the names."""
+    page = (DOCS / "language.md").read_text(encoding="utf-8").partition(BEGIN)[0]
+    snippets = SNIPPET.findall(page)
+    names: dict[str, object] = {}
+    for kind, text in snippets:
+        if kind:
+            k = wb.kernel(text)
+            names[k.name] = k
+        else:
+            exec(compile(text, "docs/language.md", "exec"), names)  # noqa: S102
+
+    assert len(snippets) > 20
+
+
+def test_the_page_of_the_language_names_every_function() -> None:
+    page = (DOCS / "language.md").read_text(encoding="utf-8")
+
+    assert [name for name in sorted(FUNCTIONS) if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize(("error", "example"), EXAMPLES, ids=range(len(EXAMPLES)))
+def test_an_example_ends_in_its_kind_of_error(error: str, example: Cell | Call) -> None:
+    assert type(refusal(example)).__name__ == error
+
+
+def test_every_kind_of_error_has_an_example() -> None:
+    kinds = {
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, WorkbenchError)
+    }
+
+    assert {group.error for group in GROUPS} == kinds - {"WorkbenchError"}
+
+
+def test_the_page_of_errors_is_up_to_date() -> None:
+    page = (DOCS / "errors.md").read_text(encoding="utf-8")
+
+    assert page == errors_page(), AGAIN.format("errors.md")
+
+
+def test_what_is_not_there_yet_is_up_to_date() -> None:
+    page = (DOCS / "language.md").read_text(encoding="utf-8")
+
+    assert page == language_page(), AGAIN.format("language.md")
