@@ -52,4 +52,35 @@ CASES = (
         given(a=ints(50), b=ints(50)),
         lambda **values: np.gcd(values["a"], values["b"]),
     ),
+    Case(
+        "three_largest_in_a_private_array",
+        "def top(x: f32[M, N]) -> f32[M]:\n    for i in grid(M):\n"
+        "        best: f32[3] = -inf\n"
+        "        for j in range(N):\n            v = x[i, j]\n"
+        "            for t in range(3):\n                if v > best[t]:\n"
+        "                    v, best[t] = best[t], v\n"
+        "        y[i] = sum(best[t] for t in range(3))\n    return y\n",
+        given(x=f32(9, 13)),
+        lambda x: np.sort(x, axis=1)[:, -3:].sum(1),
+    ),
+    Case(
+        "a_private_histogram",
+        "def count(x: i32[M, N]) -> i32[M, 4]:\n    for i in grid(M):\n"
+        "        h: i32[4]\n        for t in range(4):\n            h[t] = 0\n"
+        "        for j in range(N):\n            h[x[i, j] % 4] += 1\n"
+        "        for t in range(4):\n            y[i, t] = h[t]\n    return y\n",
+        given(x=ints(7, 31)),
+        lambda x: np.stack([np.bincount(row % 4, minlength=4) for row in x]).astype(np.int32),
+    ),
+    Case(
+        "a_private_matrix_swapped",
+        "def square(x: f32[M, 2, 2]) -> f32[M, 2, 2]:\n    for i in grid(M):\n"
+        "        a: f32[2, 2]\n        for u in range(2):\n            for v in range(2):\n"
+        "                a[u, v] = x[i, u, v]\n"
+        "        a[0, 0], a[0, 1], a[1, 0], a[1, 1] = a[1, 1], -a[0, 1], -a[1, 0], a[0, 0]\n"
+        "        for u in range(2):\n            for v in range(2):\n"
+        "                y[i, u, v] = a[u, v]\n    return y\n",
+        given(x=f32(8, 2, 2)),
+        lambda x: np.array([[[m[1, 1], -m[0, 1]], [-m[1, 0], m[0, 0]]] for m in x]),
+    ),
 )

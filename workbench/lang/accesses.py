@@ -22,6 +22,7 @@ from workbench.ir.expr import (
     apply,
     children,
     integer,
+    rebuild,
     substitute,
     walk,
 )
@@ -52,15 +53,28 @@ LARGEST_VALUE = 60
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is known at a place: ranges of indices, conditions on the way, values of locals."""
+    """What is known at a place: ranges of indices, conditions on the way, values of locals.
+
+    `private` are the private arrays: an element of one has a `fresh` name wherever it is read,
+    for it may have changed since.
+    """
 
     ranges: tuple[Range, ...] = ()
     path: tuple[Expr, ...] = ()
     values: Mapping[str, Expr] | None = None
+    private: frozenset[str] = frozenset()
+    fresh: count[int] | None = None
 
     def said(self, e: Expr) -> Expr:
         """The expression with each local replaced by what it stands for."""
-        return e if not self.values else substitute(e, self.values)
+        known = e if not self.values else substitute(e, self.values)
+        return self._renamed(known) if self.private else known
+
+    def _renamed(self, e: Expr) -> Expr:
+        if isinstance(e, Load) and e.array in self.private:
+            assert self.fresh is not None, "a block counts its names"
+            return _fresh(e.array, e.dtype, self.fresh)
+        return rebuild(e, self._renamed)
 
     def given(self, cond: Expr) -> Scene:
         """The scene where a condition (locals replaced) also holds."""
@@ -101,7 +115,9 @@ def accesses_of(d: Definition) -> Iterator[Access]:
             yield from _reads(d.value, Scene(ranges))
         case Block():
             found: list[Access] = []
-            _body(d.body, Scene(), found, count())
+            private = frozenset(s.name for s in walk_stmts(d.body) if isinstance(s, Alloc))
+            fresh = count()
+            _body(d.body, Scene(private=private, fresh=fresh), found, fresh)
             yield from found
         case _:
             assert_never(d)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from workbench.base.source import Origin
-from workbench.ir.expr import Expr, Var, free_names, integer
-from workbench.ir.stmt import Assign, Stmt, Store
+from workbench.ir.expr import Expr, Var, free_names, integer, loads
+from workbench.ir.stmt import Alloc, Assign, Stmt, Store
 from workbench.lang import refuse
 from workbench.lang.expressions import OPERATIONS, binary, expression
 from workbench.lang.inline import Part
-from workbench.lang.names import Broken, Context, LocalName, Name
+from workbench.lang.names import Broken, Context, LocalName, Name, arrays_of
+from workbench.lang.private import declare_private, filled, names_of_private
 from workbench.lang.signature import dtype_of
 from workbench.lang.values import Value, fit, plural, settle, whole
 
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 class Flow:
     """What is known at a place: the context, the locals that surely have a value, the loops.
 
-    `scalars` (every local so far) is shared by all places of a block and grows; `certain` is
-    None where control never arrives. `loops` are all variables of loops in the block.
+    `scalars` (every local so far) and `private` (every private array) are shared by all places
+    of a block and grow; `certain` is None where control never arrives. `loops` are all
+    variables of loops in the block.
     """
 
     context: Context
@@ -37,6 +39,7 @@ class Flow:
     loops: frozenset[str]
     certain: frozenset[str] | None = frozenset()
     in_loop: bool = False
+    private: dict[str, Alloc] = field(default_factory=dict[str, Alloc])
 
     @property
     def here(self) -> Context:
@@ -105,11 +108,12 @@ def _assign_all(flow: Flow, node: ast.stmt, pairs: Sequence[Target], out: list[S
     assigned: list[str] = []
     ready: list[Target] = []
     for pair in values:
-        if free_names(pair.expr) & set(assigned):
+        read = free_names(pair.expr) | {x.array for x in loads(pair.expr)}
+        if read & set(assigned):
             ready = [_kept(flow, p, origin, out) for p in values]
             break
         ready.append(pair)
-        assigned += [pair.node.id] if isinstance(pair.node, ast.Name) else []
+        assigned.append(_base(pair.node))
     names: list[str] = []
     for pair in ready:
         if isinstance(pair.node, ast.Name):
@@ -125,6 +129,12 @@ def _assign_all(flow: Flow, node: ast.stmt, pairs: Sequence[Target], out: list[S
     }
     flow = replace(flow, context=flow.context.adding(broken)) if broken else flow
     return flow.having(*names, *(p.node.id for p in pairs if isinstance(p.node, ast.Name)))
+
+
+def _base(node: ast.Name | ast.Subscript) -> str:
+    """The local or the array that a target changes."""
+    name = node.value if isinstance(node, ast.Subscript) else node
+    return name.id if isinstance(name, ast.Name) else ""
 
 
 def _kept(flow: Flow, pair: Target, origin: Origin, out: list[Stmt]) -> Target:
@@ -149,6 +159,8 @@ def _value_for(flow: Flow, pair: Target) -> Expr | None:
             return _local_value(flow, c, pair.node, v, pair.value)
         case ast.Subscript(value=ast.Name(id=name)):
             said = flow.declared.get(name)
+            if said is None and name not in c.names:
+                c.report.unknown(pair.node, "array", name, arrays_of(c.names))
             if v is None or said is None:
                 return None
             return fit(c, v, said.dtype, pair.value, f"'{name}'")
@@ -228,8 +240,7 @@ def annotated(flow: Flow, node: ast.AnnAssign, out: list[Stmt]) -> Flow:
         c.wrong(node, "an element has no annotation", hint="C[y, x] = ...")
         return flow
     if isinstance(node.annotation, ast.Subscript):
-        refuse.inner_array(c, node, node.target.id)
-        return flow
+        return _private(flow, node, node.target, out)
     dtype = dtype_of(c, node.annotation)
     if node.value is None:
         c.wrong(node, f"'{node.target.id}' has no value", hint=f"{node.target.id} = 0.0")
@@ -237,6 +248,36 @@ def annotated(flow: Flow, node: ast.AnnAssign, out: list[Stmt]) -> Flow:
     if dtype is None:
         return flow
     return _declared_local(flow, node, node.target, dtype, out)
+
+
+def _private(flow: Flow, node: ast.AnnAssign, target: ast.Name, out: list[Stmt]) -> Flow:
+    """`acc: f32[8]` or `acc: f32[8] = 0.0`, known in the rest of its body."""
+    c = flow.here
+    v = None if node.value is None else expression(c, node.value)
+    a = declare_private(c, node, target, flow.private)
+    if a is None:
+        broken = Broken(c.report.span(target))
+        return replace(flow, context=flow.context.adding({target.id: broken}))
+    flow.private[a.name] = a
+    out.append(a)
+    if node.value is not None and v is not None:
+        value = fit(c, v, a.dtype, node.value, f"'{a.name}'")
+        if value is not None:
+            out.append(filled(a, value, _unused(c, flow, a)))
+    name, said = names_of_private(c, a, c.report.span(target))
+    declared = {**flow.declared, a.name: said}
+    return replace(flow, context=flow.context.adding({a.name: name}), declared=declared)
+
+
+def _unused(c: Context, flow: Flow, a: Alloc) -> tuple[str, ...]:
+    """Names for the loops that fill an array."""
+    found: list[str] = []
+    for n in range(len(a.shape)):
+        name = f"{a.name}_{n}"
+        while name in c.names or name in flow.loops:
+            name += "_"
+        found.append(name)
+    return tuple(found)
 
 
 def _declared_local(
@@ -273,8 +314,29 @@ def augmented(flow: Flow, node: ast.AugAssign, out: list[Stmt]) -> Flow:
             e = _local_value(flow, c, target, joined, node.value)
             if e is not None:
                 out.append(Assign(name, e, origin=c.report.origin(node)))
+        case ast.Subscript(value=ast.Name(id=name)) if name in flow.private:
+            _update(flow, node, node.target, out)
         case ast.Subscript(value=ast.Name(id=name)):
             refuse.update(c, node, name)
         case _:
             c.wrong(node, "only a local can be updated", hint="acc += ...")
     return flow
+
+
+def _update(flow: Flow, node: ast.AugAssign, target: ast.Subscript, out: list[Stmt]) -> None:
+    """`acc[k] += e` on an element of a private array."""
+    c = flow.here
+    place = ast.copy_location(ast.Subscript(target.value, target.slice, ast.Load()), target)
+    old, v = expression(c, place), expression(c, node.value)
+    if old is None or v is None:
+        return
+    if type(node.op) not in OPERATIONS:
+        text = c.report.text(target)
+        c.wrong(node, "this operation has no '=' form", hint=f"{text} = {text} ** ...")
+        return
+    joined = binary(c, node, OPERATIONS[type(node.op)], old, v)
+    if joined is None:
+        return
+    value = fit(c, joined, old.dtype, node.value, f"'{c.report.text(target)}'")
+    if value is not None:
+        out += _store(flow, target, value, c.report.origin(node))

@@ -15,6 +15,7 @@ from workbench.lang.assignments import Flow, annotated, assign, augmented
 from workbench.lang.expressions import condition, expression
 from workbench.lang.locals import declare
 from workbench.lang.names import ArrayName, Broken, Context, Index, Name
+from workbench.lang.private import check_written, private_names
 from workbench.lang.reductions import bounds_of
 from workbench.lang.values import whole
 
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 
 
 def written(c: Context, node: ast.For) -> dict[str, Span]:
-    """The arrays that a loop writes, each with its first place."""
+    """The arrays that a loop writes, its private ones left out, each with its first place."""
     found: dict[str, Span] = {}
+    private = private_names(node)
     for x in ast.walk(node):
         match x:
-            case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()):
+            case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()) if name not in private:
                 found.setdefault(name, c.report.span(x))
             case _:
                 pass
@@ -51,6 +53,7 @@ def block(c: Context, node: ast.For, declared: Mapping[str, Declared]) -> Block 
     inner = replace(c.adding(names), in_block=True)
     flow = Flow(inner, {}, declared, _variables(node))
     body, _ = _body(flow, node.body)
+    check_written(inner, body)
     if len(c.report.mistakes) > before:
         return None
     whole_body = declare(body, {k: v.dtype for k, v in flow.scalars.items()})

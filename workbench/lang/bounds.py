@@ -8,6 +8,7 @@ from workbench.base.dtypes import I32
 from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Var, free_names, walk
 from workbench.ir.show import expr_text
 from workbench.lang.accesses import Access, accesses_of
+from workbench.lang.private import private_arrays
 from workbench.lang.prove import Proved, Refuted, Unknown, Waits, World, prove_inside
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def check_bounds(report: Report, graph: Graph) -> None:
     """Report every access that is not proved to stay inside its array."""
     arrays, world = graph.arrays(), world_of(graph)
     for d in graph.definitions:
+        arrays |= {a.name: a for a in private_arrays(d)}
         found = tuple(accesses_of(d))
         once = {(id(a.origin), id(a.scene)): a for a in found}
         for access in once.values():

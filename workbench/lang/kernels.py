@@ -16,6 +16,7 @@ from workbench.lang.expressions import condition
 from workbench.lang.extents import Declared, same, shape_text
 from workbench.lang.inline import Part
 from workbench.lang.names import ArrayName, Broken, Context, Name
+from workbench.lang.private import private_arrays
 from workbench.lang.signature import Signature, declared, parameters_of, signature
 
 if TYPE_CHECKING:
@@ -282,6 +283,7 @@ def _for(draft: _Draft, node: ast.For) -> None:
                     draft.names[name] = Broken(span)
             if found is not None:
                 _define(draft, "", node.target, found)
+                _close(draft, node, found)
         case ast.Call(func=ast.Name(id="range")):
             refuse.time_loop(c, node)
             _break(draft, node)
@@ -290,10 +292,21 @@ def _for(draft: _Draft, node: ast.For) -> None:
                     hint="for y, x in grid(H, W):")  # fmt: skip
 
 
+def _close(draft: _Draft, node: ast.For, block: Definition) -> None:
+    """The names of private arrays stay taken after their block, and cannot be read."""
+    line = draft.start.report.span(node).position[0]
+    for a in private_arrays(block):
+        why = f"'{a.name}' is private to the block at line {line}"
+        span = a.origin.nearest_span() or draft.start.report.span(node)
+        draft.names[a.name] = ArrayName(a, span, why)
+
+
 def _check_outputs(draft: _Draft, returned: list[ast.Name]) -> None:
     """Each result is defined, and a returned parameter is what the signature says."""
     c = draft.context
-    arrays = {k: n.array for k, n in draft.names.items() if isinstance(n, ArrayName)}
+    arrays = {
+        k: n.array for k, n in draft.names.items() if isinstance(n, ArrayName) and not n.blocked
+    }
     for name in returned:
         old = draft.names.get(name.id)
         if isinstance(old, Broken):

@@ -230,15 +230,6 @@ def array_value(c: Context, node: ast.stmt, target: str) -> None:
     )
 
 
-def inner_array(c: Context, node: ast.stmt, target: str) -> None:
-    """`acc: f32[8]` in a loop block."""
-    c.wrong(
-        node,
-        f"a private array ('{target}') is not there yet",
-        hint="scalars: a0, a1 = 0.0, 0.0",
-    )
-
-
 def kernel_call(c: Context, node: ast.Call, name: str) -> None:
     """A call of a kernel inside an expression."""
     c.wrong(

@@ -260,7 +260,6 @@ def f(x: f32[N]) -> f32[N]:
         ("v = 0\nv = x[i]\ny[i] = 0", "'v' is i32 since line 3, the value is f32"),
         ("y[i] = 1\nbreak", "'break' leaves a serial loop; a grid has none to leave"),
         ("y[i] = 1\ny[i] += 1", "'y' is defined already; updates of arrays are not there yet"),
-        ("acc: f32[8]\ny[i] = 1", "a private array ('acc') is not there yet"),
         ("y[i] = y[i]", ("'y' is read in the block that writes it, which is not there yet; keep "
          "the value in a local")),
         ("for j in grid(M):\n    y[i] = 1", "a grid inside a block is not there yet"),
