@@ -249,6 +249,16 @@ CASES = (
         ),
     ),
     Case(
+        "floor_division_of_floats",
+        "def divide(a: f32[N], b: f32[M]) -> (f32[N, M], f32[N, M]):\n"
+        "    q[i, j] = a[i] // b[j]\n    r[i, j] = a[i] % b[j]\n    return q, r\n",
+        given(
+            a=np.asarray([0.9, 1.0, 5.5, -5.5, 7.0, -7.0, 1e-3, 12345.678], np.float32),
+            b=np.asarray([0.1, -0.1, 0.3, 2.0, 1e-2], np.float32),
+        ),
+        lambda a, b: (np.floor_divide.outer(a, b), np.mod.outer(a, b)),
+    ),
+    Case(
         "unsigned_mixing",
         "def mix(x: u32[N]) -> u32[N]:\n"
         "    y[i] = (x[i] ^ (x[i] >> u32(16))) * u32(73244475)\n    return y\n",

@@ -62,11 +62,19 @@ fn pow_f32(x: f32, y: f32) -> f32 {
     return select(size, -size, negative && odd);
 }""",
     "remainder_f32": """\
-// x minus the multiple of y towards zero; WGSL's % rounds on the way.
+// x minus the multiple of y towards zero; WGSL's % rounds on the way, and so may its fma.
+// Products of halves of the bits are exact. Of 2^24 multiples and more the rest counts as 0.
 fn remainder_f32(x: f32, y: f32) -> f32 {
     let size = abs(y);
     if (bitcast<u32>(size) == 0x7f800000u) { return x; }
-    var rest = fma(-trunc(abs(x) / size), size, abs(x));
+    let count = trunc(abs(x) / size);
+    let count_high = bitcast<f32>(bitcast<u32>(count) & 0xfffff000u);
+    let size_high = bitcast<f32>(bitcast<u32>(size) & 0xfffff000u);
+    var rest = abs(x) - count_high * size_high;
+    rest = rest - count_high * (size - size_high) - (count - count_high) * size_high;
+    rest = rest - (count - count_high) * (size - size_high);
+    let finite = bitcast<u32>(abs(x)) < 0x7f800000u && bitcast<u32>(size) != 0u;
+    if (finite && count >= 16777216.0) { rest = 0.0; }
     if (rest < 0.0) { rest += size; }
     if (rest >= size) { rest -= size; }
     return select(rest, -rest, x < 0.0);

@@ -93,7 +93,14 @@ def _mod_int(a: Expr, b: Expr) -> Expr:
 
 
 def _floordiv_float(a: Expr, b: Expr) -> Expr:
-    return apply("floor", apply("div", a, b))
+    """From the remainder: `a / b` may round up to a whole number that `a` does not reach."""
+    zero, one = Const(0.0, a.dtype), Const(1.0, a.dtype)
+    rest = apply("remainder", a, b)
+    towards_zero = apply("div", apply("sub", a, rest), b)
+    differ = apply("ne", apply("lt", rest, zero), apply("lt", b, zero))
+    below = apply("and", apply("ne", rest, zero), differ)
+    quotient = _where(below, apply("sub", towards_zero, one), towards_zero)
+    return _where(apply("eq", b, zero), apply("div", a, b), apply("round", quotient))
 
 
 def _mod_float(a: Expr, b: Expr) -> Expr:
@@ -156,7 +163,7 @@ def _quotient_numpy(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _floordiv_numpy(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if a.dtype.kind == "f":
-        return np.floor(a / b)
+        return np.floor_divide(a, b)
     return np.where(b == 0, np.zeros_like(a), np.floor_divide(a, np.where(b == 0, 1, b)))
 
 
