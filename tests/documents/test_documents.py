@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import re
+from math import isnan
 
+import numpy as np
 import pytest
 
 import workbench as wb
+from tests.documents.numerics import (
+    GRIDS,
+    TARGETS,
+    documented,
+    here,
+    largest_error,
+    measured,
+    numerics_page,
+    promised,
+    special_exactly,
+    special_values,
+)
 from tests.documents.pages import BEGIN, DOCS, errors_page, language_page, refusal
 from tests.documents.refusals import GROUPS, Call, Cell
 from workbench.base import errors
 from workbench.base.errors import WorkbenchError
+from workbench.ir.ops import ROWS, Op
 from workbench.lang.calls import FUNCTIONS
 
 SNIPPET = re.compile(r"^```python( kernel)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -64,3 +79,40 @@ def test_what_is_not_there_yet_is_up_to_date() -> None:
     page = (DOCS / "language.md").read_text(encoding="utf-8")
 
     assert page == language_page(), AGAIN.format("language.md")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("row", measured(), ids=lambda row: row.name)
+def test_no_error_is_larger_than_documented(row: Op, target: str) -> None:
+    if not here(target):
+        pytest.skip(f"{target} is not here")
+
+    assert largest_error(row, target) <= documented(row)
+
+
+@pytest.mark.parametrize("row", measured(), ids=lambda row: row.name)
+def test_the_cpu_gives_numpys_answer_for_nan_and_infinities(row: Op) -> None:
+    np.testing.assert_array_equal(special_values(row, "cpu"), special_exactly(row))
+
+
+@pytest.mark.parametrize("row", measured(), ids=lambda row: row.name)
+def test_infinities_come_out_right_on_a_gpu(row: Op) -> None:
+    if not here("native"):
+        pytest.skip("native is not here")
+    expected = special_exactly(row)[1:]
+    found = special_values(row, "native")[1:]
+
+    assert [f for f, e in zip(found, expected, strict=True) if f != e and not isnan(e)] == []
+
+
+def test_every_operation_on_floats_is_measured() -> None:
+    compares = {row.name for row in ROWS if row.compares}
+    floats = {row.name for row in ROWS if "f" in row.kinds}
+
+    assert floats - compares - set(GRIDS) == {"remainder"}
+
+
+def test_the_page_of_numbers_is_up_to_date() -> None:
+    page = (DOCS / "numerics.md").read_text(encoding="utf-8")
+
+    assert promised(page) == promised(numerics_page(measure=False)), AGAIN.format("numerics.md")

@@ -1,0 +1,219 @@
+"""How far each operation is from the exact value, measured, and the page that says it.
+
+The reference is NumPy at float64, which is exact enough for all of f32. The grids are fixed: a
+new measurement on the same machine gives the same numbers. Ints and bools are exact everywhere,
+which the tests of the code generators assert; only floats are measured here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import erf, isnan
+
+import numpy as np
+import numpy.typing as npt
+
+import workbench as wb
+from workbench.ir.ops import ROWS, Op
+from workbench.runtime.device import open_device
+
+Floats = npt.NDArray[np.float64]
+TARGETS = ("cpu", "native")
+COUNT = 1999
+"""Points of a grid along one argument."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where an operation is measured: its words, its arguments, and what errors are counted of.
+
+    An error is counted in units in the last place of the result, and of `floor` where the result
+    is smaller: the sine of a number near pi is as far from 0 as from 1e-3. `allowed` is what is
+    documented where the row of the operation promises more, for other arguments.
+    """
+
+    words: str
+    arguments: tuple[Floats, ...]
+    floor: float = 0.0
+    allowed: float = 0.0
+
+
+def _even(low: float, high: float) -> Floats:
+    return np.linspace(low, high, COUNT)
+
+
+def _sizes(low: float, high: float) -> Floats:
+    """Both signs, evenly spread in the exponent, in an order that pairs unlike sizes."""
+    sizes = np.geomspace(low, high, COUNT)
+    return np.where(np.arange(COUNT) % 3 == 0, -sizes, sizes)
+
+
+def _mixed(x: Floats) -> Floats:
+    return np.random.default_rng(7).permutation(x)
+
+
+_WIDE = _sizes(1e-15, 1e15)
+_TWO = (_WIDE, _mixed(_WIDE))
+_SMALL = np.concatenate([_even(-20, 20), _sizes(1e-20, 1)])
+_TURNS = np.concatenate([_even(-10, 10), _even(-4096, 4096)])
+_POSITIVE = np.geomspace(1e-37, 1e38, COUNT)
+
+GRIDS: dict[str, Grid] = {
+    **dict.fromkeys(
+        ("add", "sub", "mul", "div", "min", "max"),
+        Grid("sizes from 1e-15 to 1e15, both signs", _TWO),
+    ),
+    **dict.fromkeys(
+        ("neg", "abs", "floor", "ceil", "round"),
+        Grid("sizes from 1e-15 to 1e15, both signs", (_WIDE,)),
+    ),
+    "floordiv": Grid("-1000 to 1000 by 0.1 to 50", (_even(-1000, 1000), _mixed(_even(0.1, 50)))),
+    "mod": Grid("-1000 to 1000 by 0.1 to 50, on a circle",
+                (_even(-1000, 1000), _mixed(_even(0.1, 50))), 1000.0, 4.0),
+    "pow": Grid("0.001 to 1000, to the power -8 to 8",
+                (np.geomspace(1e-3, 1e3, COUNT), _mixed(_even(-8, 8)))),
+    "sqrt": Grid("1e-37 to 1e38", (_POSITIVE,)),
+    "exp": Grid("-87 to 88", (_even(-87, 88),)),
+    "exp2": Grid("-126 to 127", (_even(-126, 127),)),
+    "log": Grid("1e-37 to 1e38", (np.concatenate([_POSITIVE, _even(0.5, 2)]),), 1.0),
+    "log2": Grid("1e-37 to 1e38", (np.concatenate([_POSITIVE, _even(0.5, 2)]),), 1.0),
+    "sin": Grid("-4096 to 4096", (_TURNS,), 1.0),
+    "cos": Grid("-4096 to 4096", (_TURNS,), 1.0),
+    "tan": Grid("-1.5 to 1.5", (_even(-1.5, 1.5),), 1.0),
+    "tanh": Grid("-20 to 20, and sizes from 1e-20", (_SMALL,), 1.0),
+    "erf": Grid("-20 to 20, and sizes from 1e-20", (_SMALL,), 1.0),
+}  # fmt: skip
+"""The grid of every operation on floats that the language can say."""
+
+
+def measured() -> tuple[Op, ...]:
+    """The rows of the operations table that the page shows."""
+    return tuple(row for row in ROWS if row.name in GRIDS)
+
+
+def kernel_of(row: Op) -> wb.Kernel:
+    """A kernel that applies one operation to every element."""
+    names = ("x", "y")[: row.arity]
+    parameters = ", ".join(f"{name}: f32[N]" for name in names)
+    value = row.text.format(*(f"{name}[i]" for name in names))
+    return wb.kernel(f"def measure({parameters}) -> f32[N]:\n    r[i] = {value}\n    return r\n")
+
+
+def largest_error(row: Op, target: str) -> float:
+    """The largest error on a target over the grid, in units in the last place of f32."""
+    grid = GRIDS[row.name]
+    arguments = [x.astype(np.float32) for x in grid.arguments]
+    found = np.asarray(kernel_of(row)(*arguments, on=target)).astype(np.float64)
+    exact = exactly(row, [x.astype(np.float64) for x in arguments])
+    least = max(grid.floor, float(np.finfo(np.float32).tiny))
+    inside = np.abs(exact) <= float(np.finfo(np.float32).max)
+    unit = np.spacing(np.maximum(np.abs(exact), least)[inside].astype(np.float32))
+    apart = np.abs(found - exact)
+    if row.name == "mod":
+        apart = np.minimum(apart, np.abs(np.abs(arguments[1]) - apart))
+    return float((apart[inside] / unit).max())
+
+
+def documented(row: Op) -> float:
+    """The largest error that a target may show, in the same units; 0.5 is the nearest f32."""
+    return GRIDS[row.name].allowed or row.ulp or 0.5
+
+
+def exactly(row: Op, arguments: list[Floats]) -> Floats:
+    """The operation at float64."""
+    if row.name == "erf":
+        return np.vectorize(erf, otypes=[np.float64])(arguments[0])
+    return np.asarray(row.numpy(*arguments))
+
+
+SPECIAL = (float("nan"), float("inf"), float("-inf"))
+
+
+def special_values(row: Op, target: str) -> list[float]:
+    """What a target gives for NaN, inf and -inf; of two arguments the second is 2."""
+    x = np.array(SPECIAL, np.float32)
+    arguments = (x, np.full(3, 2, np.float32))[: row.arity]
+    return [float(v) for v in np.asarray(kernel_of(row)(*arguments, on=target))]
+
+
+def special_exactly(row: Op) -> list[float]:
+    """What NumPy gives for the same."""
+    x = np.array(SPECIAL)
+    with np.errstate(all="ignore"):
+        return [float(v) for v in exactly(row, [x, np.full(3, 2.0)][: row.arity])]
+
+
+_HEAD = """\
+# Numbers, and how exact they are
+
+Numbers mean what they mean in Python and NumPy within their dtype.
+The rules are in [language.md](language.md#types).
+Whole numbers and bools are exact on every target.
+Floats are f32: sums, products and the like are rounded once each, in the order that is written.
+A schedule may change the order of a reduction, and with it the last digits of a sum.
+
+This page is measured by `python -m tests.documents`.
+The tests measure again and assert that no error is larger than the documented one.
+
+## Functions
+
+An error is counted in units in the last place of the f32 result (ulp).
+0.5 is the nearest f32 there is.
+Where a result is smaller than the number under *of at least*, units of that number are counted.
+The last columns are what was measured.
+`cpu` is LLVM's code, `native` is WGSL on Mesa's software GPU.
+A GPU's driver has its own functions, so yours may differ, up to what is documented.
+In a browser nothing was measured yet; the same WGSL runs there, with the functions of its driver.
+
+"""
+
+_SPECIAL = """
+## NaN and infinities
+
+The first column is what NumPy gives for NaN, inf and -inf, and what the `cpu` gives, too.
+Where there is a second argument it is 2.
+Infinities come out right on the cpu and natively.
+WGSL lets a driver assume that there is no NaN: what a GPU gives for one is unspecified.
+A `nan` in the column of `native` is luck.
+
+"""
+
+
+def numerics_page(*, measure: bool = True) -> str:
+    """`docs/numerics.md`, measured on the targets that are here."""
+    targets = [t for t in TARGETS if measure and here(t)]
+    lines = [
+        "| function | measured over | of at least | documented | " + " | ".join(TARGETS) + " |",
+        "| --- " * (4 + len(TARGETS)) + "|",
+    ]
+    for row in measured():
+        grid = GRIDS[row.name]
+        errors = " | ".join(f"{largest_error(row, t):.2f}" if t in targets else "" for t in TARGETS)
+        least = f"{grid.floor:g}" if grid.floor else ""
+        lines.append(f"| {_name(row)} | {grid.words} | {least} | {documented(row):g} | {errors} |")
+    special = ["| function | NumPy and cpu | native |", "| --- | --- | --- |"]
+    for row in measured():
+        native = _shown(special_values(row, "native")) if "native" in targets else ""
+        special.append(f"| {_name(row)} | {_shown(special_exactly(row))} | {native} |")
+    return _HEAD + "\n".join(lines) + "\n" + _SPECIAL + "\n".join(special) + "\n"
+
+
+def promised(page: str) -> str:
+    """A page without what was measured: the columns of a machine's targets."""
+    return "\n".join(
+        "|".join(line.split("|")[: 5 if line.count("|") > 5 else 3]) if line[:1] == "|" else line
+        for line in page.splitlines()
+    )
+
+
+def here(target: str) -> bool:
+    """Whether this machine has the target."""
+    return open_device(target).describe().available
+
+
+def _name(row: Op) -> str:
+    return f"`{row.text.format('x', 'y')}`"
+
+
+def _shown(values: list[float]) -> str:
+    return ", ".join("nan" if isnan(v) else f"{v:g}" for v in values)
