@@ -29,7 +29,7 @@ class Grid:
 
     An error is counted in units in the last place of the result, and of `floor` where the result
     is smaller: the sine of a number near pi is as far from 0 as from 1e-3. `allowed` is what is
-    documented where the row of the operation promises more, for other arguments.
+    documented where the row of the operation promises more than every target keeps.
     """
 
     words: str
@@ -71,7 +71,7 @@ GRIDS: dict[str, Grid] = {
     "mod": Grid("-1000 to 1000 by 0.1 to 50, on a circle",
                 (_even(-1000, 1000), _mixed(_even(0.1, 50))), 1000.0, 4.0),
     "pow": Grid("0.001 to 1000, to the power -8 to 8",
-                (np.geomspace(1e-3, 1e3, COUNT), _mixed(_even(-8, 8)))),
+                (np.geomspace(1e-3, 1e3, COUNT), _mixed(_even(-8, 8))), 0.0, 256.0),
     "sqrt": Grid("1e-37 to 1e38", (_POSITIVE,)),
     "exp": Grid("-87 to 88", (_even(-87, 88),)),
     "exp2": Grid("-126 to 127", (_even(-126, 127),)),

@@ -207,7 +207,7 @@ ROWS: tuple[Op, ...] = (
        {**_all(_INT, _infix("%")), "f": "remainder_f32({0}, {1})"},
        {"f": "frem", "i": "srem", "u": "urem"}),
     Op("pow", 2, "f", np.power, "{0} ** {1}", 14, {"f": "pow_f32({0}, {1})"},
-       {"f": "llvm.pow"}, ulp=256),
+       {"f": "llvm.pow"}, ulp=64),
     Op("neg", 1, "fi", np.negative, "-{0}", 13, _all("fi", "-{0}"), {"f": "fneg", "i": "neg"}),
     Op("min", 2, _NUM, np.minimum, "min({0}, {1})", ATOM, _all(_NUM, "min({0}, {1})"),
        {"f": "llvm.minimum", "i": "llvm.smin", "u": "llvm.umin"}, unit=float("inf")),
