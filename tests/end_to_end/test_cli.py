@@ -79,6 +79,13 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_folder_to_save_in_that_is_not_there_is_said(file: Path, tmp_path: Path) -> None:
+    done = workbench("compile", str(file), "--save", str(tmp_path / "none" / "program.json"))
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(str(tmp_path / "none"))
+
+
 @pytest.mark.parametrize("on", ["cpu", "native"])
 def test_a_saved_program_runs_in_a_fresh_process(tmp_path: Path, on: str) -> None:
     if not wb.devices()[on].available:
