@@ -12,6 +12,8 @@ from IPython.display import display
 
 from workbench.base.errors import ScheduleError, WorkbenchError
 from workbench.base.source import Source
+from workbench.completion.attach import attach
+from workbench.completion.surroundings import Option
 from workbench.session.cell import run_cell
 from workbench.session.devices import LISTED, devices
 from workbench.session.kernel import Kernel, KernelSchedule, kernels
@@ -109,12 +111,29 @@ class WorkbenchMagics(Magics):
 
 
 def register(ipython: Any) -> None:
-    """Add the magics to a shell, and where it has a page, join it as the browser device."""
+    """Add magics and completion to a shell; where it has a page, join that as a device."""
     ipython.register_magics(WorkbenchMagics)
+    attach(ipython, options())
     if getattr(ipython, "kernel", None) is not None:
         from workbench.widget.page import open_page  # noqa: PLC0415
 
         open_page()
+
+
+def options() -> tuple[Option, ...]:
+    """The options of `%%wgpu_kernel`, for completion."""
+    actions = WorkbenchMagics.wgpu_kernel.parser._actions  # noqa: SLF001  (argparse's only list)
+    return tuple(
+        Option(
+            a.option_strings[-1],
+            a.help or "",
+            SHOWS if a.dest == "show" else tuple(a.choices or ()),
+            a.nargs != 0,
+            isinstance(a.default, list),
+        )
+        for a in actions
+        if a.option_strings
+    )
 
 
 def fill(text: str, namespace: Mapping[str, Any]) -> str:

@@ -72,6 +72,12 @@ def step(cls: T) -> T:
     return cls
 
 
+def step_classes() -> dict[str, type[Any]]:
+    """Every step by the name that schedules write."""
+    _load_families()
+    return STEPS
+
+
 def step_name(s: Step) -> str:
     """The name under which schedules write a step."""
     return next(name for name, cls in STEPS.items() if type(s) is cls)
