@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
-from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 
 CELL = """%%wgpu_kernel --on cpu
@@ -23,7 +22,7 @@ def wide(T=32):
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlockingKernelClient]:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A kernel with the magics loaded, twice, as a person does who runs a cell again."""
     folder = tmp_path_factory.mktemp("kernel")
     with pytest.MonkeyPatch.context() as patched:
@@ -40,14 +39,14 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlockingKernelC
         manager.shutdown_kernel(now=True)
 
 
-def completed(client: BlockingKernelClient, code: str, place: int) -> dict[str, Any]:
-    reply: Any = client.complete(code, place, reply=True, timeout=60)
+def completed(client: Any, code: str, place: int) -> dict[str, Any]:
+    reply = client.complete(code, place, reply=True, timeout=60)
     assert reply["content"]["status"] == "ok"
     return reply["content"]
 
 
-def inspected(client: BlockingKernelClient, code: str, place: int) -> dict[str, Any]:
-    reply: Any = client.inspect(code, place, reply=True, timeout=60)
+def inspected(client: Any, code: str, place: int) -> dict[str, Any]:
+    reply = client.inspect(code, place, reply=True, timeout=60)
     return reply["content"]
 
 
@@ -64,7 +63,7 @@ def inspected(client: BlockingKernelClient, code: str, place: int) -> dict[str, 
     ],
 )
 def test_a_kernel_completes_the_cell_language(
-    client: BlockingKernelClient, text: str, fragment: str, expected: list[str]
+    client: Any, text: str, fragment: str, expected: list[str]
 ) -> None:
     found = completed(client, text, len(text))
 
@@ -72,7 +71,7 @@ def test_a_kernel_completes_the_cell_language(
     assert text[found["cursor_start"] : found["cursor_end"]] == fragment
 
 
-def test_the_text_below_the_cursor_counts(client: BlockingKernelClient) -> None:
+def test_the_text_below_the_cursor_counts(client: Any) -> None:
     code = CELL.replace("--on cpu", "--schedule ")
     found = completed(client, code, code.index("\n"))
 
@@ -80,13 +79,13 @@ def test_the_text_below_the_cursor_counts(client: BlockingKernelClient) -> None:
     assert found["metadata"]["_jupyter_types_experimental"][0]["type"] == "schedule"
 
 
-def test_names_of_python_are_not_offered_in_a_cell(client: BlockingKernelClient) -> None:
+def test_names_of_python_are_not_offered_in_a_cell(client: Any) -> None:
     code = CELL.replace("gain * exp(x[i])", "pri")
 
     assert completed(client, code, code.index("pri") + 3)["matches"] == []
 
 
-def test_other_cells_are_completed_as_python(client: BlockingKernelClient) -> None:
+def test_other_cells_are_completed_as_python(client: Any) -> None:
     assert "tile" in completed(client, "til", 3)["matches"]
     assert "%%wgpu_kernel" in completed(client, "%%wgpu_k", 8)["matches"]
 
@@ -100,16 +99,14 @@ def test_other_cells_are_completed_as_python(client: BlockingKernelClient) -> No
         ("rallelize", "parallelize(loop, axis, size=None)"),
     ],
 )
-def test_a_kernel_explains_the_cell_language(
-    client: BlockingKernelClient, place: str, expected: str
-) -> None:
+def test_a_kernel_explains_the_cell_language(client: Any, place: str, expected: str) -> None:
     found = inspected(client, CELL, CELL.index(place))
 
     assert found["found"]
     assert found["data"]["text/plain"].startswith(expected)
 
 
-def test_a_name_of_python_is_explained_in_double_braces_only(client: BlockingKernelClient) -> None:
+def test_a_name_of_python_is_explained_in_double_braces_only(client: Any) -> None:
     code = CELL.replace("gain *", "print *")
     braces = inspected(client, code, code.index("ile}}"))
 
@@ -117,7 +114,7 @@ def test_a_name_of_python_is_explained_in_double_braces_only(client: BlockingKer
     assert "int" in braces["data"]["text/plain"]
 
 
-def test_the_magic_and_other_cells_are_explained_as_ever(client: BlockingKernelClient) -> None:
+def test_the_magic_and_other_cells_are_explained_as_ever(client: Any) -> None:
     magic = inspected(client, CELL, CELL.index("kernel"))
     plain = inspected(client, "print", 3)
 
