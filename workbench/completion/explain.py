@@ -134,7 +134,7 @@ def explain(cell: Cell, offset: int, around: Surroundings) -> str | None:
     if cell.in_head(offset):
         return _of_head(cell, offset, around)
     f = cell.function(offset)
-    if f is None:
+    if f is None or cell.other:
         return None
     at = next((t for t in f.tokens if t.kind == "name" and t.start <= offset <= t.end), None)
     if at is not None:

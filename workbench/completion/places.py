@@ -57,7 +57,7 @@ def offer(cell: Cell, offset: int, around: Surroundings) -> Offer:
         return _offer(braces.group(1), (Candidate(n, "variable") for n in sorted(names)))
     if cell.in_head(offset):
         return _of_head(cell, cell.text[cell.head : offset], around)
-    if re.search(r"--lang[ =]+(?!index)\S", cell.text[cell.head : cell.body]):
+    if cell.other:
         return Offer("", ())
     return _of_body(cell, offset, before)
 

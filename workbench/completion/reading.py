@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Kind = Literal["dim", "array", "scalar", "local", "index"]
 
 _HEAD = re.compile(r"\s*%%wgpu_kernel(?=\s|\Z)")
+_OTHER = re.compile(r"--lang[ =]+(?!index\b)\S")
 _TOKEN = re.compile(
     r"""(?P<comment>\#[^\n]*)
       | (?P<text>(?:\"{3}(?:[^\\]|\\.)*?(?:\"{3}|\Z)) | (?:'{3}(?:[^\\]|\\.)*?(?:'{3}|\Z))
@@ -93,6 +94,11 @@ class Cell:
     head: int
     body: int
     functions: tuple[Function, ...]
+
+    @property
+    def other(self) -> bool:
+        """Whether `--lang` says that the body is in another language."""
+        return _OTHER.search(self.text, self.head, self.body) is not None
 
     def in_head(self, offset: int) -> bool:
         """Whether an offset lies in the first line."""

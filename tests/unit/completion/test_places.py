@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from workbench.completion.explain import explain
 from workbench.completion.places import Offer, offer
 from workbench.completion.reading import read_cell
 from workbench.completion.surroundings import Option, Surroundings
@@ -41,6 +42,12 @@ def offered(text: str) -> Offer:
     cell = read_cell(text.replace("|", "", 1))
     assert cell is not None
     return offer(cell, text.index("|"), AROUND)
+
+
+def explain_at(text: str) -> str | None:
+    cell = read_cell(text.replace("|", "", 1))
+    assert cell is not None
+    return explain(cell, text.index("|"), AROUND)
 
 
 def names(text: str) -> list[str]:
@@ -190,6 +197,14 @@ def test_what_is_typed_is_the_fragment() -> None:
     assert offered(HEAD + KERNEL + ROWS + '    split("y.|').fragment == "y."
     assert offered("%%wgpu_kernel --o|").fragment == "--o"
     assert offered("%%wgpu_kernel --show stages,r|").fragment == "r"
+
+
+def test_a_body_in_another_language_is_left_alone() -> None:
+    head = "%%wgpu_kernel --lang wgsl"
+
+    assert names(head + " --o|\nfn main() {}") == ["--on"]
+    assert names(head + "\n" + KERNEL.replace("exp(x", "e|xp(x")) == []
+    assert explain_at(head + "\n" + KERNEL.replace("exp(x", "e|xp(x")) is None
 
 
 def test_other_cells_are_not_read() -> None:
