@@ -1,4 +1,5 @@
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Mapping[str, Any]])
@@ -14,3 +15,4 @@ class SimpleCompletion:
     def __init__(self, text: str, *, type: str | None = ...) -> None: ...
 
 def context_matcher(*, priority: float = ..., identifier: str = ...) -> Callable[[F], F]: ...
+def provisionalcompleter() -> AbstractContextManager[None]: ...
