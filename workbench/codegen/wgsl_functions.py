@@ -61,6 +61,24 @@ fn pow_f32(x: f32, y: f32) -> f32 {
     let odd = whole && abs(y) < 16777216.0 && (i32(y) & 1) == 1;
     return select(size, -size, negative && odd);
 }""",
+    "sine_f32": """\
+// The sine of x and some quarter turns. WGSL promises 2^-11, and nothing beyond pi.
+// The parts of pi / 2 are short, so that products with up to 2^12 are exact.
+fn sine_f32(x: f32, quarters: i32) -> f32 {
+    if (abs(x) > 8192.0) { return select(cos(x), sin(x), quarters == 0); }
+    let turns = round(x * 0.63661975);
+    var rest = x - turns * 1.5703125;
+    rest = rest - turns * 0.00048375129699707031;
+    rest = rest - turns * 7.54978995489188e-8;
+    let quarter = i32(turns) + quarters;
+    let square = rest * rest;
+    var sine = -1.9515295891e-4 * square + 8.3321608736e-3;
+    sine = (sine * square - 1.6666654611e-1) * square * rest + rest;
+    var cosine = 2.443315711809948e-5 * square - 1.388731625493765e-3;
+    cosine = (cosine * square + 4.166664568298827e-2) * square * square - 0.5 * square + 1.0;
+    let size = select(sine, cosine, (quarter & 1) == 1);
+    return select(size, -size, (quarter & 2) == 2);
+}""",
     "remainder_f32": """\
 // x minus the multiple of y towards zero; WGSL's % rounds on the way, and so may its fma.
 // Products of halves of the bits are exact. Of 2^24 multiples and more the rest counts as 0.
