@@ -22,6 +22,7 @@ from workbench.passes.cleanup import clean
 from workbench.passes.graph import PASSES, specialise
 from workbench.passes.lower import lower
 from workbench.passes.mapping import map_kernels
+from workbench.passes.turns import keep_turns
 from workbench.schedule.rules import default_states
 from workbench.schedule.step import Schedule, step_text
 
@@ -196,7 +197,11 @@ def compile_graph(
     )
     lowered = _to_loops(trace, graph, dims)
     scheduled, applied = _scheduled(trace, lowered, schedule, target)
-    program = (_wgsl if target == "wgsl" else _llvm)(trace, scheduled, limits)
+    counted: Loops = trace.stage(
+        "turns", "the number of each turn, where nests read it", lambda: keep_turns(scheduled),
+        loops_text, before=scheduled,
+    )  # fmt: skip
+    program = (_wgsl if target == "wgsl" else _llvm)(trace, counted, limits)
     return Compilation(
         source, graph, dict(dims), target, limits, applied, Stages(tuple(trace.snapshots)), program
     )

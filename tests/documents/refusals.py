@@ -259,9 +259,6 @@ GROUPS: tuple[Group, ...] = (
 """In the order of the page."""
 
 NOT_YET: tuple[tuple[str, Cell], ...] = (
-    ("A time loop: a serial loop around equations.",
-     Cell(f"{SIGNATURE}    for t in range(3):\n        y[i] = x[i]\n    return y\n")),
-    ("An update of an array.", Cell(f"{SIGNATURE}    y[i] = x[i]\n    y[i] += 1\n    return y\n")),
     ("A scan, or a triangular reduction.", line("y[i] = sum(x[k] for k in range(i + 1))")),
     ("A range that depends on data.", line("y[i] = sum(x[k] for k in range(m[i]))")),
     ("An index that depends on data.", line("y[i] = x[m[i]]")),

@@ -41,6 +41,7 @@ from workbench.ir.stmt import (
     writes,
 )
 from workbench.program import (
+    Action,
     Binding,
     Buffer as ProgramBuffer,
     Copy,
@@ -48,6 +49,7 @@ from workbench.program import (
     Kernel,
     Parameter,
     Program,
+    Repeat,
 )
 
 PRIVATE_BYTES = 256 * 1024
@@ -77,13 +79,24 @@ def emit(loops: Loops) -> Program:
     Raises `CodegenError` where private arrays do not fit on a stack.
     """
     buffers = (*loops.buffers, *_temporaries(loops.body))
-    nests = _nests(tuple(s for s in loops.body if not _in_storage(s)))
+    body = tuple(s for s in loops.body if not _in_storage(s))
+    alone = sum(1 for _ in _all_nests(body)) == 1
     kernels: list[Kernel] = []
-    actions: list[Dispatch | Copy] = []
-    for nest in nests:
-        name = _kernel_name(loops, nest, tuple(k.name for k in kernels), alone=len(nests) == 1)
-        kernels.append(_kernel(name, nest, buffers, loops.scalars))
-        actions.append(Dispatch(name, (_iterations(nest), 1, 1)))
+
+    def actions(body: Body) -> Iterator[Action]:
+        for nest in _nests(body):
+            match nest:
+                case (For(kind=LoopKind.REPEAT) as repeat,):
+                    inner = tuple(actions(repeat.body))
+                    if trips(repeat):
+                        yield Repeat(trips(repeat) or 0, inner)
+                case _:
+                    taken = tuple(k.name for k in kernels)
+                    name = _kernel_name(loops, nest, taken, alone=alone)
+                    kernels.append(_kernel(name, nest, buffers, loops.scalars))
+                    yield Dispatch(name, (_iterations(nest), 1, 1))
+
+    dispatches = tuple(actions(body))
     copies = {o: f"{o}_copy" for o in loops.outputs if _role(buffers, o) == "input"}
     sources = {b.name: b for b in buffers}
     return Program(
@@ -100,7 +113,7 @@ def emit(loops: Loops) -> Program:
         inputs=tuple(b.name for b in loops.buffers if b.role == "input"),
         outputs=tuple(copies.get(o, o) for o in loops.outputs),
         kernels=tuple(kernels),
-        body=(*actions, *(Copy(o, copy) for o, copy in copies.items())),
+        body=(*dispatches, *(Copy(o, copy) for o, copy in copies.items())),
     )
 
 
@@ -199,7 +212,9 @@ def _write_entry(lines: Lines, signature: _Signature) -> None:
     lines.plain("}")
 
 
-_RANGES = frozenset(LoopKind) - {LoopKind.SERIAL, LoopKind.UNROLLED, LoopKind.COOPERATIVE}
+_RANGES = frozenset(LoopKind) - {
+    LoopKind.SERIAL, LoopKind.REPEAT, LoopKind.UNROLLED, LoopKind.COOPERATIVE
+}  # fmt: skip
 """The kinds whose iterations may run in any order and at once."""
 
 
@@ -217,8 +232,18 @@ def _iterations(nest: Body) -> int:
             return 1
 
 
+def _all_nests(body: Body) -> Iterator[Body]:
+    """The nests, those inside repeats too."""
+    for nest in _nests(body):
+        match nest:
+            case (For(kind=LoopKind.REPEAT) as repeat,):
+                yield from _all_nests(repeat.body)
+            case _:
+                yield nest
+
+
 def _nests(body: Body) -> tuple[Body, ...]:
-    """The statements that make a kernel each.
+    """The statements that make a kernel each, and every repeat alone.
 
     Statements stay together as long as one declares what a later one uses, and while serial
     statements write what later serial statements write again.

@@ -20,7 +20,7 @@ from workbench.codegen.wgsl_loops import describe_loop, loop_cost
 from workbench.codegen.wgsl_names import wgsl_names
 from workbench.codegen.wgsl_prepare import declared_names, prepare
 from workbench.codegen.wgsl_stmt import Emission, array_type, write_body
-from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel, Mapped
+from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel, Mapped, Turns
 from workbench.ir.expr import free_names
 from workbench.ir.stmt import Alloc, Body, Memory, expressions, walk_stmts
 from workbench.program import (
@@ -33,6 +33,7 @@ from workbench.program import (
     Kernel,
     Parameter,
     Program,
+    Repeat,
 )
 
 if TYPE_CHECKING:
@@ -70,9 +71,21 @@ def emit(mapped: Mapped, limits: Limits) -> Program:
         tuple(b.name for b in mapped.buffers if b.role == "input"),
         outputs,
         kernels,
-        (*(Dispatch(k.name, k.workgroups) for k in mapped.kernels), *copies),
+        (*_actions(mapped, mapped.order), *copies),
         tuple(loops),
     )
+
+
+def _actions(mapped: Mapped, order: Sequence[int | Turns]) -> tuple[Action, ...]:
+    """The dispatches, those of turns inside a `Repeat`; what never runs is left out."""
+    actions: list[Action] = []
+    for step in order:
+        if isinstance(step, int):
+            k = mapped.kernels[step]
+            actions.append(Dispatch(k.name, k.workgroups))
+        elif step.count > 0:
+            actions.append(Repeat(step.count, _actions(mapped, step.body)))
+    return tuple(actions)
 
 
 def _free(wanted: str, taken: set[str]) -> str:

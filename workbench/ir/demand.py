@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
-from workbench.ir.expr import Reduce, walk
-from workbench.ir.graph import Block, Equation, Graph, defined
+from workbench.ir.expr import Reduce, loads, walk
+from workbench.ir.graph import Block, Equation, Graph, Repeat, defined, each
 from workbench.ir.interpret import define, extent, graph_lanes
 from workbench.ir.interpret_expr import evaluate_lanes
 from workbench.ir.lanes import AT_ONCE, Lanes, Place, Value, numpy_dtype
@@ -21,6 +21,8 @@ from workbench.ir.stmt import reads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from workbench.ir.graph import Definition
 
     Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -61,8 +63,8 @@ def demanded(
                 shape = tuple(extent(lanes, a.extent) for a in d.axes)
                 supply = _Supply(d, shape, before, lanes.env)
                 lanes.arrays[d.target] = Place(np.zeros(0), shape, demand=supply.at)
-            case Block():
-                lanes.arrays |= _block(lanes, d, before)
+            case Block() | Repeat():
+                lanes.arrays |= _whole(lanes, d, before)
             case _:
                 assert_never(d)
     return lanes.arrays
@@ -151,15 +153,15 @@ def _distinct(numbers: Value, size: int) -> Value:
     return np.flatnonzero(present)
 
 
-def _block(lanes: Lanes, d: Block, before: dict[str, Place]) -> dict[str, Place]:
-    """The arrays of a block; it runs, whole, when an element of one is first read."""
-    made = {a.name for a in d.defines}
+def _whole(lanes: Lanes, d: Block | Repeat, before: dict[str, Place]) -> dict[str, Place]:
+    """The arrays of a block or repeat; it runs, whole, when an element of one is first read."""
+    made = {a.name for a in defined(d)}
     env = dict(lanes.env)
 
     @cache
     def run() -> dict[str, Place]:
         whole = dict(before)
-        for name in {e.array for e in reads(d.body)} | made:
+        for name in _read(d) | made:
             place = whole.get(name)
             if place is not None and place.demand is not None:
                 whole[name] = Place(place.demand(np.arange(place.size)), place.shape)
@@ -174,3 +176,17 @@ def _block(lanes: Lanes, d: Block, before: dict[str, Place]) -> dict[str, Place]
         return Place(np.zeros(0), shape, demand=demand)
 
     return {a.name: place(a.name, tuple(extent(lanes, x) for x in a.shape)) for a in defined(d)}
+
+
+def _read(d: Definition) -> set[str]:
+    """The arrays that a definition reads, its own results too where it reads them."""
+    found: set[str] = set()
+    for x in each((d,)):
+        match x:
+            case Equation():
+                found |= {e.array for e in loads(x.value)}
+            case Block():
+                found |= {e.array for e in reads(x.body)}
+            case _:
+                assert_never(x)
+    return found

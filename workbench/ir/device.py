@@ -43,12 +43,29 @@ class DeviceKernel:
 
 
 @dataclass(frozen=True, slots=True)
+class Turns:
+    """Run some kernels `count` times: `body` has their numbers, in order, or turns again."""
+
+    count: int
+    body: tuple[int | Turns, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Mapped:
-    """A whole function as device kernels in order of dispatch."""
+    """A whole function as device kernels in order of dispatch.
+
+    `turns` says the order where kernels run several times; empty: each once, as they stand.
+    """
 
     name: str
     buffers: tuple[Buffer, ...]
     scalars: tuple[Scalar, ...]
     kernels: tuple[DeviceKernel, ...]
     outputs: tuple[str, ...]
+    turns: tuple[int | Turns, ...] = ()
     origin: Origin = origin_field()
+
+    @property
+    def order(self) -> tuple[int | Turns, ...]:
+        """The numbers of the kernels in order of dispatch."""
+        return self.turns or tuple(range(len(self.kernels)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from workbench.base.source import Origin, origin_field
@@ -10,7 +10,7 @@ from workbench.ir.expr import free_names
 from workbench.ir.stmt import For, LoopKind, walk_stmts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from workbench.base.dtypes import DType
     from workbench.ir.expr import Expr
@@ -73,7 +73,22 @@ class Block:
     origin: Origin = origin_field()
 
 
-Definition = Equation | Block
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """`for var in range(start, stop)` around definitions: each turn runs them in order.
+
+    An equation of an array that is defined already gives it new values; it reads the old ones.
+    Arrays that only the body defines are new in each turn.
+    """
+
+    var: str
+    start: Expr
+    stop: Expr
+    body: tuple[Definition, ...]
+    origin: Origin = origin_field()
+
+
+Definition = Equation | Block | Repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +119,7 @@ class Graph:
     def arrays(self) -> dict[str, Array]:
         """Every array by name: the inputs, then what the definitions define, in order."""
         found = {a.name: a for a in self.inputs}
-        for d in self.definitions:
+        for d in each(self.definitions):
             for a in defined(d):
                 found[a.name] = a
         return found
@@ -114,7 +129,9 @@ class Graph:
         used: set[str] = set()
         for a in self.arrays().values():
             used |= _names(a.shape)
-        for d in self.definitions:
+        for r in repeats(self.definitions):
+            used |= _names((r.start, r.stop))
+        for d in each(self.definitions):
             if isinstance(d, Block):
                 used |= _names(x for s in _grids(d.body) for x in (s.start, s.stop))
         return self.dims + tuple(s.name for s in self.scalars if s.name in used)
@@ -131,8 +148,44 @@ def _grids(body: Body) -> Iterator[For]:
             yield s
 
 
+def each(definitions: Iterable[Definition]) -> Iterator[Equation | Block]:
+    """The equations and blocks, those inside repeats too, in text order."""
+    for d in definitions:
+        if isinstance(d, Repeat):
+            yield from each(d.body)
+        else:
+            yield d
+
+
+def repeats(definitions: Iterable[Definition]) -> Iterator[Repeat]:
+    """The repeats at every depth, outermost first."""
+    for d in definitions:
+        if isinstance(d, Repeat):
+            yield d
+            yield from repeats(d.body)
+
+
+def expanded(
+    definitions: tuple[Definition, ...],
+    change: Callable[[Equation | Block], tuple[Definition, ...]],
+) -> tuple[Definition, ...]:
+    """Each equation and block replaced by what `change` gives; the same object if unchanged."""
+    new: list[Definition] = []
+    for d in definitions:
+        if isinstance(d, Repeat):
+            body = expanded(d.body, change)
+            new.append(d if body is d.body else replace(d, body=body))
+        else:
+            new += change(d)
+    same = len(new) == len(definitions)
+    same = same and all(a is b for a, b in zip(new, definitions, strict=True))
+    return definitions if same else tuple(new)
+
+
 def defined(d: Definition) -> tuple[Array, ...]:
-    """The arrays that a definition defines."""
+    """The arrays that a definition defines, once or again."""
+    if isinstance(d, Repeat):
+        return tuple({a.name: a for x in each(d.body) for a in defined(x)}.values())
     if isinstance(d, Block):
         return d.defines
     shape = tuple(a.extent for a in d.axes)

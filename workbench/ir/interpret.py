@@ -14,7 +14,7 @@ import numpy as np
 
 from workbench.base.dtypes import BOOL, F32, I32, DType
 from workbench.ir.expr import Expr, Var, integer
-from workbench.ir.graph import Array, Block, Definition, Graph, defined
+from workbench.ir.graph import Array, Block, Definition, Graph, Repeat, defined
 from workbench.ir.interpret_expr import constant, evaluate_lanes
 from workbench.ir.interpret_stmt import run_loops_body
 from workbench.ir.lanes import (
@@ -104,6 +104,9 @@ def run_loops(
 
 def define(lanes: Lanes, d: Definition) -> None:
     """Compute what a definition defines; an equation reads the old arrays while it runs."""
+    if isinstance(d, Repeat):
+        _repeat(lanes, d)
+        return
     made = {a.name: _fresh(lanes, a) for a in defined(d)}
     run = replace(lanes, spots={}, names={}, loading={}, constants={})
     if isinstance(d, Block):
@@ -121,6 +124,16 @@ def define(lanes: Lanes, d: Definition) -> None:
     lanes.arrays[unnamed] = made[d.target]
     run_loops_body(run, body)
     lanes.arrays[d.target] = lanes.arrays.pop(unnamed)
+
+
+def _repeat(lanes: Lanes, d: Repeat) -> None:
+    """Run the definitions of a repeat once for each value of its variable."""
+    start, stop = (int(evaluate_lanes(lanes, e, None)) for e in (d.start, d.stop))
+    for number in range(start, stop):
+        lanes.env[d.var] = constant(number, I32)
+        for inner in d.body:
+            define(lanes, inner)
+    lanes.env.pop(d.var, None)
 
 
 def _fresh(lanes: Lanes, a: Array) -> Place:

@@ -116,7 +116,7 @@ def _run(lanes: Lanes, s: Stmt, mask: Mask) -> Flow:  # noqa: C901  (one case pe
 
 def _for(lanes: Lanes, s: For, mask: Mask) -> Flow:
     match s.kind:
-        case LoopKind.SERIAL | LoopKind.UNROLLED:
+        case LoopKind.SERIAL | LoopKind.UNROLLED | LoopKind.REPEAT:
             if _accumulates(lanes, s):
                 yield from _parallel(lanes, s, mask)
             else:

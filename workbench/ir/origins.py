@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.ir.expr import Reduce, walk
-from workbench.ir.graph import Block, Graph
+from workbench.ir.graph import Block, Graph, each, repeats
 from workbench.ir.stmt import Store, expressions, walk_stmts
 
 if TYPE_CHECKING:
@@ -37,7 +37,15 @@ def _all(graph: Graph) -> Iterator[Origin]:
     yield from (s.origin for s in graph.scalars)
     for fact in graph.facts:
         yield from expr_origins(fact)
-    for d in graph.definitions:
+    yield from _definitions(graph)
+
+
+def _definitions(graph: Graph) -> Iterator[Origin]:
+    for r in repeats(graph.definitions):
+        yield r.origin
+        for e in (r.start, r.stop):
+            yield from expr_origins(e)
+    for d in each(graph.definitions):
         yield d.origin
         if isinstance(d, Block):
             for s in walk_stmts(d.body):

@@ -16,7 +16,7 @@ import numpy as np
 
 from workbench.ir.demand import demanded, elements
 from workbench.ir.expr import loads
-from workbench.ir.graph import Block, Equation, Graph, defined
+from workbench.ir.graph import Block, Equation, Graph, Repeat, defined, each
 from workbench.ir.lanes import Value, poison
 from workbench.ir.simt import run_some_workgroups
 
@@ -62,7 +62,7 @@ def run_samples(
     Raises `RunError` for a `while` beyond its budget.
     """
     places = demanded(graph, inputs, scalars)
-    made = Counter(a.name for d in graph.definitions for a in defined(d))
+    made = Counter(a.name for d in each(graph.definitions) for a in defined(d))
     written = Counter(name for k in mapped.kernels for name in k.written)
     unknown = _from_blocks(graph)
     once = {n for n in made if made[n] == 1 and written[n] == 1 and n not in inputs}
@@ -73,12 +73,13 @@ def run_samples(
 
 
 def _from_blocks(graph: Graph) -> set[str]:
-    """The arrays that loop blocks define, and those computed from them."""
-    found: set[str] = set()
+    """The arrays of blocks, those that repeats or updates change, and those computed from them."""
+    made = Counter(a.name for d in each(graph.definitions) for a in defined(d))
+    found = {name for name, times in made.items() if times > 1}
     for d in graph.definitions:
         match d:
-            case Block():
-                found |= {a.name for a in d.defines}
+            case Block() | Repeat():
+                found |= {a.name for a in defined(d)}
             case Equation():
                 if any(e.array in found for e in loads(d.value)):
                     found.add(d.target)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from workbench.base.text import Text, Writer
 from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Range, Reduce, Select, Var
-from workbench.ir.graph import Array, Block, Definition, Equation, Graph, Scalar
+from workbench.ir.graph import Array, Block, Definition, Equation, Graph, Repeat, Scalar
 from workbench.ir.ops import ATOM, OPS, REDUCTIONS
 from workbench.ir.stmt import (
     Alloc,
@@ -31,7 +31,7 @@ from workbench.ir.stmt import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workbench.ir.device import DeviceKernel, Mapped
+    from workbench.ir.device import DeviceKernel, Mapped, Turns
     from workbench.ir.loops import Buffer, Loops
 
 _SELECT = 1
@@ -127,7 +127,21 @@ def mapped_text(mapped: Mapped) -> Text:
         if number:
             w.line()
         _write_kernel(w, kernel)
+    if mapped.turns:
+        w.line()
+        _write_order(w, mapped, mapped.turns)
     return w.text()
+
+
+def _write_order(w: Writer, mapped: Mapped, order: Sequence[int | Turns]) -> None:
+    """The kernels in order of dispatch, as calls."""
+    for step in order:
+        if isinstance(step, int):
+            w.line(f"{mapped.kernels[step].name}()")
+        else:
+            w.line(f"repeat {step.count} times:")
+            with w.indented():
+                _write_order(w, mapped, step.body)
 
 
 def write_body(w: Writer, body: Body) -> None:
@@ -322,6 +336,14 @@ def _write_definition(w: Writer, d: Definition) -> None:
                 _write_array(w, a, "loop block")
             with w.indented():
                 write_body(w, d.body)
+        case Repeat():
+            with w.mark(d.origin):
+                _write_range(w, Range(d.var, d.start, d.stop))
+            w.write(":  # repeat")
+            w.end()
+            with w.indented():
+                for inner in d.body:
+                    _write_definition(w, inner)
         case _:
             assert_never(d)
 

@@ -25,10 +25,10 @@ from workbench.ir.lanes import BUDGET, Lanes, Place, Value, poison
 from workbench.ir.simt_log import Log, Recorder, coordinates, divergent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from workbench.base.source import Origin
-    from workbench.ir.device import DeviceKernel, Mapped
+    from workbench.ir.device import DeviceKernel, Mapped, Turns
     from workbench.ir.stmt import Barrier
 
     Arrays = Mapping[str, np.ndarray[Any, Any]]
@@ -81,12 +81,22 @@ def run_mapped(
         else:
             arrays[b.name] = poison(b.shape, b.dtype.numpy).reshape(b.shape)
     found = [
-        run_kernel(k, arrays, scalars, seed=seed + number, budget=budget)
-        for number, k in enumerate(mapped.kernels)
+        run_kernel(mapped.kernels[n], arrays, scalars, seed=seed + number, budget=budget)
+        for number, n in enumerate(_dispatched(mapped.order))
     ]
     faults = tuple(f for findings in found for f in findings.faults)
     ran = tuple(w for findings in found for w in findings.workgroups)
     return {name: arrays[name] for name in mapped.outputs}, Findings(faults, ran)
+
+
+def _dispatched(order: Iterable[int | Turns]) -> Iterator[int]:
+    """The number of each kernel in turn, as often as it is dispatched."""
+    for step in order:
+        if isinstance(step, int):
+            yield step
+        else:
+            for _ in range(step.count):
+                yield from _dispatched(step.body)
 
 
 def run_some_workgroups(

@@ -22,6 +22,8 @@ class LoopKind(Enum):
     """How the iterations of a loop are run; the value is the name used in schedules."""
 
     SERIAL = "serial"
+    REPEAT = "repeat"
+    """Serial, around parallel nests: one program action runs the nests again and again."""
     PARALLEL = "parallel"
     """Iterations are independent and not mapped yet."""
     WORKGROUP_X = "workgroup.x"

@@ -26,7 +26,7 @@ from workbench.ir.expr import (
     substitute,
     walk,
 )
-from workbench.ir.graph import Block, Definition, Equation, Graph
+from workbench.ir.graph import Block, Definition, Equation, Graph, Repeat
 from workbench.ir.stmt import (
     Alloc,
     Assign,
@@ -107,18 +107,23 @@ def accesses(graph: Graph) -> Iterator[Access]:
         yield from accesses_of(d)
 
 
-def accesses_of(d: Definition) -> Iterator[Access]:
-    """Every access of one definition, in text order."""
+def accesses_of(d: Definition, scene: Scene | None = None) -> Iterator[Access]:
+    """Every access of one definition, in text order; `scene` is what is known around it."""
+    around = Scene() if scene is None else scene
     match d:
         case Equation():
             ranges = tuple(Range(a.name, integer(0), a.extent) for a in d.axes)
-            yield from _reads(d.value, Scene(ranges))
+            yield from _reads(d.value, replace(around, ranges=(*around.ranges, *ranges)))
         case Block():
             found: list[Access] = []
             private = frozenset(s.name for s in walk_stmts(d.body) if isinstance(s, Alloc))
             fresh = count()
-            _body(d.body, Scene(private=private, fresh=fresh), found, fresh)
+            _body(d.body, replace(around, private=private, fresh=fresh), found, fresh)
             yield from found
+        case Repeat():
+            inner = around.over(Range(d.var, d.start, d.stop))
+            for x in d.body:
+                yield from accesses_of(x, inner)
         case _:
             assert_never(d)
 

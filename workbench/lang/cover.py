@@ -7,13 +7,13 @@ cannot say; two iterations clash where both may write it. Counter-examples are i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from workbench.base.dtypes import BOOL
 from workbench.ir import affine
 from workbench.ir.expr import Const, Expr, Range, Var, apply, free_names, integer, substitute, walk
 from workbench.ir.forms import opaque
-from workbench.ir.graph import Array, Block, Graph
+from workbench.ir.graph import Array, Block, Equation, Graph, Repeat
 from workbench.ir.stmt import Body, Break, For, If, LoopKind, Store, While, bodies, walk_stmts
 from workbench.lang.accesses import Access, accesses_of
 from workbench.lang.extents import same
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from workbench.ir.affine import Points
+    from workbench.ir.graph import Definition
     from workbench.lang.report import Report
 
 _LIKED = (8, 4)
@@ -53,11 +54,9 @@ class _Writes:
         return tuple(r.var for r in self.parallel)
 
 
-def check_cover(report: Report, world: World, graph: Graph) -> None:
+def check_cover(report: Report, everywhere: World, graph: Graph) -> None:
     """Report arrays of blocks with elements not proved written, or written by two iterations."""
-    for d in graph.definitions:
-        if not isinstance(d, Block):
-            continue
+    for d, world in _blocks(graph.definitions, everywhere):
         found = tuple(accesses_of(d))
         uncertain = frozenset(id(s) for s in _uncertain(d.body))
         for array in d.defines:
@@ -74,6 +73,23 @@ def check_cover(report: Report, world: World, graph: Graph) -> None:
                     "isl gave up",
                     hint=f"{array.name}[{', '.join(w.loops)}] = ... at the end of the block",
                 )
+
+
+def _blocks(definitions: tuple[Definition, ...], world: World) -> Iterator[tuple[Block, World]]:
+    """The blocks, each with what holds around it: repeats give a number between their bounds."""
+    for d in definitions:
+        match d:
+            case Block():
+                yield d, world
+            case Repeat():
+                turn = Var(d.var)
+                facts = (apply("le", d.start, turn), apply("lt", turn, d.stop))
+                inner = World(world.dims, (*world.scalars, d.var), (*world.facts, *facts))
+                yield from _blocks(d.body, inner)
+            case Equation():
+                pass
+            case _:
+                assert_never(d)
 
 
 def _check(report: Report, d: Block, w: _Writes) -> None:

@@ -45,6 +45,17 @@ def equation(
     return Equation(name, value.dtype, extents, value, origin=origin, place=place)
 
 
+def written_out(node: ast.AugAssign, target: ast.Subscript | ast.Name) -> ast.Assign:
+    """`C[i, j] += e` as `C[i, j] = C[i, j] + e`."""
+    old = (
+        ast.Name(target.id, ast.Load())
+        if isinstance(target, ast.Name)
+        else ast.Subscript(target.value, target.slice, ast.Load())
+    )
+    value = ast.BinOp(ast.copy_location(old, target), node.op, node.value)
+    return ast.copy_location(ast.Assign([target], ast.copy_location(value, node)), node)
+
+
 def _axes(c: Context, target: ast.Subscript, name: str) -> dict[str, Span] | None:
     """The indices on the left: new names, each once."""
     parts = list(target.slice.elts) if isinstance(target.slice, ast.Tuple) else [target.slice]

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from workbench.base.source import Origin, Span
 from workbench.ir.expr import Expr, loads
-from workbench.ir.graph import Array, Definition, Graph, defined
+from workbench.ir.graph import Array, Definition, Graph, Repeat, defined
 from workbench.lang import blocks, refuse
 from workbench.lang.bounds import check_bounds, world_of
 from workbench.lang.cover import check_cover
-from workbench.lang.equations import equation
-from workbench.lang.expressions import condition
+from workbench.lang.equations import equation, written_out
+from workbench.lang.expressions import condition, expression
 from workbench.lang.extents import Declared, same, shape_text
 from workbench.lang.inline import Part
-from workbench.lang.names import ArrayName, Broken, Context, Name
+from workbench.lang.names import ArrayName, Broken, Context, Index, Name
 from workbench.lang.private import private_arrays
+from workbench.lang.reductions import bounds_of
 from workbench.lang.signature import Signature, declared, parameters_of, signature
 
 if TYPE_CHECKING:
@@ -148,10 +150,8 @@ def _statement(draft: _Draft, node: ast.stmt) -> None:
             _assign(draft, node, target)
         case ast.AnnAssign(target=ast.Name() as target):
             _annotated(draft, node, target)
-        case ast.AugAssign(target=ast.Subscript(value=ast.Name(id=name))):
-            refuse.update(draft.context, node, name)
-        case ast.AugAssign(target=ast.Name(id=name)):
-            refuse.update(draft.context, node, name)
+        case ast.AugAssign(target=ast.Subscript(value=ast.Name()) | ast.Name() as target):
+            _update(draft, node, target)
         case ast.For():
             _for(draft, node)
         case ast.Assert():
@@ -174,14 +174,30 @@ def _break(draft: _Draft, node: ast.stmt) -> None:
                 draft.names.setdefault(name.id, Broken(draft.start.report.span(x)))
 
 
+def _update(draft: _Draft, node: ast.AugAssign, target: ast.Subscript | ast.Name) -> None:
+    """`C[i, j] += e`."""
+    name = target.id if isinstance(target, ast.Name) else ast.unparse(target.value)
+    if name not in draft.names and not draft.context.dunder(target, name):
+        place = draft.context.report.text(target)
+        hint = f"{place} = 0 on a line before it"
+        draft.context.wrong(target, f"'{name}' has no values to update yet", hint=hint)
+        draft.names[name] = Broken(draft.start.report.span(target))
+        return
+    _assign(draft, written_out(node, target), target)
+
+
 def _assign(draft: _Draft, node: ast.Assign, target: ast.expr) -> None:
     c = draft.context
     match target:
         case ast.Name(id=name) | ast.Subscript(value=ast.Name(id=name)):
-            if _taken(draft, node, target, name):
+            old = draft.names.get(name)
+            said = draft.declared.get(name)
+            if isinstance(old, ArrayName) and not old.blocked:
+                said = Declared(old.array.dtype, old.array.shape, old.span)
+            elif _taken(draft, target, name):
                 draft.names[name] = draft.names.get(name, Broken(c.report.span(target)))
                 return
-            found = equation(c, node, target, draft.declared.get(name))
+            found = equation(c, node, target, said)
             _define(draft, name, target, found)
         case ast.Tuple(elts=targets) if isinstance(node.value, ast.Call):
             _assign_parts(draft, targets, node.value)
@@ -203,7 +219,9 @@ def _assign_parts(draft: _Draft, targets: list[ast.expr], call: ast.Call) -> Non
                 line = ast.copy_location(ast.Assign([target], value), call)
                 if any(name == other for other, _, _ in found):
                     c.wrong(target, f"'{name}' stands twice on the left", hint="a[i], b[i] = ...")
-                elif not _taken(draft, line, target, name):
+                elif isinstance(draft.names.get(name), ArrayName):
+                    refuse.update(c, line, name)
+                elif not _taken(draft, target, name):
                     said = draft.declared.get(name)
                     found.append((name, target, equation(c, line, target, said)))
                 else:
@@ -215,13 +233,10 @@ def _assign_parts(draft: _Draft, targets: list[ast.expr], call: ast.Call) -> Non
         _define(draft, name, target, definition)
 
 
-def _taken(draft: _Draft, node: ast.stmt, target: ast.expr, name: str) -> bool:
+def _taken(draft: _Draft, target: ast.expr, name: str) -> bool:
     """Report a target whose name stands for something already."""
     c = draft.context
     old = draft.names.get(name)
-    if isinstance(old, ArrayName):
-        refuse.update(c, node, name)
-        return True
     if isinstance(old, Broken):
         return True
     place = target.value if isinstance(target, ast.Subscript) else target
@@ -242,7 +257,7 @@ def _define(draft: _Draft, name: str, place: ast.expr, found: Definition | None)
 def _annotated(draft: _Draft, node: ast.AnnAssign, target: ast.Name) -> None:
     """`T: f32[M, N]` declares; `s: f32 = ...` is an equation without axes."""
     c = draft.context
-    if _taken(draft, node, target, target.id):
+    if _taken(draft, target, target.id):
         return
     said = declared(c, node.annotation)
     if said is None:
@@ -285,8 +300,7 @@ def _for(draft: _Draft, node: ast.For) -> None:
                 _define(draft, "", node.target, found)
                 _close(draft, node, found)
         case ast.Call(func=ast.Name(id="range")):
-            refuse.time_loop(c, node)
-            _break(draft, node)
+            _repeat(draft, node)
         case _:
             c.wrong(node.iter, f"a block runs over a grid, not over '{c.report.text(node.iter)}'",
                     hint="for y, x in grid(H, W):")  # fmt: skip
@@ -299,6 +313,42 @@ def _close(draft: _Draft, node: ast.For, block: Definition) -> None:
         why = f"'{a.name}' is private to the block at line {line}"
         span = a.origin.nearest_span() or draft.start.report.span(node)
         draft.names[a.name] = ArrayName(a, span, why)
+
+
+def _repeat(draft: _Draft, node: ast.For) -> None:
+    """`for t in range(T):` around equations and blocks."""
+    c = draft.context
+    if node.orelse:
+        c.wrong(node.orelse[0], "'else' of a loop is not part of the language", hint="if ...:")
+    if not isinstance(node.target, ast.Name):
+        c.wrong(node.target, "a loop binds a name", hint="for t in range(T):")
+        _break(draft, node)
+        return
+    name, span = node.target.id, c.report.span(node.target)
+    bounds = bounds_of(c, node.iter, name, expression)
+    if c.clash(node.target, name, "a loop"):
+        _break(draft, node)
+        return
+    before, outside = draft.definitions, dict(draft.names)
+    draft.definitions = []
+    draft.names[name] = Index(span)
+    for statement in node.body:
+        _statement(draft, statement)
+    body, draft.definitions = tuple(draft.definitions), before
+    del draft.names[name]
+    for made, old in draft.names.items():
+        if made not in outside and isinstance(old, ArrayName) and not old.blocked:
+            draft.names[made] = replace(old, blocked=_gone(made, span))
+    if bounds is not None and body:
+        header = Span(span.source, c.report.span(node).start, c.report.span(node.iter).end)
+        draft.definitions.append(Repeat(name, *bounds, body, origin=Origin(header)))
+
+
+def _gone(name: str, loop: Span) -> str:
+    return (
+        f"'{name}' is new in each turn of the loop at line {loop.position[0]} and gone after it; "
+        "an array defined before the loop keeps its values"
+    )
 
 
 def _check_outputs(draft: _Draft, returned: list[ast.Name]) -> None:
@@ -316,6 +366,9 @@ def _check_outputs(draft: _Draft, returned: list[ast.Name]) -> None:
                 c.wrong(name, f"'{name.id}' is not an array", hint="return y")
             elif name.id in draft.declared and not c.dunder(name, name.id):
                 _never_defined(draft, name, arrays)
+            continue
+        if isinstance(old, ArrayName) and old.blocked:
+            c.wrong(name, old.blocked, hint=f"{name.id}[i] = ... before the loop")
             continue
         _check_result(draft, name, arrays[name.id])
     for name, said in draft.declared.items():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from workbench.base.source import Origin, Span
 from workbench.ir.expr import Const, Expr, Var, integer
-from workbench.ir.graph import Array, Block, Definition
+from workbench.ir.graph import Array, Block, Definition, each
 from workbench.ir.stmt import (
     Alloc,
     Body,
@@ -51,8 +51,8 @@ def private_names(node: ast.For) -> dict[str, ast.AnnAssign]:
 
 def private_arrays(d: Definition) -> Iterator[Array]:
     """The private arrays of a definition, each with literal extents."""
-    if isinstance(d, Block):
-        for s in walk_stmts(d.body):
+    for x in each((d,)):
+        for s in walk_stmts(x.body) if isinstance(x, Block) else ():
             if isinstance(s, Alloc):
                 shape = tuple(integer(n) for n in s.shape)
                 yield Array(s.name, s.dtype, shape, origin=s.origin)

@@ -164,15 +164,6 @@ def point_write(c: Context, node: ast.expr, target: str) -> None:
     )
 
 
-def time_loop(c: Context, node: ast.For) -> None:
-    """`for t in range(T):` at the top of a kernel."""
-    c.wrong(
-        node,
-        "a serial loop at the top of a kernel is not there yet",
-        hint="the loop inside a block: for i in grid(N): for t in range(T): ...",
-    )
-
-
 def inner_grid(c: Context, node: ast.For) -> None:
     """`grid` inside a loop block."""
     c.wrong(

@@ -14,7 +14,7 @@ import numpy as np
 
 from workbench.base.errors import CallError, CodegenError, DeviceError
 from workbench.ir.device import Mapped
-from workbench.ir.graph import Graph
+from workbench.ir.graph import Graph, repeats
 from workbench.ir.interpret import run_graph, run_loops
 from workbench.ir.loops import Loops
 from workbench.ir.simt import run_mapped
@@ -118,6 +118,8 @@ def _also_at_real_sizes(found: Check, c: Compilation) -> Check:
     if size > REAL_BYTES:
         return found
     graph = next(s.value for s in reversed(c.stages.all) if isinstance(s.value, Graph))
+    if any(repeats(graph.definitions)):
+        return found
     ok, words = sampled(mapped, graph, random_inputs(graph), random_scalars(c.graph))
     if not ok:
         return Check(found.stage, "cross", words)

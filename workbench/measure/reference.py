@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
 from workbench.ir.compare import agreement
 from workbench.ir.demand import run_graph_at
 from workbench.ir.expr import Expr, Reduce, apply, rebuild, walk
-from workbench.ir.graph import Block, Equation, Graph
+from workbench.ir.graph import Block, Equation, Graph, Repeat, expanded
 from workbench.ir.interpret import run_graph
 from workbench.passes.fold import literal_int
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from workbench.ir.compare import Agreement
+    from workbench.ir.graph import Definition
 
     Arrays = Mapping[str, np.ndarray]
 
@@ -126,8 +127,12 @@ def selected_reference(
 
 def work(graph: Graph) -> int:
     """How many scalar evaluations a specialised graph takes, about."""
+    return _work(graph, graph.definitions)
+
+
+def _work(graph: Graph, definitions: tuple[Definition, ...]) -> int:
     total = 0
-    for d in graph.definitions:
+    for d in definitions:
         match d:
             case Equation():
                 per_point = 1 + sum(
@@ -138,23 +143,29 @@ def work(graph: Graph) -> int:
                 total += per_point * math.prod(literal_int(a.extent) or 0 for a in d.axes)
             case Block():
                 total += BLOCK_STEPS * sum(_size(graph, a.name) for a in d.defines)
+            case Repeat():
+                start, stop = literal_int(d.start) or 0, literal_int(d.stop)
+                turns = max(0, BLOCK_STEPS if stop is None else stop - start)
+                total += turns * _work(graph, d.body)
+            case _:
+                assert_never(d)
     return total
 
 
 def can_select(graph: Graph) -> bool:
     """Whether elements can be computed on demand: blocks run whole, 0-d results are one."""
-    blocks = any(isinstance(d, Block) for d in graph.definitions)
+    blocks = any(isinstance(d, Block | Repeat) for d in graph.definitions)
     arrays = graph.arrays()
     return not blocks and all(arrays[o].shape and _size(graph, o) for o in graph.outputs)
 
 
 def magnitude(graph: Graph) -> Graph:
     """The graph with `sum(abs(term))` for every `sum(term)` of floats."""
-    definitions = tuple(
-        replace(d, value=_absolute(d.value)) if isinstance(d, Equation) else d
-        for d in graph.definitions
-    )
-    return replace(graph, definitions=definitions)
+
+    def sized(d: Equation | Block) -> tuple[Definition, ...]:
+        return (replace(d, value=_absolute(d.value)) if isinstance(d, Equation) else d,)
+
+    return replace(graph, definitions=expanded(graph.definitions, sized))
 
 
 def _absolute(e: Expr) -> Expr:

@@ -14,7 +14,7 @@ import numpy as np
 from workbench.ir.compare import agreement
 from workbench.ir.demand import run_graph_at
 from workbench.ir.expr import Apply, Cast, Expr, Reduce, walk
-from workbench.ir.graph import Equation, Graph
+from workbench.ir.graph import Equation, Graph, each
 from workbench.ir.ops import OPS
 from workbench.ir.sample import Sample, run_samples
 from workbench.measure.reference import magnitude
@@ -69,14 +69,16 @@ def _wrong(
 
 def _terms(graph: Graph, name: str) -> int:
     """How many terms an element of an array sums."""
-    (value,) = (d.value for d in graph.definitions if isinstance(d, Equation) and d.target == name)
+    (value,) = (
+        d.value for d in each(graph.definitions) if isinstance(d, Equation) and d.target == name
+    )
     ranges = (e.ranges for e in walk(value) if isinstance(e, Reduce))
     return 1 + sum(math.prod(max(1, literal_int(r.stop) or 64) for r in each) for each in ranges)
 
 
 def _jumps(graph: Graph) -> bool:
     """Whether a rounding can change results by more than itself: floats are compared or cut."""
-    equations = (d.value for d in graph.definitions if isinstance(d, Equation))
+    equations = (d.value for d in each(graph.definitions) if isinstance(d, Equation))
     return any(_cuts(e) for value in equations for e in walk(value))
 
 

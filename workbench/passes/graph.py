@@ -1,11 +1,10 @@
-"""Graph passes, in order: literal dims, copied parameters, hoisted reductions, split totals."""
+"""Graph passes, in order: literal dims, copies, hoisted reductions, split totals, old values."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from workbench.base.source import Origin
 from workbench.ir.expr import (
     Expr,
     Load,
@@ -16,12 +15,13 @@ from workbench.ir.expr import (
     rebuild,
     walk,
 )
-from workbench.ir.graph import Array, Axis, Block, Definition, Equation, Graph
+from workbench.ir.graph import Array, Block, Definition, Equation, Graph, Repeat, expanded
 from workbench.ir.ops import REDUCTIONS
 from workbench.ir.stmt import map_exprs
 from workbench.passes.fold import bind_dims, fold
 from workbench.passes.names import fresh_name, names_of
 from workbench.passes.totals import split_totals
+from workbench.passes.updates import copied, copy_updated_inputs, keep_old_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,7 +54,7 @@ def copy_outputs(graph: Graph) -> Graph:
     for name in graph.outputs:
         if name in inputs or name in outputs:
             fresh = fresh_name(f"{name}_copy", names_of(graph) | set(outputs))
-            copies.append(_copy(arrays[name], fresh))
+            copies.append(copied(arrays[name], fresh, "copied, for it is returned"))
             outputs.append(fresh)
         else:
             outputs.append(name)
@@ -72,22 +72,24 @@ def hoist_reductions(graph: Graph) -> Graph:
     Reductions inside a branch of `a if c else b` stay, for they are evaluated only if taken.
     """
     names = names_of(graph)
-    definitions: list[Definition] = []
-    for d in graph.definitions:
+
+    def hoist(d: Equation | Block) -> tuple[Definition, ...]:
         if isinstance(d, Block):
-            definitions.append(d)
-            continue
+            return (d,)
         found: list[Equation] = []
         value = _hoist(d.value, d, found, names)
-        definitions += [*found, d if value is d.value else replace(d, value=value)]
-    same = len(definitions) == len(graph.definitions)
-    return graph if same else replace(graph, definitions=tuple(definitions))
+        return (*found, d if value is d.value else replace(d, value=value))
+
+    definitions = expanded(graph.definitions, hoist)
+    return graph if definitions is graph.definitions else replace(graph, definitions=definitions)
 
 
 PASSES: tuple[tuple[str, Callable[[Graph], Graph]], ...] = (
+    ("copy_updated_inputs", copy_updated_inputs),
     ("copy_outputs", copy_outputs),
     ("hoist_reductions", hoist_reductions),
     ("split_totals", split_totals),
+    ("keep_old_values", keep_old_values),
 )
 """What runs between the graph and its loops, in this order; each is a stage of the trace."""
 
@@ -125,18 +127,14 @@ def _hoisted(e: Reduce, home: Equation, found: list[Equation], names: set[str]) 
     return Load(name, index, e.dtype, origin=place)
 
 
-def _copy(a: Array, name: str) -> Equation:
-    origin: Origin = a.origin.derive("copied, for it is returned")
-    axes = tuple(Axis(f"{name}_{n}", x, origin=origin) for n, x in enumerate(a.shape))
-    value = Load(a.name, tuple(Var(x.name) for x in axes), a.dtype, origin=origin)
-    return Equation(name, a.dtype, axes, value, origin=origin, place=origin)
-
-
 def _map_array(a: Array, f: Callable[[Expr], Expr]) -> Array:
     return replace(a, shape=tuple(f(x) for x in a.shape))
 
 
 def _map_definition(d: Definition, f: Callable[[Expr], Expr]) -> Definition:
+    if isinstance(d, Repeat):
+        body = tuple(_map_definition(x, f) for x in d.body)
+        return replace(d, start=f(d.start), stop=f(d.stop), body=body)
     if isinstance(d, Block):
         body = tuple(map_exprs(s, f) for s in d.body)
         return replace(d, body=body, defines=tuple(_map_array(a, f) for a in d.defines))

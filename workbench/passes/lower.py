@@ -34,7 +34,7 @@ from workbench.ir.expr import (
     rebuild,
     walk,
 )
-from workbench.ir.graph import Array, Block, Definition, Equation, Graph, defined
+from workbench.ir.graph import Array, Block, Definition, Equation, Graph, Repeat, defined, each
 from workbench.ir.loops import Buffer, Loops, Role
 from workbench.ir.ops import unit
 from workbench.ir.stmt import (
@@ -52,6 +52,7 @@ from workbench.ir.stmt import (
     Stmt,
     Store,
     While,
+    walk_stmts,
 )
 from workbench.passes.fold import literal_int
 from workbench.passes.names import fresh_name
@@ -81,12 +82,13 @@ class _Scope:
 def lower(graph: Graph) -> Loops:
     """The loops of a specialised graph. Raises `CodegenError` for arrays beyond 2^31 elements."""
     arrays = graph.arrays()
-    scope = _Scope(set(arrays) | {s.name for s in graph.scalars}, {})
+    taken = set(arrays) | {s.name for s in graph.scalars} | _private(graph)
+    scope = _Scope(taken, {})
     body: list[Stmt] = []
     for d in graph.definitions:
         body += _definition(d, scope)
     inputs = {a.name for a in graph.inputs}
-    written = [a for d in graph.definitions for a in defined(d)]
+    written = {a.name: a for d in each(graph.definitions) for a in defined(d)}.values()
     buffers = [_buffer(a, "input") for a in graph.inputs]
     buffers += [
         _buffer(a, "output" if a.name in graph.outputs else "temporary")
@@ -96,6 +98,12 @@ def lower(graph: Graph) -> Loops:
     return Loops(
         graph.name, tuple(buffers), graph.scalars, tuple(body), graph.outputs, origin=graph.origin
     )
+
+
+def _private(graph: Graph) -> set[str]:
+    """The names of private arrays, which stay as they are."""
+    blocks = (d for d in each(graph.definitions) if isinstance(d, Block))
+    return {s.name for d in blocks for s in walk_stmts(d.body) if isinstance(s, Alloc)}
 
 
 def _buffer(a: Array, role: Role) -> Buffer:
@@ -122,8 +130,27 @@ def _definition(d: Definition, scope: _Scope) -> Body:
             return _equation(d, scope)
         case Block():
             return _body(d.body, scope)
+        case Repeat():
+            return _repeat(d, scope)
         case _:
             assert_never(d)
+
+
+def _repeat(d: Repeat, scope: _Scope) -> Body:
+    """A serial loop around the nests; without a parallel loop inside, a loop like any other."""
+    before: list[Stmt] = []
+    start, stop = _expr(d.start, scope, before), _expr(d.stop, scope, before)
+    name, inner = scope.bind(d.var)
+    body = tuple(s for x in d.body for s in _definition(x, inner))
+    parallel = any(isinstance(s, For) and s.kind is LoopKind.PARALLEL for s in walk_stmts(body))
+    kind = LoopKind.REPEAT if parallel else LoopKind.SERIAL
+    if parallel and None in {literal_int(start), literal_int(stop)}:
+        raise CodegenError(
+            f"the bounds of '{d.var}' are known only when it runs, and it repeats whole nests",
+            span=d.origin.nearest_span(),
+            hint=f"for {d.var} in range(T): with a dim or an i32 parameter T",
+        )
+    return (*before, For(name, start, stop, body, kind, origin=d.origin))
 
 
 def _equation(d: Equation, scope: _Scope) -> Body:

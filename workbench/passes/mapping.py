@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from workbench.base.errors import CodegenError
 from workbench.base.source import NOWHERE, Origin
-from workbench.ir.device import LOCAL_IDS, LOCAL_INDEX, WORKGROUP_IDS, DeviceKernel, Mapped
-from workbench.ir.expr import Expr, Load, Var, apply, free_names, integer, rebuild
+from workbench.ir.device import LOCAL_IDS, LOCAL_INDEX, WORKGROUP_IDS, DeviceKernel, Mapped, Turns
+from workbench.ir.expr import Expr, Var, apply, free_names, integer
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import (
     Alloc,
@@ -32,13 +32,13 @@ from workbench.ir.stmt import (
     While,
     expressions,
     map_bodies,
-    map_exprs,
     reads,
     walk_stmts,
     writes,
 )
 from workbench.passes.fold import fold, literal_int
 from workbench.passes.names import fresh_name
+from workbench.passes.short_names import short_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,20 +69,49 @@ def map_kernels(loops: Loops) -> Mapped:
     at 0 or has no literal extent, a store that several invocations would repeat.
     """
     names: set[str] = {loops.name} | {b.name for b in loops.buffers}
-    nests = list(_nests(loops.body))
-    single = len(nests) == 1
-    kernels = [_kernel(loops, nest, names, single=single) for nest in nests]
+    kernels: list[DeviceKernel] = []
+    single = sum(1 for _ in _all_nests(loops.body)) == 1
+
+    def order(body: Body) -> Iterator[int | Turns]:
+        for nest in _nests(body):
+            match nest:
+                case (For(kind=LoopKind.REPEAT) as repeat,):
+                    yield Turns(turns(repeat), tuple(order(repeat.body)))
+                case _:
+                    kernels.append(_kernel(loops, nest, names, single=single))
+                    yield len(kernels) - 1
+
+    steps = tuple(order(loops.body))
+    plain = all(isinstance(x, int) for x in steps)
     return Mapped(
         loops.name, loops.buffers, loops.scalars, tuple(kernels), loops.outputs,
-        origin=loops.origin,
+        () if plain else steps, origin=loops.origin,
     )  # fmt: skip
 
 
+def turns(repeat: For) -> int:
+    """How often a repeat runs; lowering has seen that its bounds are literals."""
+    start, stop = literal_int(repeat.start), literal_int(repeat.stop)
+    assert start is not None, "a repeat has a literal start"
+    assert stop is not None, "a repeat has a literal end"
+    return max(0, stop - start)
+
+
+def _all_nests(body: Body) -> Iterator[Body]:
+    """The nests, those inside repeats too."""
+    for nest in _nests(body):
+        match nest:
+            case (For(kind=LoopKind.REPEAT) as repeat,):
+                yield from _all_nests(repeat.body)
+            case _:
+                yield nest
+
+
 def _nests(body: Body) -> Iterator[Body]:
-    """Each top-level parallel loop alone, and the runs of other statements between them."""
+    """Each top-level parallel loop or repeat alone, and the runs of other statements between."""
     run: list[Stmt] = []
     for s in body:
-        if isinstance(s, For) and (s.kind.mapped or s.kind is LoopKind.PARALLEL):
+        if isinstance(s, For) and (s.kind.mapped or s.kind in {LoopKind.PARALLEL, LoopKind.REPEAT}):
             if run:
                 yield tuple(run)
                 run = []
@@ -112,7 +141,7 @@ def _kernel(loops: Loops, nest: Body, names: set[str], *, single: bool) -> Devic
         scalars,
         grid.extents[1],
         grid.extents[0],
-        _short_names((*workgroup_arrays, *body), set(used) | {s.name for s in scalars}),
+        short_names((*workgroup_arrays, *body), set(used) | {s.name for s in scalars}),
         origin=_nest_origin(nest, loops.origin),
     )
 
@@ -326,52 +355,3 @@ def _used_names(body: Body) -> frozenset[str]:
         for e in expressions(s):
             found |= free_names(e)
     return frozenset(found)
-
-
-def _short_names(body: Body, taken: set[str]) -> Body:
-    """Names made unique for the whole function (`i_1`) get their short form back (`i`)."""
-    declared = [
-        name
-        for s in walk_stmts(body)
-        if (name := getattr(s, "var", None) or getattr(s, "name", None)) is not None
-    ]
-    taken |= {*WORKGROUP_IDS, *LOCAL_IDS, LOCAL_INDEX}
-    names: dict[str, str] = {}
-    for name in declared:
-        if name not in names and name != LOCAL_INDEX:
-            stem, _, number = name.rpartition("_")
-            wanted = stem if stem and number.isdigit() else name
-            free = wanted not in taken and wanted not in declared
-            names[name] = wanted if free else name
-            taken.add(names[name])
-    changed = {old: new for old, new in names.items() if old != new}
-    return _renamed(body, changed) if changed else body
-
-
-def _renamed(body: Body, names: dict[str, str]) -> Body:
-    def rename(s: Stmt) -> Stmt:
-        inner = map_bodies(s, lambda b: tuple(rename(x) for x in b))
-        match inner:
-            case For():
-                return replace(inner, var=names.get(inner.var, inner.var))
-            case Local() | Assign() | Alloc():
-                return replace(inner, name=names.get(inner.name, inner.name))
-            case Store():
-                return replace(inner, array=names.get(inner.array, inner.array))
-            case While() | If() | Break() | Continue() | Barrier():
-                return inner
-            case _:
-                assert_never(inner)
-
-    return tuple(map_exprs(rename(s), lambda e: _rename_expr(e, names)) for s in body)
-
-
-def _rename_expr(e: Expr, names: dict[str, str]) -> Expr:
-    match e:
-        case Var(name) if name in names:
-            return replace(e, name=names[name])
-        case Load(array) if array in names:
-            index = tuple(_rename_expr(x, names) for x in e.index)
-            return replace(e, array=names[array], index=index)
-        case _:
-            return rebuild(e, lambda x: _rename_expr(x, names))

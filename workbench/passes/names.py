@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from workbench.ir.expr import Reduce, walk
-from workbench.ir.graph import Equation, Graph
+from workbench.ir.graph import Equation, Graph, each, repeats
 from workbench.ir.stmt import walk_stmts
 
 
 def names_of(graph: Graph) -> set[str]:
     """Every name used in a graph: arrays, scalars, indices, locals."""
     names = set(graph.arrays()) | {s.name for s in graph.scalars} | set(graph.dims)
-    for d in graph.definitions:
+    names |= {r.var for r in repeats(graph.definitions)}
+    for d in each(graph.definitions):
         if isinstance(d, Equation):
             names |= {a.name for a in d.axes}
             for e in walk(d.value):

@@ -16,7 +16,7 @@ from workbench.ir.expr import (
     rebuild,
     substitute,
 )
-from workbench.ir.graph import Axis, Equation, Graph
+from workbench.ir.graph import Axis, Block, Equation, Graph, expanded
 from workbench.passes.fold import literal_int
 from workbench.passes.names import fresh_name, names_of
 
@@ -39,16 +39,16 @@ def split_totals(graph: Graph) -> Graph:
     This changes the order of a float sum, not its terms.
     """
     names = names_of(graph)
-    definitions: list[Definition] = []
-    for d in graph.definitions:
+
+    def split(d: Equation | Block) -> tuple[Definition, ...]:
+        if isinstance(d, Block) or d.axes:
+            return (d,)
         parts: list[Equation] = []
-        if isinstance(d, Equation) and not d.axes:
-            value = _split(d.value, d, parts, names)
-            definitions += [*parts, replace(d, value=value) if parts else d]
-        else:
-            definitions.append(d)
-    same = len(definitions) == len(graph.definitions)
-    return graph if same else replace(graph, definitions=tuple(definitions))
+        value = _split(d.value, d, parts, names)
+        return (*parts, replace(d, value=value) if parts else d)
+
+    definitions = expanded(graph.definitions, split)
+    return graph if definitions is graph.definitions else replace(graph, definitions=definitions)
 
 
 def _split(e: Expr, home: Equation, parts: list[Equation], names: set[str]) -> Expr:

@@ -18,7 +18,7 @@ from functools import cache
 
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import Body, For, bodies
-from workbench.schedule.nests import around, loops_in, stored
+from workbench.schedule.nests import around, loops_in, repeated, stored
 from workbench.schedule.step import Verdict, no
 
 OUTER, INNER = "_o", "_i"
@@ -35,6 +35,9 @@ def find(loops: Loops, name: str) -> For | Verdict:
     """The loop of that name, or the refusal that names the candidates."""
     found = _named(loops, name)
     chosen = _chosen(loops, found, name)
+    if chosen is not None and repeated(chosen):
+        reason = f"'{name}' repeats whole nests; steps change the loops inside of it"
+        return no(reason, chosen.origin, hint=_inside(loops, chosen))
     if chosen is not None:
         return chosen
     everyone = list(loops_in(loops.body))
@@ -46,6 +49,11 @@ def find(loops: Loops, name: str) -> For | Verdict:
     close = get_close_matches(name, names, n=1)
     hint = f"did you mean '{close[0]}'?" if close else ", ".join(map(repr, names))
     return no(f"no loop named '{name}'", hint=hint)
+
+
+def _inside(loops: Loops, repeat: For) -> str:
+    """The loops of a repeat, as a hint."""
+    return ", ".join(repr(shown(loops, x.var)) for x in loops_in(repeat.body) if not repeated(x))
 
 
 def shown(loops: Loops, var: str) -> str:

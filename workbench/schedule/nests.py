@@ -17,6 +17,7 @@ from workbench.ir.stmt import (
     Body,
     For,
     Local,
+    LoopKind,
     Stmt,
     bodies,
     map_bodies,
@@ -39,8 +40,14 @@ def around(body: Body, var: str) -> tuple[Stmt, ...]:
 
 
 def nest_of(loops: Loops, var: str) -> Stmt:
-    """The statement of the function's own body in which the loop stands."""
-    return around(loops.body, var)[0]
+    """The statement of the function's own body, or of a repeat's, in which the loop stands."""
+    path = around(loops.body, var)
+    return next((s for s in path if not repeated(s)), path[-1])
+
+
+def repeated(s: Stmt) -> bool:
+    """Whether a statement is a loop around whole nests."""
+    return isinstance(s, For) and s.kind is LoopKind.REPEAT
 
 
 def loops_in(body: Body) -> Iterator[For]:

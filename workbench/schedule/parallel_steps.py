@@ -22,6 +22,7 @@ from workbench.schedule.nests import (
     loops_in,
     nest_of,
     positive,
+    repeated,
     replace_loop,
     taken,
     with_values,
@@ -126,7 +127,7 @@ class Parallelize:
         kinds = self._kinds()
         if kinds[0] is LoopKind.PARALLEL:
             return YES
-        path = around(loops.body, found.var)[:-1]
+        path = [s for s in around(loops.body, found.var)[:-1] if not repeated(s)]
         for s in path:
             if kinds[0] is LoopKind.WORKER and isinstance(s, For | While):
                 name = f"'{shown(loops, s.var)}'" if isinstance(s, For) else "a while"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from workbench.ir.loops import Loops
+    from workbench.ir.stmt import Body, Stmt
 
 Target = Literal["wgsl", "llvm"]
 
@@ -33,12 +34,21 @@ def default_states(loops: Loops, target: Target) -> Iterator[tuple[Any, Loops]]:
     Gives each step with the loops after it; a step that is not legal here is left out.
     """
     rule = _gpu_nest if target == "wgsl" else _cpu_nest
-    for s in loops.body:
+    for s in _nests(loops.body):
         if isinstance(s, For) and s.kind is LoopKind.PARALLEL and not _mapped(s):
             for step in rule(loops, s):
                 if step.check(loops):
                     loops = step.apply(loops)
                     yield step, loops
+
+
+def _nests(body: Body) -> Iterator[Stmt]:
+    """The statements of a function's body, those of its repeats in their place."""
+    for s in body:
+        if isinstance(s, For) and s.kind is LoopKind.REPEAT:
+            yield from _nests(s.body)
+        else:
+            yield s
 
 
 def default_schedule(loops: Loops, target: Target) -> Schedule:
