@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from workbench.session.devices import devices
     from workbench.session.kernel import Kernel, kernel
     from workbench.session.programs import run
+    from workbench.session.shader import WgslKernel, from_wgsl
 
 __version__ = "0.1.0"
 
@@ -50,10 +51,12 @@ __all__ = [
     "Schedule",
     "ScheduleError",
     "SourceError",
+    "WgslKernel",
     "WorkbenchError",
     "array",
     "connect",
     "devices",
+    "from_wgsl",
     "kernel",
     "load",
     "run",
@@ -72,9 +75,11 @@ _HOMES = {
     "ScheduleError": "base.errors",
     "SourceError": "base.errors",
     "WorkbenchError": "base.errors",
+    "WgslKernel": "session.shader",
     "array": "runtime.arrays",
     "connect": "runtime.connect",
     "devices": "session.devices",
+    "from_wgsl": "session.shader",
     "kernel": "session.kernel",
     "load": "program",
     "run": "session.programs",

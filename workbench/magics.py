@@ -40,7 +40,7 @@ class WorkbenchMagics(Magics):
     @magic_arguments()
     @argument("name", nargs="?", help="the kernel of the cell to run and show; default: the last")
     @argument("--on", default="auto", choices=["auto", *LISTED], help="the device to run on")
-    @argument("--lang", default="index", choices=["index"], help="the language of the cell")
+    @argument("--lang", default="index", choices=["index", "wgsl"], help="the language of the cell")
     @argument("--schedule", help="a schedule: the name of one in this cell, or a Python variable")
     @argument("--show", default="stages,run", help="views, of stages,run,none; with commas")
     @argument("--time", action="store_true", help="repeat the run and report the median")
@@ -49,6 +49,12 @@ class WorkbenchMagics(Magics):
         "--set", action="append", default=[], metavar="KNOB=VALUE", dest="knobs",
         help="a knob of the schedule: --set T=16",
     )  # fmt: skip
+    @argument("--workgroups", help="wgsl: how many to run: --workgroups 8,8", metavar="X,Y,Z")
+    @argument(
+        "--output", action="append", default=[], metavar="NAME=SHAPE", dest="shapes",
+        help="wgsl: the shape of what is written: --output C=64,64",
+    )  # fmt: skip
+    @argument("--like", help="wgsl: compare with this kernel, a Python variable", metavar="KERNEL")
     @no_var_expand
     @cell_magic
     def wgpu_kernel(self, line: str, cell: str) -> None:
@@ -56,12 +62,18 @@ class WorkbenchMagics(Magics):
 
         Each kernel and schedule in the cell becomes a Python name. Where arrays with the names
         of the kernel's parameters exist, it runs; the result is read with the kernel called as
-        a function. `{{name}}` in the cell or the options takes the value of a Python variable.
+        a function. With `--lang wgsl` the cell is a shader: it gets the NAME of the line, or
+        else its entry point's, and runs where `--workgroups` are given. `{{name}}` in the cell
+        or the options takes the value of a Python variable.
         """
         namespace = self._namespace()
         line, cell = fill(line, namespace), fill(cell, namespace)
         options = parse_argstring(self.wgpu_kernel, line)
         views = _views(options.show)
+        _refuse_mixed(options)
+        if options.lang == "wgsl":
+            self._shader(f"// %%wgpu_kernel {line}".rstrip() + "\n" + cell, options, views)
+            return
         source = Source(f"# %%wgpu_kernel {line}".rstrip() + "\n" + cell, "cell")
         try:
             found = kernels(source)
@@ -76,14 +88,38 @@ class WorkbenchMagics(Magics):
                 timed=options.time,
             )
         except WorkbenchError as error:
-            self._show_failure(error, options.name or "cell")
-            first = str(error).partition("\n")[0]
-            raise ShownError(f"{type(error).__name__}: {first}") from None
+            raise self._shown(error, options.name or "cell") from None
         if views:
             from workbench.widget.assemble import cell_state  # noqa: PLC0415
             from workbench.widget.panel import Panel  # noqa: PLC0415
 
             display(Panel(cell_state(run, views)))
+
+    def _shader(self, text: str, options: Any, views: tuple[str, ...]) -> None:
+        """Run a cell of hand-written WGSL."""
+        from workbench.session.shader import from_wgsl  # noqa: PLC0415
+        from workbench.session.shader_cell import ShaderOptions, run_shader  # noqa: PLC0415
+
+        namespace = self._namespace()
+        settings = ShaderOptions(
+            on=options.on,
+            workgroups=None if options.workgroups is None else _sizes(options.workgroups),
+            outputs=dict(_named_sizes(each) for each in options.shapes),
+            like=_like(options.like, namespace),
+            timed=options.time,
+        )
+        try:
+            k = from_wgsl(Source(text, "cell.wgsl"), name=options.name)
+            assert self.shell is not None
+            self.shell.push({k.name: k})
+            run = run_shader(k, namespace, settings)
+        except WorkbenchError as error:
+            raise self._shown(error, options.name or "cell") from None
+        if views:
+            from workbench.widget.assemble import shader_state  # noqa: PLC0415
+            from workbench.widget.panel import Panel  # noqa: PLC0415
+
+            display(Panel(shader_state(run, views)))
 
     @line_magic
     def wgpu_devices(self, line: str) -> Devices:
@@ -103,11 +139,14 @@ class WorkbenchMagics(Magics):
             names |= k.schedules
         self.shell.push(names)
 
-    def _show_failure(self, error: WorkbenchError, title: str) -> None:
+    def _shown(self, error: WorkbenchError, title: str) -> ShownError:
+        """Show the panel of an error; gives what is raised below it."""
         from workbench.widget.assemble import failure_state  # noqa: PLC0415
         from workbench.widget.panel import Panel  # noqa: PLC0415
 
         display(Panel(failure_state(error, title)))
+        first = str(error).partition("\n")[0]
+        return ShownError(f"{type(error).__name__}: {first}")
 
 
 def register(ipython: Any) -> None:
@@ -157,6 +196,43 @@ def _views(text: str) -> tuple[str, ...]:
     if unknown:
         raise UsageError(f"--show {unknown[0]}: views are {', '.join(SHOWS)}")
     return () if "none" in views else views
+
+
+def _refuse_mixed(options: Any) -> None:
+    """Refuse options of the other language, which would do nothing."""
+    given = {
+        "wgsl": (("--workgroups", options.workgroups), ("--output", options.shapes),
+                 ("--like", options.like)),
+        "index": (("--schedule", options.schedule), ("--set", options.knobs)),
+    }  # fmt: skip
+    for lang, settings in given.items():
+        for option, value in settings:
+            if value and lang != options.lang:
+                raise UsageError(f"{option} goes with --lang {lang}")
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them."""
+    words = text.split(",")
+    if not all(w.strip().isdigit() for w in words):
+        raise UsageError(f"{text}: write whole numbers with commas, for example 8,8")
+    return tuple(int(w) for w in words)
+
+
+def _named_sizes(text: str) -> tuple[str, tuple[int, ...]]:
+    name, sign, sizes = text.partition("=")
+    if not sign:
+        raise UsageError(f"--output {text}: write NAME=SHAPE, for example --output C=64,64")
+    return name.strip(), _sizes(sizes)
+
+
+def _like(name: str | None, namespace: Mapping[str, Any]) -> Kernel | None:
+    if name is None:
+        return None
+    found = namespace.get(name)
+    if not isinstance(found, Kernel):
+        raise UsageError(f"--like {name}: no kernel of the language is called that")
+    return found
 
 
 def _chosen(found: Mapping[str, Kernel], name: str | None) -> Kernel:

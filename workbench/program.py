@@ -67,7 +67,7 @@ class Binding:
 class Kernel:
     """Code for one dispatch.
 
-    For wgsl the entry point is `main`. For llvm it is a function of the kernel's name,
+    For wgsl `entry` is the entry point. For llvm it is a function of the kernel's name,
     `void (ptr buffers, ptr scalars, ptr stop, i64 begin, i64 end)`: `buffers` is an array of
     pointers in binding order, `begin` to `end` the outer parallel iterations to run, and
     `workgroups[0]` of its dispatch the number of those iterations.
@@ -82,6 +82,7 @@ class Kernel:
     workgroup_size: tuple[int, int, int] = (1, 1, 1)
     iterations: tuple[int, int] = (0, 0)
     text: Text = field(default=Text(""), compare=False, repr=False)
+    entry: str = "main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,7 @@ class Program:
                     "code": k.code,
                     "workgroup_size": list(k.workgroup_size),
                     "iterations": list(k.iterations),
+                    "entry": k.entry,
                     "bindings": [
                         {"index": b.index, "buffer": b.buffer, "access": b.access}
                         for b in k.bindings
@@ -236,7 +238,8 @@ def _kernel(k: dict[str, Any]) -> Kernel:
     bindings = tuple(Binding(b["index"], b["buffer"], b["access"]) for b in k["bindings"])
     x, y, z = k["workgroup_size"]
     fixed, each = k["iterations"]
-    return Kernel(k["name"], k["code"], bindings, (x, y, z), (fixed, each), Text(k["code"]))
+    text, entry = Text(k["code"]), k.get("entry", "main")
+    return Kernel(k["name"], k["code"], bindings, (x, y, z), (fixed, each), text, entry)
 
 
 def _action_json(action: Action) -> dict[str, Any]:

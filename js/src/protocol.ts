@@ -41,6 +41,8 @@ export interface KernelPlan {
   readonly bindings: readonly BindingPlan[];
   /** Bounds on loop iterations, for drivers that leave loops early; browsers do not. */
   readonly iterations: readonly [number, number];
+  /** The entry point in `code`; "main" where it is not said. */
+  readonly entry?: string;
 }
 
 export type Step =

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import weakref
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -49,7 +49,9 @@ class Call:
             try:
                 self.timing = self.run.wait(self.deadline)
             except DeviceError as error:
-                self.error = DeviceError(f"{self.words}: {error}")
+                self.error = DeviceError(
+                    *(replace(m, message=f"{self.words}: {m.message}") for m in error.mistakes)
+                )
                 self.error.__cause__ = error
                 raise self.error from error
             self.finished = True

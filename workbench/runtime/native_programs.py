@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.base.errors import DeviceError, Mistake
 from workbench.program import Binding, Kernel, Program
+from workbench.runtime.rejected import rejected, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,7 +76,7 @@ def compile_kernel(device: Any, kernel: Kernel) -> Pipeline:
     layout = device.create_bind_group_layout(entries=[_entry(b) for b in kernel.bindings])
     pipeline = device.create_compute_pipeline(
         layout=device.create_pipeline_layout(bind_group_layouts=[layout]),
-        compute={"module": module, "entry_point": "main"},
+        compute={"module": module, "entry_point": kernel.entry},
     )
     return Pipeline(kernel, pipeline, layout)
 
@@ -133,6 +134,8 @@ def refused(kernel: Kernel, message: str) -> DeviceError:
     line, column = int(place[1]), int(place[2])
     origin = kernel.text.at(kernel.text.offset(line, column))
     span = None if origin is None else origin.nearest_span()
+    if written(kernel, span):
+        return rejected(kernel, reason, line=line, column=column)
     code = kernel.code.splitlines()[line - 1].strip()
     return DeviceError(
         Mistake(

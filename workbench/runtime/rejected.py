@@ -20,12 +20,20 @@ def rejected(kernel: Kernel, message: str, *, line: int = 0, column: int = 0) ->
 
     It shows the line of generated code, and the place in the source that the code came from.
     """
+    span = source_span(kernel, line, column)
+    if written(kernel, span):
+        return DeviceError(Mistake(f"the driver refused '{kernel.name}': {message}", span))
     place = f" at line {line}, column {column} of its code" if line else ""
     words = f"the driver refused kernel '{kernel.name}'{place}: {message}"
     lines = kernel.code.split("\n")
     if 1 <= line <= len(lines):
         words += f"\n    {lines[line - 1].strip()}"
-    return DeviceError(Mistake(words, source_span(kernel, line, column)))
+    return DeviceError(Mistake(words, span))
+
+
+def written(kernel: Kernel, span: Span | None) -> bool:
+    """Whether the code of a kernel is itself the source that a person wrote."""
+    return span is not None and span.source.text == kernel.code
 
 
 def source_span(kernel: Kernel, line: int, column: int) -> Span | None:

@@ -20,7 +20,7 @@ from workbench.runtime.device import Timing, open_device
 from workbench.session.devices import LISTED, choose
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from workbench.measure.reference import Reference
     from workbench.pipeline import Compilation
@@ -79,7 +79,7 @@ def run_cell(
     outputs = dict(zip(c.program.outputs, last.outputs, strict=True))
     for a in outputs.values():
         a.numpy()
-    run = CellRun(k, c, device, reason, outputs=outputs, timing=_finished(result))
+    run = CellRun(k, c, device, reason, outputs=outputs, timing=finished(result))
     if timed:
         run = _timed(run, values, schedule)
     if checked:
@@ -106,7 +106,7 @@ def arguments(k: Kernel, namespace: Mapping[str, Any]) -> dict[str, Any] | None:
     return values
 
 
-def _finished(result: Array | tuple[Array, ...]) -> Timing | None:
+def finished(result: Array | tuple[Array, ...]) -> Timing | None:
     """The timing of a call, once it is finished."""
     first = result[0] if isinstance(result, tuple) else result
     assert first.call is not None, "a result comes from a call"
@@ -119,19 +119,24 @@ def _timed(run: CellRun, values: Mapping[str, Any], schedule: Any) -> CellRun:
     from workbench.runtime.arrays import array  # noqa: PLC0415
 
     resident = {n: array(v) if isinstance(v, np.ndarray) else v for n, v in values.items()}
+    timing = repeated(
+        lambda: run.kernel(**resident, on=run.device, schedule=schedule), run.timing or Timing()
+    )
+    return replace(run, repeats=REPEATS, timing=timing)
+
+
+def repeated(once: Callable[[], Any], first: Timing) -> Timing:
+    """The timing of a first call with the medians of `REPEATS` more, after one that warms up."""
     seconds: list[float] = []
     kernel_seconds: list[float] = []
     for _ in range(REPEATS + 1):
         start = time.perf_counter()
-        timing = _finished(run.kernel(**resident, on=run.device, schedule=schedule))
+        timing = finished(once())
         seconds.append(time.perf_counter() - start)
         if timing is not None and timing.kernel is not None:
             kernel_seconds.append(timing.kernel)
-    old = run.timing or Timing()
     kernel = median(kernel_seconds[1:]) if len(kernel_seconds) > 1 else None
-    return replace(
-        run, repeats=REPEATS, timing=replace(old, total=median(seconds[1:]), kernel=kernel)
-    )
+    return replace(first, total=median(seconds[1:]), kernel=kernel)
 
 
 def _answers(

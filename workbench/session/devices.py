@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from workbench.base.errors import DeviceError
-from workbench.runtime.device import NAMES, Description, open_device
+from workbench.runtime.device import NAMES, Description, Target, open_device
 
 SHOWN_FEATURES = ("shader-f16", "subgroup", "subgroups", "timestamp-query")
 """Features that change what code is generated or how it is timed; tables leave out the others."""
@@ -59,8 +59,8 @@ def devices() -> Devices:
     return Devices(tuple(open_device(n).describe() for n in LISTED))
 
 
-def choose(on: str) -> tuple[str, str]:
-    """The device for `on`, and why it, in words.
+def choose(on: str, target: Target | None = None) -> tuple[str, str]:
+    """The device for `on`, and why it, in words; of a `target`, where there is no choice of it.
 
     "auto" takes a hardware GPU in the page, a hardware GPU natively, then the cpu; software
     adapters only when they are named. Raises `DeviceError` where the named one is not here.
@@ -69,16 +69,24 @@ def choose(on: str) -> tuple[str, str]:
         d = open_device(on).describe()
         if not d.available:
             raise DeviceError(f"device '{on}' is not here: {d.cause}", hint=d.remedy)
+        if target not in {None, d.target}:
+            raise DeviceError(
+                f"device '{on}' runs {d.target}, this is {target}", hint="on='native'"
+            )
         return on, "named"
     passed: list[str] = []
     for name in LISTED:
         d = open_device(name).describe()
+        if target not in {None, d.target}:
+            continue
         if d.available and d.hardware:
             because = f" ({'; '.join(passed)})" if passed else ""
             return name, f"auto: the best device here{because}"
         passed.append(f"{name}: {'software adapter' if d.available else d.cause}")
+    software = next((p.partition(":")[0] for p in passed if "software" in p), None)
     raise DeviceError(
-        "no device here: " + "; ".join(passed), hint="pip install llvmlite, for on='cpu'"
+        "no device here: " + "; ".join(passed),
+        hint=f"on='{software}'" if software else "pip install llvmlite, for on='cpu'",
     )
 
 

@@ -25,7 +25,8 @@ from workbench.session.devices import choose
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from workbench.ir.graph import Array as GraphArray, Graph, Scalar
+    from workbench.base.dtypes import DType
+    from workbench.ir.graph import Array as GraphArray, Graph
     from workbench.lang import ScheduleText
 
 DEFAULT_DIM = 64
@@ -117,7 +118,10 @@ class Kernel:
         """
         values = bind(self.graph, args, named)
         arrays = {a.name: _fitted(self.graph, a, values[a.name]) for a in self.graph.inputs}
-        scalars = {s.name: _scalar(self.graph, s, values[s.name]) for s in self.graph.scalars}
+        scalars = {
+            s.name: scalar_value(self.name, s.name, s.dtype, values[s.name])
+            for s in self.graph.scalars
+        }
         dims = infer_dims(self.graph, arrays)
         dims |= {n: int(scalars[n]) for n in self.graph.symbols() if n in scalars}
         check_known(self.graph, dims)
@@ -348,17 +352,17 @@ def _to_array(graph: Graph, a: GraphArray, value: Any) -> Array:
         ) from error
 
 
-def _scalar(graph: Graph, s: Scalar, value: Any) -> float:
-    """The value of a scalar parameter, checked against its dtype."""
+def scalar_value(kernel: str, name: str, dtype: DType, value: Any) -> float:
+    """The value of a scalar parameter. Raises `CallError` where its dtype does not hold it."""
     number: Any = value.item() if hasattr(value, "item") and np.ndim(value) == 0 else value
-    if isinstance(number, bool) != (s.dtype.kind == "b") or not isinstance(number, int | float):
-        raise CallError(f"{graph.name}: {s.name} is {value!r}, the signature says {s.dtype}")
-    if s.dtype.kind in "iu":
+    if isinstance(number, bool) != (dtype.kind == "b") or not isinstance(number, int | float):
+        raise CallError(f"{kernel}: {name} is {value!r}, the signature says {dtype}")
+    if dtype.kind in "iu":
         if not math.isfinite(number) or number != int(number):
-            raise CallError(f"{graph.name}: {s.name} is {number}, not a whole number")
-        least = 0 if s.dtype.kind == "u" else -(2 ** (s.dtype.bits - 1))
-        if not least <= number < least + 2**s.dtype.bits:
-            raise CallError(f"{graph.name}: {s.name} is {number}, outside {s.dtype}")
+            raise CallError(f"{kernel}: {name} is {number}, not a whole number")
+        least = 0 if dtype.kind == "u" else -(2 ** (dtype.bits - 1))
+        if not least <= number < least + 2**dtype.bits:
+            raise CallError(f"{kernel}: {name} is {number}, outside {dtype}")
         return int(number)
     return number
 

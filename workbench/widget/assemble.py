@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.runtime.device import open_device
-from workbench.widget.messages import Agreement, Check, PanelState, Run, Stage
+from workbench.widget.messages import Agreement, Check, Output, PanelState, Run, Stage
 from workbench.widget.states import failure_of, number_origins, output_of
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from workbench.measure.checks import Checks
     from workbench.pipeline import Snapshot
     from workbench.session.cell import CellRun
+    from workbench.session.shader_cell import ShaderRun
 
 
 def cell_state(run: CellRun, views: tuple[str, ...] = ("stages", "run")) -> PanelState:
@@ -39,6 +40,18 @@ def cell_state(run: CellRun, views: tuple[str, ...] = ("stages", "run")) -> Pane
     )
 
 
+def shader_state(run: ShaderRun, views: tuple[str, ...] = ("stages", "run")) -> PanelState:
+    """The panel of a cell of hand-written WGSL that its driver took."""
+    seen = next((a for a in run.answers if a.device == run.device), None)
+    check = Check() if seen is None else Check(seen.state, seen.words)  # pyright: ignore[reportArgumentType]
+    stage = Stage(
+        name="wgsl", text=run.kernel.shader.source.text, note="as written", language="wgsl",
+        seconds=run.compile_seconds, check=check,
+    )  # fmt: skip
+    shown = _strip(run, run.reason, run.compile_seconds, _outputs(run)) if "run" in views else None
+    return PanelState(title=run.kernel.signature(), stages=(stage,), run=shown, views=views)
+
+
 def failure_state(error: WorkbenchError, title: str) -> PanelState:
     """The panel of a cell whose text, schedule or call was refused."""
     return PanelState(title=title, failure=failure_of(error), views=("error",))
@@ -51,24 +64,33 @@ def _check(s: Snapshot, checks: Checks | None) -> Check:
     return Check() if found is None else Check(found.state, found.words)
 
 
-def _run(run: CellRun) -> Run:
-    d = open_device(run.device).describe()
-    timing = run.timing
-    outputs = tuple(
+def _outputs(run: CellRun | ShaderRun) -> tuple[Output, ...]:
+    return tuple(
         output_of(name, a.numpy(), dtype=a.dtype.name) for name, a in (run.outputs or {}).items()
     )
+
+
+def _run(run: CellRun) -> Run:
     reason = run.reason
     if run.outputs is None:
         dims = ", ".join(f"{k} = {v}" for k, v in run.compilation.dims.items())
         missing = ", ".join(a.name for a in run.kernel.graph.inputs)
         reason = f"compiled for {dims or 'its own sizes'}, not run: no arrays named {missing}"
+    return _strip(run, reason, run.compilation.seconds, _outputs(run))
+
+
+def _strip(
+    run: CellRun | ShaderRun, reason: str, compile_seconds: float, outputs: tuple[Output, ...]
+) -> Run:
+    d = open_device(run.device).describe()
+    timing = run.timing
     if run.repeats:
         reason += f"; time is the median of {run.repeats} runs by {timing and timing.clock} clock"
     return Run(
         device=run.device,
         adapter=d.adapter,
         reason=reason,
-        compile_seconds=run.compilation.seconds,
+        compile_seconds=compile_seconds,
         transfer_seconds=None if timing is None else timing.transfer,
         run_seconds=None if timing is None else (timing.kernel or timing.total),
         caution="" if d.hardware else "software adapter",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.widget.messages import Caret, Failure, MarkedText, Origins, Output
+from workbench.widget.messages import Caret, Failure, Language, MarkedText, Origins, Output
 from workbench.widget.picture import png_url
 
 if TYPE_CHECKING:
@@ -87,10 +87,14 @@ def failure_of(error: WorkbenchError) -> Failure:
         message="\n".join(unplaced if alone else [f"{len(mistakes)} mistakes", *unplaced]),
         hint=mistakes[0].hint if alone else "",
         texts=tuple(
-            MarkedText(source.name, source.text, tuple(carets[key]))
+            MarkedText(source.name, source.text, tuple(carets[key]), _language(source))
             for key, source in sources.items()
         ),
     )
+
+
+def _language(source: Source) -> Language:
+    return "wgsl" if source.name.endswith(".wgsl") else "python"
 
 
 def output_of(name: str, array: NDArray[np.generic], *, dtype: str = "") -> Output:

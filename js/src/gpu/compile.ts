@@ -101,7 +101,7 @@ async function readyKernel(device: GPUDevice, plan: KernelPlan): Promise<ReadyKe
     const pipeline = await device.createComputePipelineAsync({
       label: plan.name,
       layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module, entryPoint: "main" },
+      compute: { module, entryPoint: plan.entry ?? "main" },
     });
     return { plan, pipeline, layout };
   } catch (cause) {

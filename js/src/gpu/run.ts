@@ -222,7 +222,8 @@ async function playWhile(
 
 /** Throws GpuFailure "budget" where a loop of the device gave up. */
 async function checkStatus(ready: ReadyProgram, device: GPUDevice): Promise<void> {
-  const status = ready.own.get("status");
+  const plan = ready.program.buffers.find(({ role }) => role === "status");
+  const status = plan && ready.own.get(plan.name);
   if (status === undefined) return;
   const [gaveUp = 0, loop = 0] = await readWord(device, status, 4);
   if (gaveUp === 0) return;
@@ -232,9 +233,11 @@ async function checkStatus(ready: ReadyProgram, device: GPUDevice): Promise<void
 }
 
 function prepare(ready: ReadyProgram, device: GPUDevice, scalars: readonly number[]): void {
-  for (const [name, buffer] of ready.own) {
-    if (name === "status") device.queue.writeBuffer(buffer, 0, new Uint32Array(4));
-    if (name === "scalars") device.queue.writeBuffer(buffer, 0, new Uint32Array(scalars));
+  for (const { name, role } of ready.program.buffers) {
+    const buffer = ready.own.get(name);
+    if (buffer === undefined) continue;
+    if (role === "status") device.queue.writeBuffer(buffer, 0, new Uint32Array(4));
+    if (role === "scalars") device.queue.writeBuffer(buffer, 0, new Uint32Array(scalars));
   }
 }
 
