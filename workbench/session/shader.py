@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -266,7 +266,7 @@ def _is_whole(x: Any) -> bool:
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:
-    return tuple[Any, ...](value) if isinstance(value, tuple) else (value,)  # pyright: ignore[reportUnknownArgumentType]
+    return cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,)
 
 
 def _shape(value: Any) -> Shape:

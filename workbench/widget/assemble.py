@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from workbench.base.errors import WorkbenchError
     from workbench.measure.checks import Checks
     from workbench.pipeline import Snapshot
-    from workbench.session.cell import CellRun
+    from workbench.session.cell import CellRun, DeviceAnswer
     from workbench.session.shader_cell import ShaderRun
 
 
@@ -43,7 +43,7 @@ def cell_state(run: CellRun, views: tuple[str, ...] = ("stages", "run")) -> Pane
 def shader_state(run: ShaderRun, views: tuple[str, ...] = ("stages", "run")) -> PanelState:
     """The panel of a cell of hand-written WGSL that its driver took."""
     seen = next((a for a in run.answers if a.device == run.device), None)
-    check = Check() if seen is None else Check(seen.state, seen.words)  # pyright: ignore[reportArgumentType]
+    check = Check() if seen is None else _agreement(seen).check
     stage = Stage(
         name="wgsl", text=run.kernel.shader.source.text, note="as written", language="wgsl",
         seconds=run.compile_seconds, check=check,
@@ -94,9 +94,10 @@ def _strip(
         transfer_seconds=None if timing is None else timing.transfer,
         run_seconds=None if timing is None else (timing.kernel or timing.total),
         caution="" if d.hardware else "software adapter",
-        agreements=tuple(
-            Agreement(a.device, Check(a.state, a.words))  # pyright: ignore[reportArgumentType]
-            for a in run.answers
-        ),
+        agreements=tuple(map(_agreement, run.answers)),
         outputs=outputs,
     )
+
+
+def _agreement(a: DeviceAnswer) -> Agreement:
+    return Agreement(a.device, Check(a.state, a.words))  # pyright: ignore[reportArgumentType]
