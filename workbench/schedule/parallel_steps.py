@@ -60,7 +60,7 @@ class Parallelize:
         found = find(loops, self.loop)
         if isinstance(found, Verdict):
             return found
-        questions = (self._misspelt, self._unfit, self._dependent, self._misplaced)
+        questions = (self._misspelt, self._unfit, self._dependent, _apart, self._misplaced)
         return next((v for v in (q(loops, found) for q in questions) if not v), YES)
 
     def apply(self, loops: Loops) -> Loops:
@@ -142,6 +142,19 @@ class Parallelize:
                     hint="reorder it inside first",
                 )
         return _conflict(loops, found, kinds)
+
+
+def _apart(loops: Loops, found: For) -> Verdict:
+    """Refuses a nest that leaves something in what the function's own body keeps for itself.
+
+    Mapped it would be a kernel of its own, which sees storage and nothing else.
+    """
+    outside = {s.name for s in loops.body if isinstance(s, Alloc)}
+    for s in writes((nest_of(loops, found.var),)):
+        if s.array in outside:
+            reason = f"{s.array} is private memory of what stands around the loop"
+            return no(reason, s.origin, hint="parallelize a loop inside an equation with axes")
+    return YES
 
 
 def _side_by_side(s: For) -> bool:

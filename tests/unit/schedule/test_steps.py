@@ -26,6 +26,7 @@ from workbench.ir.show import loops_text
 from workbench.ir.stmt import Break, If, Store
 from workbench.schedule.loop_steps import Split
 from workbench.schedule.step import Schedule
+from workbench.session.kernel import kernel
 
 S = Schedule()
 TILED = S.parallelize("i", "workgroup.y", 4).parallelize("j", "workgroup.x", 5)
@@ -247,3 +248,10 @@ def test_an_invocation_axis_does_not_go_around_workgroup_memory() -> None:
 
     assert verdict.reason == "it stands around an array that the workgroup shares"
     assert S.parallelize("i", "workgroup.y").check(mapped)
+
+
+def test_a_loop_at_the_top_keeps_what_it_adds_to_private_memory() -> None:
+    total = "def total(x: f32[N]) -> f32:\n    y = 1.0 + sum(x[k] for k in range(N))\n    return y"
+    verdict = S.parallelize("k", "parallel").check(kernel(total).loops({"N": 1}))
+
+    assert verdict.reason == "acc is private memory of what stands around the loop"
