@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
+from tests.laws.schedules import some_step
 from tests.unit.schedule import programs
 from workbench.ir.interpret import run_loops
 from workbench.ir.loops import Loops
@@ -19,8 +20,8 @@ from workbench.passes.mapping import map_kernels
 from workbench.schedule.loop_steps import Reorder, Split
 from workbench.schedule.memory_steps import Cache
 from workbench.schedule.names import find, shown
-from workbench.schedule.nests import around, loops_in, replace_loop
-from workbench.schedule.parallel_steps import AXES, Parallelize
+from workbench.schedule.nests import loops_in, replace_loop
+from workbench.schedule.parallel_steps import Parallelize
 from workbench.schedule.step import Schedule, Step
 
 sizes = st.integers(1, 7)
@@ -97,28 +98,7 @@ def turned(draw: st.DrawFn) -> tuple[Loops, Reorder]:
 
 @st.composite
 def _step(draw: st.DrawFn, loops: Loops) -> Step:
-    names = [shown(loops, x.var) for x in loops_in(loops.body)]
-    name = draw(st.sampled_from(names))
-    match draw(st.sampled_from(["split", "reorder", "reorder", "parallelize", "cache"])):
-        case "split":
-            return Split(name, draw(st.integers(1, 4)))
-        case "reorder":
-            return Reorder(tuple(draw(st.permutations(_nested(loops, name)))))
-        case "parallelize":
-            axis = draw(st.sampled_from(list(AXES)))
-            size = draw(st.integers(1, 3)) if axis.startswith("workgroup") else None
-            return Parallelize(name, axis, size)
-        case _:
-            array = draw(st.sampled_from([b.name for b in loops.buffers]))
-            return Cache(array, draw(st.sampled_from(["private", "workgroup"])), at=name)
-
-
-def _nested(loops: Loops, name: str) -> list[str]:
-    """The names of the loop and of some that stand around or inside it."""
-    loop = find(loops, name)
-    assert isinstance(loop, For)
-    chain = [s for s in around(loops.body, loop.var) if isinstance(s, For)]
-    return [shown(loops, x.var) for x in (*chain, *loops_in(loop.body[-1:]))][:5]
+    return some_step(lambda options: draw(st.sampled_from(options)), loops)
 
 
 def _inputs(loops: Loops) -> dict[str, np.ndarray]:

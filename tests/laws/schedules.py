@@ -1,0 +1,64 @@
+"""Steps chosen by chance: most do not apply, and a law keeps those that `check` lets pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from workbench.ir.loops import Loops
+from workbench.ir.stmt import For
+from workbench.schedule.loop_steps import Reorder, Split
+from workbench.schedule.memory_steps import Cache
+from workbench.schedule.names import find, shown
+from workbench.schedule.nests import around, loops_in
+from workbench.schedule.parallel_steps import AXES, Parallelize
+from workbench.schedule.step import Schedule, Step
+
+Pick = Callable[[list[Any]], Any]
+ON_DEVICE = {
+    "cpu": ("worker",),
+    "native": tuple(axis for axis in AXES if axis != "worker"),
+}
+
+
+def some_step(pick: Pick, loops: Loops, axes: tuple[str, ...] = tuple(AXES)) -> Step:
+    """A step that names a loop of the function, legal or not."""
+    name = pick([shown(loops, x.var) for x in loops_in(loops.body)])
+    match pick(["split", "reorder", "reorder", "parallelize", "cache"]):
+        case "split":
+            return Split(name, pick([1, 2, 3, 4]))
+        case "reorder":
+            return Reorder(tuple(_shuffled(pick, _nested(loops, name))))
+        case "parallelize":
+            axis = pick(list(axes))
+            size = pick([1, 2, 3]) if axis.startswith("workgroup") else None
+            return Parallelize(name, axis, size)
+        case _:
+            array = pick([b.name for b in loops.buffers])
+            return Cache(array, pick(["private", "workgroup"]), at=name)
+
+
+def some_schedule(pick: Pick, loops: Loops, device: str) -> Schedule:
+    """Up to six legal steps for a device's target."""
+    steps: list[Step] = []
+    for _ in range(pick([2, 4, 6]) if any(loops_in(loops.body)) else 0):
+        step = some_step(pick, loops, ON_DEVICE[device])
+        if step.check(loops):
+            loops = step.apply(loops)
+            steps.append(step)
+    return Schedule(tuple(steps))
+
+
+def _nested(loops: Loops, name: str) -> list[str]:
+    """The names of the loop and of some that stand around or inside it."""
+    loop = find(loops, name)
+    assert isinstance(loop, For)
+    chain = [s for s in around(loops.body, loop.var) if isinstance(s, For)]
+    return [shown(loops, x.var) for x in (*chain, *loops_in(loop.body[-1:]))][:5]
+
+
+def _shuffled(pick: Pick, names: list[str]) -> list[str]:
+    rest, result = list(names), list[str]()
+    while rest:
+        result.append(rest.pop(rest.index(pick(rest))))
+    return result
