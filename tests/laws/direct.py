@@ -31,6 +31,10 @@ class OutsideError(Exception):
     """An index outside its array."""
 
 
+class AssumptionError(Exception):
+    """An `assert` of the program that does not hold for these inputs."""
+
+
 class Leave(Exception):  # noqa: N818  (control flow, not an error)
     """A `break` or a `continue` on its way to its loop."""
 
@@ -105,7 +109,8 @@ def _annotation(node: ast.expr | None) -> tuple[str, tuple[ast.expr, ...]]:
 def _definition(r: Run, s: ast.stmt) -> None:
     match s:
         case ast.Assert(test=test):
-            assert evaluate(r, test).value
+            if not evaluate(r, test).value:
+                raise AssumptionError(ast.unparse(test))
         case ast.Assign(targets=[ast.Name(id=name)], value=value):
             _write(r, name, (), evaluate(r, value), ())
         case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name)) as target], value=value):
