@@ -12,7 +12,7 @@ NPM = PATH="$(NODE)/bin:$$PATH" node "$(NODE)/lib/node_modules/npm/bin/npm-cli.j
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab demo test check bench format lock clean bundle setup setup-dev native-gpu browser
+.PHONY: help lab demo test check bench laws format lock clean bundle setup setup-dev native-gpu browser
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -32,6 +32,9 @@ check: setup-dev ## Formatting, lint, types, layers and unit tests
 
 bench: setup native-gpu ## Measure, as ratios
 	$(BIN)/python -m benchmarks
+
+laws: setup-dev native-gpu ## Try fresh random programs: make laws MINUTES=10; adds to docs/laws.md
+	$(BIN)/python -m tests.laws.campaign $(or $(MINUTES),10)
 
 format: setup-dev ## Format the Python and mend what the linter can mend
 	$(BIN)/ruff format

@@ -128,13 +128,13 @@ def _definition(r: Run, s: ast.stmt) -> None:
 
 def _stores(s: ast.stmt, name: str) -> bool:
     return any(
-        isinstance(x, ast.Subscript) and isinstance(x.ctx, ast.Store) and x.value.id == name
+        isinstance(x, ast.Subscript) and isinstance(x.ctx, ast.Store) and _name(x.value) == name
         for x in ast.walk(s)
     )
 
 
 def _equation(r: Run, name: str, axes: list[ast.expr], value: ast.expr) -> None:
-    names = [x.id for x in axes]
+    names = [_name(x) for x in axes]
     shape = tuple(_extent(r, name, place, axis, value) for place, axis in enumerate(names))
     found = []
     for point in itertools.product(*map(range, shape)):
@@ -155,7 +155,7 @@ def _extent(r: Run, name: str, place: int, axis: str, value: ast.expr) -> int:
         return evaluate(r, r.declared[name][1][place]).value
     for x in ast.walk(value):
         if isinstance(x, ast.Subscript):
-            for part, extent in zip(_parts(x), r.arrays[x.value.id].shape, strict=True):
+            for part, extent in zip(_parts(x), r.arrays[_name(x.value)].shape, strict=True):
                 if isinstance(part, ast.Name) and part.id == axis:
                     return extent
     raise MatchError(f"no extent for {axis}")
@@ -175,6 +175,11 @@ def _write(r: Run, name: str, point: tuple[int, ...], v: Number, shape: tuple[in
     r.arrays[name][point] = _to(r, v, r.dtypes[name]).value
 
 
+def _name(node: ast.expr) -> str:
+    assert isinstance(node, ast.Name)
+    return node.id
+
+
 def _parts(node: ast.Subscript) -> list[ast.expr]:
     return node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
 
@@ -184,7 +189,7 @@ def _parts(node: ast.Subscript) -> list[ast.expr]:
 
 def _grid(r: Run, s: ast.For) -> None:
     assert isinstance(s.iter, ast.Call)
-    names = [x.id for x in (s.target.elts if isinstance(s.target, ast.Tuple) else [s.target])]
+    names = [_name(x) for x in (s.target.elts if isinstance(s.target, ast.Tuple) else [s.target])]
     extents = [evaluate(r, x).value for x in s.iter.args]
     outside = dict(r.names)
     for point in itertools.product(*map(range, extents)):
@@ -208,7 +213,7 @@ def _statement(r: Run, s: ast.stmt) -> None:
         case ast.Assign(targets=[target], value=value):
             _assign(r, target, evaluate(r, value))
         case ast.AugAssign(target=target, op=op, value=value):
-            both = ast.BinOp(ast.Name(target.id, ast.Load()), op, value)
+            both = ast.BinOp(ast.Name(_name(target), ast.Load()), op, value)
             _assign(r, target, evaluate(r, both))
         case ast.If(test=test, body=body, orelse=orelse):
             _body(r, body if evaluate(r, test).value else orelse)
@@ -449,8 +454,9 @@ FOLD = {"sum": "Add", "prod": "Mult", "max": "max", "min": "min"}
 def _terms(r: Run, generators: list[ast.comprehension]) -> Iterator[int]:
     """The value of the innermost index, at every iteration that the conditions let pass."""
     first, *rest = generators
-    for _ in _counted(r, first.target.id, first.iter.args):
-        at = r.names[first.target.id].value
+    assert isinstance(first.iter, ast.Call)
+    for _ in _counted(r, _name(first.target), first.iter.args):
+        at = r.names[_name(first.target)].value
         if all(evaluate(r, test).value for test in first.ifs):
             if rest:
                 yield from _terms(r, rest)
@@ -490,12 +496,12 @@ def _dtype(r: Run, node: ast.GeneratorExp) -> str:
     """The dtype of the terms of an empty reduction: that of the terms at indices of 0."""
     outside = dict(r.names)
     for g in node.generators:
-        r.names[g.target.id] = Number(0, "i32", weak=True)
+        r.names[_name(g.target)] = Number(0, "i32", weak=True)
     exact, cut = r.exact, r.cut
     try:
         dtype = evaluate(r, node.elt).dtype
     except OutsideError:
         reads = (x for x in ast.walk(node.elt) if isinstance(x, ast.Subscript))
-        dtype = r.dtypes[next(reads).value.id]
+        dtype = r.dtypes[_name(next(reads).value)]
     r.names, r.exact, r.cut = outside, exact, cut
     return "i32" if dtype == "bool" else dtype

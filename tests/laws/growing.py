@@ -106,7 +106,7 @@ def _assembled(
     text = f"def f({parameters}) -> {result}:\n" + "".join(f"    {x}\n" for x in body)
     dims = {"N": pick([1, 2, 3, 5, 7]), "M": pick([1, 2, 4])}
     rng = np.random.default_rng(pick(list(range(20))))
-    values = {n: _values(rng, *INPUTS[n], dims) for n in inputs}
+    values = {n: _values(rng, INPUTS[n][0], INPUTS[n][1], dims) for n in inputs}
     return Program(text, dims, values, frozenset(scope.forms))
 
 

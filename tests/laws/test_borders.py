@@ -108,10 +108,10 @@ INSIDE = (
     "for i in grid(N):\n    v = max(i - 1, 0)\n    y[i] = x[v]",
     "for i in grid(N):\n    v = i + 1\n    if v == N:\n        v = 0\n    y[i] = x[v]",
     "for i in grid(N):\n    a = 0.0\n    for t in range(i):\n        a += x[t]\n    y[i] = a",
-    "for i in grid(N):\n    a = 0.0\n    for t in range(i, N):\n        a += x[N - 1 - t + i]\n"
-    "    y[i] = a",
-    "for i in grid(N):\n    a = 0.0\n    for t in range(s):\n        if i + t >= N:\n"
-    "            break\n        a += x[i + t]\n    y[i] = a",
+    ("for i in grid(N):\n    a = 0.0\n    for t in range(i, N):\n        a += x[N - 1 - t + i]\n"
+    "    y[i] = a"),
+    ("for i in grid(N):\n    a = 0.0\n    for t in range(s):\n        if i + t >= N:\n"
+    "            break\n        a += x[i + t]\n    y[i] = a"),
 )  # fmt: skip
 
 

@@ -19,8 +19,9 @@ PIECES = (
     "(", ")", "[", "]", ":", ",", "=", "+=", "-", "*", "/", "//", "%", "**", "<<", "@", "~", "not",
     "and", "if", "else", "for", "in", "range", "grid", "while", "break", "return", "sum", "argmax",
     "i", "j", "a", "b", "N", "M", "0", "-1", "2.5", "1e999", "2147483648", "True", "None", "f32",
-    "u32", "lambda", "yield", "del", "global i", f"import {MARK}", "{", "}", "'s'", ":=", "...", "\n",
-    "\n    ", "\n        ", "#", "\\", "é", "\x00", f"open({MARK!r}, 'w')", f"__import__({MARK!r})",
+    "u32", "lambda", "yield", "del", "global i", f"import {MARK}", "{", "}", "'s'", ":=", "...",
+    "\n", "\n    ", "\n        ", "#", "\\", "é", "\x00", f"open({MARK!r}, 'w')",
+    f"__import__({MARK!r})",
 )  # fmt: skip
 
 
@@ -52,8 +53,7 @@ def attempt(text: str) -> str:
         parse(Source(text))
         answer = "kernel"
     except SourceError as error:
-        assert error.mistakes, text
-        answer = "refused"
+        answer = "refused" if error.mistakes else "refused without a word"
     assert time.process_time() - start < SECONDS, f"too slow:\n{text}"
     return answer
 
@@ -71,4 +71,5 @@ def test_changed_cells_are_kernels_or_refused() -> None:
     print(f"\n{CELLS} changed cells: {answers.count('kernel')} kernels")
 
     assert happened == []
+    assert set(answers) == {"kernel", "refused"}
     assert 0.02 < answers.count("kernel") / CELLS < 0.6

@@ -41,11 +41,16 @@ def devices() -> tuple[str, ...]:
 
 
 def trial(
-    program: Program, schedule: Callable[[Any, str], Schedule] | None = None, *, on: tuple[str, ...]
+    program: Program,
+    schedule: Callable[[Any, str], Schedule] = lambda *_: Schedule(),
+    *,
+    on: tuple[str, ...],
+    also: tuple[str, ...] = (),
 ) -> Trial:
     """Try a program directly, in the interpreter, and on devices by rule and with `schedule`.
 
-    `schedule` is given the loops and a device, and gives steps that are legal on them.
+    `schedule` is given the loops and a device, and gives steps that are legal on them;
+    `also` are the devices that it is for.
     """
     with np.errstate(all="ignore"):
         wanted, run = direct.run(program.text, program.dims, program.inputs)
@@ -56,7 +61,7 @@ def trial(
     except SourceError as error:
         return Trial(refused=str(error))
     ran: list[str] = []
-    for name, compute in _paths(k, program, schedule, on).items():
+    for name, compute in _paths(k, program, schedule, on, also).items():
         try:
             found = compute()
         except CodegenError as error:
@@ -69,7 +74,11 @@ def trial(
 
 
 def _paths(
-    k: Any, program: Program, schedule: Callable[[Any, str], Schedule] | None, on: tuple[str, ...]
+    k: Any,
+    program: Program,
+    schedule: Callable[[Any, str], Schedule],
+    on: tuple[str, ...],
+    also: tuple[str, ...],
 ) -> Mapping[str, Callable[[], tuple[Any, ...]]]:
     def interpreted(*, wide: bool) -> tuple[Any, ...]:
         arrays = {a.name: program.inputs[a.name] for a in k.graph.inputs}
@@ -87,7 +96,7 @@ def _paths(
     }
     for device in on:
         paths[device] = lambda d=device: called(d, None)
-    for device in on if schedule is not None else ():
+    for device in also:
         steps = schedule(k.loops(program.dims), device)
         if steps.steps:
             paths[f"{device}, {steps!r}"] = lambda d=device, s=steps: called(d, s)
