@@ -23,6 +23,7 @@ from tests.laws.trial import devices, trial
 
 RECORD = Path(__file__).parents[2] / "docs" / "laws.md"
 PROGRAMS, CELLS = 100, 200
+SLOW = (HealthCheck.too_slow, HealthCheck.large_base_example, HealthCheck.data_too_large)
 TITLE = """# Laws: what was tried by chance
 
 Programs are grown as text by `tests/laws/growing.py`, evaluated directly by `tests/laws/direct.py`,
@@ -60,7 +61,7 @@ def law(examples: int, start: int | None = None) -> Counter[str]:
     grown = given(programs(), st.randoms(use_true_random=False))(tried)
     quiet = settings(
         max_examples=examples, deadline=None, derandomize=start is None, database=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=SLOW,
     )(grown)  # fmt: skip
     (quiet if start is None else seed(start)(quiet))()
     return seen

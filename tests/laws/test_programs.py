@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tests.laws.campaign import law
 
-PROGRAMS = 300
+PROGRAMS = 120
 
 
 def test_programs_give_what_they_mean_everywhere() -> None:
