@@ -53,7 +53,7 @@ def inspected(client: Any, code: str, place: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("text", "fragment", "expected"),
     [
-        ("%%wgpu_kernel --o", "--o", ["--on"]),
+        ("%%wgpu_kernel --o", "--o", ["--on", "--output"]),
         ("%%wgpu_kernel --on c", "c", ["cpu"]),
         (CELL[: CELL.index("gain * exp") + 1], "g", ["gain"]),
         (CELL[: CELL.index("p(x[i])")], "ex", ["exp", "exp2"]),
