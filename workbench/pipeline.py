@@ -243,10 +243,10 @@ def check_dims(graph: Graph, dims: Mapping[str, int]) -> None:
 
 def _to_loops(trace: _Trace, graph: Graph, dims: Mapping[str, int]) -> Loops:
     special = trace.stage(
-        "specialise", "the dims of this call put in", lambda: specialise(graph, dims), graph_text,
+        "specialise", "the dims of this call put in",
+        lambda: prove_literal(graph, specialise(graph, dims), dims), graph_text,
         before=None if graph.symbols() else graph,
     )  # fmt: skip
-    prove_literal(graph, special, dims)
     for name, graph_pass in PASSES:
         before = special
         note = (graph_pass.__doc__ or "").strip().partition("\n")[0]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 LOOP_BUDGET = 2**24
 """Iterations that the loops with a budget may make in one invocation, all together."""
+OUTSIDE_HINT = "arrays whose elements stay inside, or a condition: x[k] if 0 <= k < N else 0"
+"""What to do about an access that left its array."""
 Role = Literal["input", "output", "temporary", "constant", "status", "scalars"]
 Access = Literal["read", "read_write", "uniform"]
 
@@ -31,7 +33,8 @@ class Buffer:
 
     `status` is one u32[4], zeroed before each run: word 0 is 1 after a loop used up its
     iteration budget, word 1 is the number of that loop in `Program.loops`. A device may put a
-    budget of its own into word 2; 0 means `LOOP_BUDGET`.
+    budget of its own into word 2; 0 means `LOOP_BUDGET`. Word 0 is also 1 after an access left
+    its array: word 1 is then the complement of its number in `Program.accesses`, word 3 the index.
     `scalars` holds the scalar parameters, 4 bytes each, padded to 16 bytes.
     """
 
@@ -125,7 +128,7 @@ class Program:
     """All that a device needs to run a kernel: equal programs are interchangeable.
 
     `inputs` and `outputs` name buffers in the order of the call; `loops` describes the loops
-    that have an iteration budget.
+    that have an iteration budget, `accesses` those that are checked when they run.
     """
 
     name: str
@@ -137,6 +140,7 @@ class Program:
     kernels: tuple[Kernel, ...]
     body: tuple[Action, ...]
     loops: tuple[str, ...] = ()
+    accesses: tuple[str, ...] = ()
 
     def buffer(self, name: str) -> Buffer:
         """The buffer of that name."""
@@ -175,6 +179,7 @@ class Program:
             ],
             "body": [_action_json(a) for a in self.body],
             "loops": list(self.loops),
+            "accesses": list(self.accesses),
         }
 
     def save(self, path: str | Path) -> Path:
@@ -217,7 +222,17 @@ def from_json(values: dict[str, Any]) -> Program:
         kernels=tuple(_kernel(k) for k in values["kernels"]),
         body=tuple(_action(a) for a in values["body"]),
         loops=tuple(values["loops"]),
+        accesses=tuple(values.get("accesses", ())),
     )
+
+
+def outside(name: str, accesses: tuple[str, ...], words: tuple[int, ...]) -> str | None:
+    """What the status words of a program say of an access that left its array, if anything."""
+    number = ~words[1] & 0xFFFFFFFF
+    if not words[0] or number >= len(accesses):
+        return None
+    index = words[3] - 2**32 if words[3] >= 2**31 else words[3]
+    return f"'{name}': {accesses[number]}: the index is {index}"
 
 
 def dispatches(body: tuple[Action, ...]) -> Iterator[Dispatch]:

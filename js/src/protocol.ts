@@ -66,6 +66,7 @@ export interface Program {
   readonly kernels: readonly KernelPlan[];
   readonly body: readonly Step[];
   readonly loops?: readonly string[];
+  readonly accesses?: readonly string[];
 }
 
 /** Bytes that a planned buffer takes on the device: four an element, and never none. */
@@ -154,6 +155,7 @@ export type FailureKind =
   | "out-of-memory"
   | "lost"
   | "budget"
+  | "outside"
   | "deadline"
   | "cancelled"
   | "unavailable"

@@ -259,9 +259,6 @@ GROUPS: tuple[Group, ...] = (
 """In the order of the page."""
 
 NOT_YET: tuple[tuple[str, Cell], ...] = (
-    ("A scan, or a triangular reduction.", line("y[i] = sum(x[k] for k in range(i + 1))")),
-    ("A range that depends on data.", line("y[i] = sum(x[k] for k in range(m[i]))")),
-    ("An index that depends on data.", line("y[i] = x[m[i]]")),
     ("A range with a step.", line("y[i] = sum(x[k] for k in range(0, N, 2))")),
     ("A declared array with a value.",
      Cell(f"{SIGNATURE}    h: i32[256] = 0\n    y[i] = x[i]\n    return y\n")),

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from tests.end_to_end import kernels, kernels_functions, kernels_steps
+from tests.end_to_end import kernels, kernels_functions, kernels_scans, kernels_steps
 from tests.end_to_end.kernels import Case, wide
 from workbench.ir.compare import agreement
 from workbench.runtime.device import open_device
 
-CASES = (*kernels.CASES, *kernels_functions.CASES, *kernels_steps.CASES)
+CASES = (*kernels.CASES, *kernels_functions.CASES, *kernels_scans.CASES, *kernels_steps.CASES)
 DEVICES = ("cpu", "native")
 
 

@@ -11,12 +11,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from workbench.base.dtypes import U32
 from workbench.base.errors import CodegenError
 from workbench.base.source import NOWHERE
 from workbench.codegen.llvm_expr import Place, Register, Scope, load, write_definition
 from workbench.codegen.llvm_lines import Lines, identifier, type_of
 from workbench.codegen.llvm_stmt import (
     FINISH,
+    STATUS,
     Inside,
     trips,
     write_body,
@@ -34,6 +36,7 @@ from workbench.ir.stmt import (
     Local,
     LoopKind,
     Memory,
+    Outside,
     Stmt,
     expressions,
     reads,
@@ -81,6 +84,8 @@ def emit(loops: Loops) -> Program:
     buffers = (*loops.buffers, *_temporaries(loops.body))
     body = tuple(s for s in loops.body if not _in_storage(s))
     alone = sum(1 for _ in _all_nests(body)) == 1
+    accesses: list[str] = []
+    words = _status(buffers)
     kernels: list[Kernel] = []
 
     def actions(body: Body) -> Iterator[Action]:
@@ -93,7 +98,7 @@ def emit(loops: Loops) -> Program:
                 case _:
                     taken = tuple(k.name for k in kernels)
                     name = _kernel_name(loops, nest, taken, alone=alone)
-                    kernels.append(_kernel(name, nest, buffers, loops.scalars))
+                    kernels.append(_kernel(name, nest, (*buffers, words), loops.scalars, accesses))
                     yield Dispatch(name, (_iterations(nest), 1, 1))
 
     dispatches = tuple(actions(body))
@@ -108,12 +113,14 @@ def emit(loops: Loops) -> Program:
                 ProgramBuffer(copy, sources[o].dtype, sources[o].shape, "output")
                 for o, copy in copies.items()
             ),
+            *((ProgramBuffer(words.name, U32, (4,), "status"),) if accesses else ()),
         ),
         scalars=tuple(Parameter(s.name, s.dtype) for s in loops.scalars),
         inputs=tuple(b.name for b in loops.buffers if b.role == "input"),
         outputs=tuple(copies.get(o, o) for o in loops.outputs),
         kernels=tuple(kernels),
         body=(*dispatches, *(Copy(o, copy) for o, copy in copies.items())),
+        accesses=tuple(accesses),
     )
 
 
@@ -128,20 +135,31 @@ class _Signature:
 
 
 def _kernel(
-    name: str, nest: Body, buffers: tuple[Buffer, ...], scalars: tuple[Scalar, ...]
+    name: str,
+    nest: Body,
+    buffers: tuple[Buffer, ...],
+    scalars: tuple[Scalar, ...],
+    accesses: list[str],
 ) -> Kernel:
+    """One kernel; the last buffer is for its status words, and bound where it may report.
+
+    What it may report is appended to `accesses`, in which its number counts.
+    """
     _check_private(name, nest)
-    touched = {e.array for e in reads(nest)} | {s.array for s in writes(nest)}
+    *_, words = buffers
+    written = {s.array for s in writes(nest)}
+    written |= {words.name for s in walk_stmts(nest) if isinstance(s, Outside)}
+    touched = {e.array for e in reads(nest)} | written
     used = frozenset[str]().union(*(free_names(e) for e in _all_expressions(nest)))
     signature = _Signature(
         name,
         tuple(b for b in buffers if b.name in touched),
-        frozenset(s.array for s in writes(nest)),
+        frozenset(written),
         tuple((slot, s) for slot, s in enumerate(scalars) if s.name in used),
     )
     lines = Lines()
-    scope = Scope(lines)
-    _write_body_function(scope, signature, nest)
+    scope = Scope(lines, accesses=accesses)
+    _write_body_function(scope, signature, nest, words.name)
     lines.plain()
     _write_entry(lines, signature)
     done: set[str] = set()
@@ -156,15 +174,23 @@ def _kernel(
     return Kernel(name, lines.code(name), bindings, text=lines.text())
 
 
-def _write_body_function(scope: Scope, signature: _Signature, nest: Body) -> None:
-    """Write the function that computes."""
+def _status(buffers: tuple[Buffer, ...]) -> Buffer:
+    """The buffer for status words, under a name that no array has."""
+    name = "status"
+    while any(b.name == name for b in buffers):
+        name += "_words"
+    return Buffer(name, U32, (4,), "temporary")
+
+
+def _write_body_function(scope: Scope, signature: _Signature, nest: Body, words: str) -> None:
+    """Write the function that computes; `words` names the status words among its buffers."""
     lines = scope.lines
     for reserved in (*_ENDING, FINISH):
         lines.fresh(reserved)
     parameters: list[str] = []
     for b in signature.buffers:
         pointer = "%" + lines.fresh(b.name)
-        scope.arrays[b.name] = Place(pointer, b.dtype, b.shape)
+        scope.arrays[STATUS if b.name == words else b.name] = Place(pointer, b.dtype, b.shape)
         access = "" if b.name in signature.written else "readonly "
         size = max(4, math.prod(b.shape) * b.dtype.bits // 8)
         parameters.append(f"ptr noalias {access}align 64 dereferenceable({size}) {pointer}")

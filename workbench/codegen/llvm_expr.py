@@ -65,6 +65,7 @@ class Scope:
     """What the statements written so far have named, and the lines they go to.
 
     `defined` collects the operations (and their dtype) that need a function of their own.
+    `accesses` describes the accesses that are checked when they run, of the whole program.
     `written`, where there is one, holds the operands of the expressions written so far, by
     identity: one without jumps is written once and used wherever it stands again.
     """
@@ -74,6 +75,7 @@ class Scope:
     arrays: dict[str, Place] = field(default_factory=dict[str, Place])
     defined: dict[str, tuple[str, DType]] = field(default_factory=dict[str, tuple[str, DType]])
     written: dict[int, str] | None = None
+    accesses: list[str] = field(default_factory=list[str])
 
 
 def value(scope: Scope, e: Expr) -> str:

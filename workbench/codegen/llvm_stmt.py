@@ -12,6 +12,7 @@ from typing import assert_never
 
 from workbench.base.errors import InternalError
 from workbench.base.source import NOWHERE, Origin
+from workbench.codegen.faults import describe_access
 from workbench.codegen.llvm_expr import (
     ANY,
     Counter,
@@ -41,6 +42,7 @@ from workbench.ir.stmt import (
     Local,
     LoopKind,
     Memory,
+    Outside,
     Stmt,
     Store,
     While,
@@ -49,6 +51,9 @@ from workbench.ir.stmt import (
 
 POLL = 2**20
 """About so many statements are run, at most, between two looks at the stop word."""
+
+STATUS = "(status)"
+"""What scopes call the buffer of status words; no array of a source has such a name."""
 
 FINISH = "finish"
 """The label that leaves the function, at the end or when the run is to stop."""
@@ -145,6 +150,8 @@ def _write(scope: Scope, s: Stmt, inside: Inside) -> bool:  # noqa: C901  (a tot
             _assign(scope, s)
         case Store():
             _store(scope, s)
+        case Outside():
+            _report(scope, s)
         case Alloc():
             pass  # `write_slots` wrote it
         case Break():
@@ -251,6 +258,26 @@ def _store(scope: Scope, s: Store) -> None:
     store(scope, operand, pointer, place.dtype, target)
 
 
+def _report(scope: Scope, s: Outside) -> None:
+    """Say in the status words, if nobody did before, which access left its array, and where."""
+    lines = scope.lines
+    number = len(scope.accesses)
+    scope.accesses.append(describe_access(s))
+    index = value(scope, s.index[s.place])
+    status = scope.arrays[STATUS].pointer
+    text = f"atomicrmw xchg ptr {status}, i32 1 monotonic"
+    said = lines.value("said", text, s.origin)
+    first = lines.value("first", f"icmp eq i32 {said}, 0", s.origin)
+    report, after = lines.fresh("report"), lines.fresh("reported")
+    lines.branch(first, report, after, s.origin)
+    lines.begin(report)
+    for word, operand in ((1, str(~number)), (3, index)):
+        place = lines.value("word", f"getelementptr i32, ptr {status}, i64 {word}", s.origin)
+        lines.line(f"store i32 {operand}, ptr {place}", s.origin)
+    lines.jump(after, s.origin)
+    lines.begin(after)
+
+
 def _poll(scope: Scope, origin: Origin) -> None:
     """Leave the function if the run is to stop."""
     lines = scope.lines
@@ -296,7 +323,7 @@ def _cost(s: Stmt) -> int:
             return POLL
         case If(_, then, orelse):
             return 1 + sum(map(_cost, (*then, *orelse)))
-        case Local() | Assign() | Store() | Alloc() | Break() | Continue() | Barrier():
+        case Local() | Assign() | Store() | Alloc() | Break() | Continue() | Barrier() | Outside():
             return 1
         case _:
             assert_never(s)

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 from workbench.base.dtypes import U32
 from workbench.base.errors import CodegenError
 from workbench.base.text import Writer
+from workbench.codegen.faults import describe_access
 from workbench.codegen.wgsl_expr import ArrayPlace, Scope, stored_type
 from workbench.codegen.wgsl_functions import needs, write_needs
-from workbench.codegen.wgsl_loops import describe_loop, loop_cost
+from workbench.codegen.wgsl_loops import Faults, describe_loop, loop_cost
 from workbench.codegen.wgsl_names import wgsl_names
 from workbench.codegen.wgsl_prepare import declared_names, prepare
 from workbench.codegen.wgsl_stmt import Emission, array_type, write_body
 from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel, Mapped, Turns
 from workbench.ir.expr import free_names
-from workbench.ir.stmt import Alloc, Body, Memory, expressions, walk_stmts
+from workbench.ir.stmt import Alloc, Body, Memory, Outside, expressions, walk_stmts
 from workbench.program import (
     LOOP_BUDGET,
     Action,
@@ -52,13 +53,13 @@ def emit(mapped: Mapped, limits: Limits) -> Program:
     An output that is an input is returned as a copy, in a buffer of its own.
     Raises `CodegenError` for dtypes WGSL does not have and for workgroup memory beyond the limit.
     """
-    loops: list[str] = []
+    found = Faults()
     taken = {b.name for b in mapped.buffers}
     status, scalars = _free("status", taken), _free("scalars", taken)
-    kernels = tuple(_kernel(k, mapped, limits, loops, (status, scalars)) for k in mapped.kernels)
+    kernels = tuple(_kernel(k, mapped, limits, found, (status, scalars)) for k in mapped.kernels)
     buffers = [Buffer(b.name, b.dtype, b.shape, b.role) for b in mapped.buffers]
     outputs, copies = _outputs(mapped, buffers, taken)
-    if loops:
+    if found.loops or found.accesses:
         buffers.append(Buffer(status, U32, (4,), "status"))
     if any(k.scalars for k in mapped.kernels):
         words = -(-len(mapped.scalars) // 4) * 4
@@ -72,7 +73,8 @@ def emit(mapped: Mapped, limits: Limits) -> Program:
         outputs,
         kernels,
         (*_actions(mapped, mapped.order), *copies),
-        tuple(loops),
+        tuple(found.loops),
+        tuple(found.accesses),
     )
 
 
@@ -118,10 +120,10 @@ def _kernel(
     kernel: DeviceKernel,
     mapped: Mapped,
     limits: Limits,
-    loops: list[str],
+    found: Faults,
     buffers: tuple[str, str],
 ) -> Kernel:
-    """One module; the loops with a budget are appended to `loops`, in which their number counts."""
+    """One module; what it may report is appended to `found`, in which its number counts."""
     ids = (*WORKGROUP_IDS, *LOCAL_IDS)
     outside = [*(b.name for b in kernel.buffers), *(s.name for s in mapped.scalars)]
     body = prepare(kernel.body, (*outside, *declared_names(kernel.body), *ids))
@@ -132,8 +134,13 @@ def _kernel(
     cost = loop_cost(body, kernel)
     numbers: dict[int, int] = {}
     for loop in cost.unproved:
-        numbers[id(loop)] = len(loops)
-        loops.append(describe_loop(loop))
+        numbers[id(loop)] = len(found.loops)
+        found.loops.append(describe_loop(loop))
+    faults: dict[int, int] = {}
+    for s in walk_stmts(body):
+        if isinstance(s, Outside):
+            faults[id(s)] = len(found.accesses)
+            found.accesses.append(describe_access(s))
     scope = Scope(
         {**names, **{name: name.replace(".", "_") for name in ids}},
         {name: f"scalars.{field}" for name, field in fields.items()},
@@ -141,13 +148,17 @@ def _kernel(
     )
     w = Writer()
     _write_header(w, kernel, mapped.origin)
-    bindings = _write_bindings(w, kernel, scope, (buffers[0] if numbers else "", buffers[1]))
+    bindings = _write_bindings(
+        w, kernel, scope, (buffers[0] if numbers or faults else "", buffers[1])
+    )
     if kernel.scalars:
         _write_scalars(w, mapped, fields, len(bindings) - 1)
     _write_workgroup_memory(w, body, scope)
-    _write_main(w, kernel, body, Emission(scope, numbers))
+    _write_main(w, kernel, body, Emission(scope, numbers, faults))
     if numbers:
         _write_budget(w)
+    if faults:
+        _write_outside(w)
     write_needs(w, needed)
     text = w.text()
     iterations = (cost.fixed, cost.each)
@@ -317,4 +328,16 @@ def _write_budget(w: Writer) -> None:
     w.line(
         "    if (atomicExchange(&status[0], 1u) == 0u) { atomicStore(&status[1], loop_number); }"
     )
+    w.line("}")
+
+
+def _write_outside(w: Writer) -> None:
+    """`outside`: the first access that is no element, its number as a complement, and its index."""
+    w.line()
+    w.line("// An access outside of its array is not made; the first one is reported.")
+    w.line("fn outside(access_number: u32, index: i32) {")
+    w.line("    if (atomicExchange(&status[0], 1u) == 0u) {")
+    w.line("        atomicStore(&status[1], ~access_number);")
+    w.line("        atomicStore(&status[3], bitcast<u32>(index));")
+    w.line("    }")
     w.line("}")

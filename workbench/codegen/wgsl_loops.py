@@ -8,7 +8,7 @@ invocations must leave it together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel
@@ -36,6 +36,14 @@ LARGEST_UNROLL = 64
 
 Interval = tuple[int, int]
 _ANY: Interval = (-(2**31), 2**31 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What kernels may report, in words (the lists grow): loops and accesses, by number."""
+
+    loops: list[str] = field(default_factory=list[str])
+    accesses: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)

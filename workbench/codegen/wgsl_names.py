@@ -63,7 +63,7 @@ PREDECLARED = _words(
 MODULE = _words(
     """
     main workgroup_id local_id workgroup_id_x workgroup_id_y workgroup_id_z local_id_x
-    local_id_y local_id_z status scalars Scalars budget loop_budget
+    local_id_y local_id_z status scalars Scalars budget loop_budget outside
     out_of_budget inf_bits
     minus_inf_bits nan_bits minus_zero_bits
     """

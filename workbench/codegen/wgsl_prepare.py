@@ -40,6 +40,7 @@ from workbench.ir.stmt import (
     For,
     If,
     Local,
+    Outside,
     Stmt,
     Store,
     While,
@@ -143,6 +144,8 @@ def _stmt(s: Stmt, scope: _Scope, out: list[Stmt]) -> None:
         case Store():
             index = tuple(_value(x, scope, out) for x in s.index)
             out.append(replace(s, index=index, value=_value(s.value, scope, out)))
+        case Outside():
+            out.append(replace(s, index=tuple(_value(x, scope, out) for x in s.index)))
         case Alloc() | Break() | Continue() | Barrier():
             out.append(s)
         case _:

@@ -23,6 +23,7 @@ from workbench.ir.stmt import (
     If,
     Local,
     Memory,
+    Outside,
     Stmt,
     Store,
     While,
@@ -39,11 +40,14 @@ _COMPOUND = {"add": "+=", "mul": "*="}
 
 @dataclass(frozen=True, slots=True)
 class Emission:
-    """What names stand for, and the numbers of the loops that carry an iteration budget."""
+    """What names stand for, and the numbers of what may be reported, by `id` of the statement.
+
+    `budgets` are the loops that carry an iteration budget, `faults` the accesses.
+    """
 
     scope: Scope
     budgets: Mapping[int, int]
-    """Loop numbers by `id` of the statement."""
+    faults: Mapping[int, int]
 
 
 def array_type(dtype: DType, shape: tuple[int, ...]) -> str:
@@ -86,6 +90,12 @@ def _write_stmt(w: Writer, s: Stmt, emission: Emission) -> None:
             _write_store(w, s, emission.scope)
         case Alloc():
             _write_alloc(w, s, emission.scope)
+        case Outside():
+            with _marked(w, s.origin):
+                w.write(f"outside({emission.faults[id(s)]}u, ")
+                write_expr(w, s.index[s.place], emission.scope)
+                w.write(")")
+            _close(w)
         case Break() | Continue() | Barrier():
             with _marked(w, s.origin):
                 w.write(_WORDS[type(s)])

@@ -38,6 +38,7 @@ from workbench.ir.stmt import (
     For,
     If,
     Local,
+    Outside,
     Stmt,
     Store,
     While,
@@ -184,7 +185,7 @@ def _leaves(s: Stmt) -> bool:
             return True
         case If():
             return leaves(s.then) or leaves(s.orelse)
-        case For() | While() | Local() | Assign() | Store() | Alloc() | Barrier():
+        case For() | While() | Local() | Assign() | Store() | Alloc() | Barrier() | Outside():
             return False
         case _:
             assert_never(s)
@@ -215,7 +216,7 @@ def _after(s: Stmt, scope: _Scope) -> _Scope:
             return scope
 
 
-def _statement(s: Stmt, scope: _Scope, place: int) -> Iterator[Access]:
+def _statement(s: Stmt, scope: _Scope, place: int) -> Iterator[Access]:  # noqa: C901  (total)
     here, inside = scope.at(place), scope.at(place + 1)
     match s:
         case For():
@@ -245,6 +246,9 @@ def _statement(s: Stmt, scope: _Scope, place: int) -> Iterator[Access]:
             where = s.origin if s.place is NOWHERE else s.place
             found = _access(s.array, kind, s.index, inside, where)
             yield replace(found, op=s.reduce)
+        case Outside():
+            for e in s.index:
+                yield from _reads(e, here)
         case Alloc() | Break() | Continue() | Barrier():
             return
         case _:

@@ -35,11 +35,16 @@ class Var:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """An element of an array; the rank of the array equals `len(index)`."""
+    """An element of an array; the rank of the array equals `len(index)`.
+
+    `checked` are the dimensions along which it may leave the array: that is looked at when it
+    runs. It stands in graphs only; lowering makes conditions of it.
+    """
 
     array: str
     index: tuple[Expr, ...]
     dtype: DType
+    checked: tuple[int, ...] = ()
     origin: Origin = origin_field()
 
 

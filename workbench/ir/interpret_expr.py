@@ -20,6 +20,7 @@ from workbench.ir.ops import OPS, unit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from workbench.base.source import Origin
     from workbench.ir.expr import Range
 
 _FOLDS = {"any": "or", "all": "and"}
@@ -171,12 +172,17 @@ def _best(lanes: Lanes, e: Reduce, mask: Mask) -> Value:
         found = found | better
     missing = ~found if mask is None else ~found & mask
     if np.any(missing) and math.prod(lanes.shape):
-        raise RunError(
-            f"{e.op} of an empty range has no answer",
-            span=e.origin.nearest_span(),
-            hint="give the range at least one index, or guard it: `... if n > 0 else -1`",
-        )
+        raise empty_range(e.op, e.origin)
     return index
+
+
+def empty_range(op: str, origin: Origin) -> RunError:
+    """The error of an argmax or argmin that runs over nothing."""
+    return RunError(
+        f"{op} of an empty range has no answer",
+        span=origin.nearest_span(),
+        hint="give the range at least one index, or guard it: `... if n > 0 else -1`",
+    )
 
 
 def _over_ranges(lanes: Lanes, body: Value, rank: int) -> Value:

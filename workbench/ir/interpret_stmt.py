@@ -16,7 +16,7 @@ import numpy as np
 from workbench.base.errors import RunError
 from workbench.base.source import NOWHERE
 from workbench.ir.expr import Load, walk
-from workbench.ir.interpret_expr import evaluate_lanes, trips
+from workbench.ir.interpret_expr import empty_range, evaluate_lanes, trips
 from workbench.ir.lanes import (
     AT_ONCE,
     Lanes,
@@ -29,6 +29,7 @@ from workbench.ir.lanes import (
     either,
     locate,
     numpy_dtype,
+    outside_error,
 )
 from workbench.ir.ops import OPS
 from workbench.ir.stmt import (
@@ -43,6 +44,7 @@ from workbench.ir.stmt import (
     Local,
     LoopKind,
     Memory,
+    Outside,
     Stmt,
     Store,
     While,
@@ -109,9 +111,24 @@ def _run(lanes: Lanes, s: Stmt, mask: Mask) -> Flow:  # noqa: C901  (one case pe
             return _NOBODY
         case Barrier():
             yield Arrival(s, mask)
+        case Outside():
+            _report(lanes, s, mask)
         case _:
             assert_never(s)
     return mask
+
+
+def _report(lanes: Lanes, s: Outside, mask: Mask) -> None:
+    """An access that a check found outside: a fault of device kernels, else `RunError`."""
+    index = tuple(evaluate_lanes(lanes, x, mask) for x in s.index)
+    hit = np.broadcast_to(np.asarray(True if mask is None else mask), lanes.shape)
+    if not hit.any():
+        return
+    if s.kind == "finds":
+        raise empty_range("argmax or argmin", s.origin)
+    if lanes.watch is None:
+        raise outside_error(s.array, lanes.arrays[s.array], index, hit, s.kind, s.origin)
+    lanes.watch.outside(s.array, index, hit, s.kind, s.origin)
 
 
 def _for(lanes: Lanes, s: For, mask: Mask) -> Flow:

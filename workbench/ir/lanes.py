@@ -198,7 +198,7 @@ def locate(
     hit = outside if mask is None else outside & mask
     if hit.any():
         if lanes.watch is None:
-            raise _outside(name, place, index, hit, kind, origin)
+            raise outside_error(name, place, index, hit, kind, origin)
         lanes.watch.outside(name, index, hit, kind, origin)
     return np.where(outside, place.offset, at), outside
 
@@ -238,9 +238,10 @@ def quoted(origin: Origin) -> str:
     return f"`{text if len(text) <= 60 else text[:57] + '...'}` (line {span.position[0]})"
 
 
-def _outside(
+def outside_error(
     name: str, place: Place, index: tuple[Value, ...], hit: Value, kind: Kind, origin: Origin
 ) -> RunError:
+    """The error of the first lane of `hit`, whose index is no element of the place."""
     at = first_lane(index, hit)
     wrong = next(d for d, x in enumerate(at) if not 0 <= x < place.shape[d])
     return RunError(

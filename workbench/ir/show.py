@@ -23,6 +23,7 @@ from workbench.ir.stmt import (
     If,
     Local,
     LoopKind,
+    Outside,
     Stmt,
     Store,
     While,
@@ -168,18 +169,19 @@ def _write_stmt(w: Writer, s: Stmt) -> None:
                 extents = f"[{', '.join(map(str, shape))}]" if shape else ""
                 w.write(f"{name}: {dtype}{extents}")
             w.write(f"  # {memory.value} memory")
-        case Break():
-            _write_marked(w, s, "break")
-        case Continue():
-            _write_marked(w, s, "continue")
+        case Break() | Continue():
+            _write_marked(w, s, "break" if isinstance(s, Break) else "continue")
         case Barrier():
             _write_marked(w, s, "barrier()")
+        case Outside():
+            text = f"{s.array}, {expr_text(s.index[s.place])}, {s.extent}"
+            _write_marked(w, s, f"outside({text})")
         case _:
             assert_never(s)
     w.end()
 
 
-def _write_marked(w: Writer, s: Break | Continue | Barrier, word: str) -> None:
+def _write_marked(w: Writer, s: Break | Continue | Barrier | Outside, word: str) -> None:
     with w.mark(s.origin):
         w.write(word)
 

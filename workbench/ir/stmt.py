@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from workbench.base.source import NOWHERE, Origin, origin_field
 from workbench.ir.expr import Expr, Load, loads
@@ -112,13 +112,15 @@ class Assign:
 class Store:
     """`array[index] = value`, or with `reduce` (an operation) `array[index] = op(old, value)`.
 
-    `place` is the origin of the left-hand side. A 0-d array has an empty index.
+    `place` is the origin of the left-hand side. A 0-d array has an empty index. `checked` is
+    what it is for a `Load`.
     """
 
     array: str
     index: tuple[Expr, ...]
     value: Expr
     reduce: str | None = None
+    checked: tuple[int, ...] = ()
     origin: Origin = origin_field()
     place: Origin = origin_field()
 
@@ -159,7 +161,24 @@ class Barrier:
     origin: Origin = origin_field()
 
 
-Stmt = For | While | If | Local | Assign | Store | Alloc | Break | Continue | Barrier
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """An access that left `array` along the dimension `place` is reported; it is not made.
+
+    Stands where `0 <= index[place] < extent` does not hold. The first report of a run is an
+    error when a result of the run is read. `kind` is "finds" for an argmax or argmin of nothing,
+    whose best index `array` holds.
+    """
+
+    array: str
+    index: tuple[Expr, ...]
+    place: int
+    extent: int
+    kind: Literal["reads", "writes", "finds"] = "reads"
+    origin: Origin = origin_field()
+
+
+Stmt = For | While | If | Local | Assign | Store | Alloc | Break | Continue | Barrier | Outside
 Body = tuple[Stmt, ...]
 
 
@@ -170,7 +189,7 @@ def bodies(s: Stmt) -> tuple[Body, ...]:
             return (s.body,)
         case If():
             return (s.then, s.orelse)
-        case Local() | Assign() | Store() | Alloc() | Break() | Continue() | Barrier():
+        case Local() | Assign() | Store() | Alloc() | Break() | Continue() | Barrier() | Outside():
             return ()
         case _:
             assert_never(s)
@@ -187,6 +206,8 @@ def expressions(s: Stmt) -> tuple[Expr, ...]:
             return (s.value,)
         case Store():
             return (*s.index, s.value)
+        case Outside():
+            return s.index
         case Alloc() | Break() | Continue() | Barrier():
             return ()
         case _:
@@ -212,7 +233,7 @@ def map_bodies(s: Stmt, f: Callable[[Body], Body]) -> Stmt:
             if then is s.then and orelse is s.orelse:
                 return s
             return replace(s, then=then, orelse=orelse)
-        case Local() | Assign() | Store() | Alloc() | Break() | Continue() | Barrier():
+        case Local() | Assign() | Store() | Alloc() | Break() | Continue() | Barrier() | Outside():
             return s
         case _:
             assert_never(s)
@@ -243,6 +264,10 @@ def map_exprs(s: Stmt, f: Callable[[Expr], Expr]) -> Stmt:
                 a is b for a, b in zip(index, outer.index, strict=True)
             )
             return outer if same else replace(outer, index=index, value=value)
+        case Outside():
+            index = tuple(f(x) for x in outer.index)
+            same = all(a is b for a, b in zip(index, outer.index, strict=True))
+            return outer if same else replace(outer, index=index)
         case Alloc() | Break() | Continue() | Barrier():
             return outer
         case _:
@@ -263,6 +288,6 @@ def writes(body: Body) -> Iterator[Store]:
 
 __all__ = [
     "NOWHERE", "Alloc", "Assign", "Barrier", "Body", "Break", "Continue", "For", "If", "Local",
-    "LoopKind", "Memory", "Stmt", "Store", "While", "bodies", "expressions", "map_bodies",
-    "map_exprs", "reads", "walk_stmts", "writes",
+    "LoopKind", "Memory", "Outside", "Stmt", "Store", "While", "bodies", "expressions",
+    "map_bodies", "map_exprs", "reads", "walk_stmts", "writes",
 ]  # fmt: skip

@@ -38,6 +38,7 @@ from workbench.ir.stmt import (
     If,
     Local,
     LoopKind,
+    Outside,
     Stmt,
     Store,
     While,
@@ -188,7 +189,7 @@ def _statement(s: Stmt, scene: Scene, out: list[Access], fresh: count[int]) -> S
             return scene
         case Break() | Continue():
             return None
-        case Alloc() | Barrier():
+        case Alloc() | Barrier() | Outside():
             return scene
         case _:
             assert_never(s)

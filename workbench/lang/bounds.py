@@ -1,19 +1,24 @@
-"""Bounds: every access of a graph is proved to stay inside its array, or is a mistake."""
+"""Bounds: every access of a graph is proved inside its array, a mistake, or checked as it runs."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from workbench.base.dtypes import I32
-from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Var, free_names, walk
+from workbench.ir.expr import Const, Expr, Load, free_names, loads, rebuild
+from workbench.ir.graph import Block, Equation, each, expanded
 from workbench.ir.show import expr_text
+from workbench.ir.stmt import Stmt, Store, expressions, map_bodies, map_exprs, walk_stmts, writes
 from workbench.lang.accesses import Access, accesses_of
 from workbench.lang.private import private_arrays
 from workbench.lang.prove import Proved, Refuted, Unknown, Waits, World, prove_inside
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from workbench.base.source import Span
-    from workbench.ir.graph import Array, Graph
+    from workbench.ir.graph import Array, Definition, Graph
     from workbench.lang.report import Report
 
 
@@ -23,18 +28,62 @@ def world_of(graph: Graph) -> World:
     return World(graph.symbols(), scalars, graph.facts)
 
 
-def check_bounds(report: Report, graph: Graph) -> None:
-    """Report every access that is not proved to stay inside its array."""
+def check_bounds(report: Report, graph: Graph) -> Graph:
+    """Report every access that leaves its array; mark those that may, to be checked as they run.
+
+    Gives the graph with its marks; those of before are gone.
+    """
     arrays, world = graph.arrays(), world_of(graph)
+    unknown: dict[int, set[int]] = {}
     for d in graph.definitions:
         arrays |= {a.name: a for a in private_arrays(d)}
         found = tuple(accesses_of(d))
         once = {(id(a.origin), id(a.scene)): a for a in found}
         for access in once.values():
-            _check_access(report, world, access, arrays[access.array])
+            places = _check_access(report, world, access, arrays[access.array])
+            unknown.setdefault(id(access.origin), set()).update(places)
+    return _marked(graph, {k: tuple(sorted(v)) for k, v in unknown.items() if v})
 
 
-def _check_access(report: Report, world: World, access: Access, array: Array) -> None:
+def checked(graph: Graph) -> bool:
+    """Whether an access is to be checked when it runs."""
+    for d in each(graph.definitions):
+        inside = [d.value] if isinstance(d, Equation) else []
+        if isinstance(d, Block):
+            inside += [e for s in walk_stmts(d.body) for e in expressions(s)]
+            if any(s.checked for s in writes(d.body)):
+                return True
+        if any(x.checked for e in inside for x in loads(e)):
+            return True
+    return False
+
+
+def _marked(graph: Graph, unknown: Mapping[int, tuple[int, ...]]) -> Graph:
+    """The graph in which exactly these accesses are checked, by the identity of their origins."""
+
+    def mark(e: Expr) -> Expr:
+        inner = rebuild(e, mark)
+        if not isinstance(inner, Load):
+            return inner
+        places = unknown.get(id(e.origin), ())
+        return inner if inner.checked == places else replace(inner, checked=places)
+
+    def mark_store(s: Stmt) -> Stmt:
+        inner = map_bodies(s, lambda body: tuple(mark_store(x) for x in body))
+        if not isinstance(inner, Store):
+            return inner
+        return replace(inner, checked=unknown.get(id(inner.place), ()))
+
+    def mark_definition(d: Equation | Block) -> tuple[Definition]:
+        if isinstance(d, Block):
+            return (replace(d, body=tuple(map_exprs(mark_store(s), mark) for s in d.body)),)
+        return (replace(d, value=mark(d.value)),)
+
+    return replace(graph, definitions=expanded(graph.definitions, mark_definition))
+
+
+def _check_access(report: Report, world: World, access: Access, array: Array) -> Iterator[int]:
+    """Report a dimension along which an access leaves its array; yields those not known."""
     for place, (index, extent) in enumerate(zip(access.index, array.shape, strict=True)):
         verdict = prove_inside(world, access.scene, index, extent)
         match verdict:
@@ -43,7 +92,7 @@ def _check_access(report: Report, world: World, access: Access, array: Array) ->
             case Refuted():
                 _refuted(report, access, place, array, verdict)
             case Unknown():
-                _unknown(report, access, place, extent, verdict)
+                yield place
             case _:
                 assert_never(verdict)
 
@@ -88,42 +137,6 @@ def _hint(access: Access, place: int, array: Array, v: Refuted) -> str:
     new = _replaced(access_span, span, clamped)
     zero = {"f": "0.0", "b": "False"}.get(array.dtype.kind, "0")
     return f"{new}, or {_one_line(access_span)} if {test} else {zero}"
-
-
-def _unknown(report: Report, access: Access, place: int, extent: Expr, v: Unknown) -> None:
-    access_span, span = _spans(access, place)
-    if access_span is None or span is None:
-        return
-    text, index, size = _one_line(access_span), _one_line(span), expr_text(extent)
-    why = _why(v, access.index[place])
-    last = f"{int(extent.value) - 1}" if isinstance(extent, Const) else f"{size} - 1"
-    clamped = f"min(max({index}, 0), {last})"
-    report.wrong(
-        span,
-        f"{text}: not proved that {index} stays inside 0 to {last}{why}, and checks at run time "
-        "are not there yet",
-        hint=f"if 0 <= {index} and {index} < {size}: around it"
-        if access.store is not None
-        else _replaced(access_span, span, clamped),
-    )
-
-
-def _why(v: Unknown, index: Expr) -> str:
-    """What stands in the way of a proof, for the reader."""
-    if v.gave_up:
-        return "; isl gave up"
-    inside = set(walk(index))
-    for part in v.parts:
-        match part:
-            case Var(name) if name.startswith("wraps "):
-                return "; its arithmetic may leave i32"
-            case Load() | Cast() | Var() if part in inside:
-                return "; it depends on values known only when it runs"
-            case Apply("mul") if part in inside:
-                return "; isl has no products of dims and indices"
-            case _:
-                continue
-    return ""
 
 
 def _spans(access: Access, place: int) -> tuple[Span | None, Span | None]:

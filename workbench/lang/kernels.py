@@ -71,7 +71,7 @@ def kernel(report: Report, node: ast.FunctionDef, functions: Mapping[str, Callee
         tuple(draft.definitions), outputs, doc, tuple(a.arg for a in parameters_of(node)),
         origin=report.origin(node),
     )  # fmt: skip
-    check_bounds(report, graph)
+    graph = check_bounds(report, graph)
     check_cover(report, world_of(graph), graph)
     return None if len(report.mistakes) > before else graph
 

@@ -14,7 +14,7 @@ from workbench.base.errors import SourceError
 from workbench.ir.expr import Apply, Expr, free_names, integer, substitute, walk
 from workbench.ir.forms import constant
 from workbench.lang.accesses import accesses
-from workbench.lang.bounds import check_bounds, world_of
+from workbench.lang.bounds import check_bounds, checked, world_of
 from workbench.lang.cover import check_cover
 from workbench.lang.report import Report
 
@@ -26,26 +26,29 @@ if TYPE_CHECKING:
 _PRODUCTS = frozenset({"mul", "mod", "floordiv"})
 
 
-def prove_literal(graph: Graph, special: Graph, dims: Mapping[str, int]) -> None:
+def prove_literal(graph: Graph, special: Graph, dims: Mapping[str, int]) -> Graph:
     """Prove `special`, the graph with these literal dims, where something had to wait for them.
+
+    Gives it with the marks of the accesses that are checked when they run.
 
     Raises `SourceError` with every access that may leave its array and every element that a
     block may leave out or write twice. Where nothing waited, nothing is asked.
     """
     span = graph.origin.nearest_span()
     symbols = frozenset(graph.symbols())
-    if span is None or not any(_waits(e, symbols) for e in _said(graph)):
-        return
+    if span is None or not (checked(graph) or any(_waits(e, symbols) for e in _said(graph))):
+        return special
     values: dict[str, Expr] = {name: integer(int(dims[name])) for name in symbols}
     known = replace(special, facts=tuple(substitute(f, values) for f in graph.facts))
     report = Report.of(span.source)
-    check_bounds(report, known)
+    known = check_bounds(report, known)
     check_cover(report, world_of(known), known)
     if report.mistakes:
         shown = ", ".join(f"{name} = {dims[name]}" for name in graph.symbols())
         raise SourceError(
             *(replace(m, message=f"{m.message} (for {shown})") for m in report.mistakes)
         )
+    return replace(known, facts=special.facts)
 
 
 def _said(graph: Graph) -> Iterator[Expr]:

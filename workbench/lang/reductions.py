@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.base.dtypes import BOOL, I32
-from workbench.ir.expr import Cast, Expr, Range, Reduce, Var, free_names, integer, loads
+from workbench.ir.expr import Cast, Expr, Range, Reduce, Var, integer
 from workbench.ir.ops import REDUCTIONS
 from workbench.lang import refuse
 from workbench.lang.names import Context, Index
@@ -134,16 +134,4 @@ def _bound(c: Context, node: ast.expr, check: Check) -> Expr | None:
     e = None if v is None else whole(c, v, node, "a bound of a range")
     if e is None:
         return None
-    if next(loads(e), None) is not None:
-        refuse.data_range(c, node)
-        return None
-    inner = free_names(e)
-    axis = next((n for n in sorted(inner) if _is_index(c, n)), None)
-    if not c.in_block and axis is not None:
-        refuse.axis_range(c, node, axis)
-        return None
     return replace(e, origin=c.report.origin(node)) if isinstance(e, Var) else e
-
-
-def _is_index(c: Context, name: str) -> bool:
-    return isinstance(c.names.get(name), Index)

@@ -202,16 +202,6 @@ def _operand(c: Context, node: ast.expr) -> str:
     return text if isinstance(node, ast.Name | ast.Constant) else f"({text})"
 
 
-def axis_range(c: Context, node: ast.expr, axis: str) -> None:
-    """A range whose bounds depend on an index of the equation: a scan or a triangle."""
-    c.wrong(
-        node,
-        f"a range that depends on the index '{axis}': scans and triangular reductions are not "
-        "there yet",
-        hint=f"a range of dims with a condition: sum(x[k] for k in range(N) if k <= {axis})",
-    )
-
-
 def array_value(c: Context, node: ast.stmt, target: str) -> None:
     """`h: i32[256] = 0`."""
     c.wrong(

@@ -17,10 +17,10 @@ import numpy as np
 
 from workbench.ir.compare import agreement
 from workbench.ir.demand import run_graph_at
-from workbench.ir.expr import Expr, Reduce, apply, rebuild, walk
+from workbench.ir.expr import Expr, Reduce, apply, rebuild, substitute, walk
 from workbench.ir.graph import Block, Equation, Graph, Repeat, expanded
 from workbench.ir.interpret import run_graph
-from workbench.passes.fold import literal_int
+from workbench.passes.fold import fold, literal_int
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -135,10 +135,9 @@ def _work(graph: Graph, definitions: tuple[Definition, ...]) -> int:
     for d in definitions:
         match d:
             case Equation():
+                largest = {a.name: a.extent for a in d.axes}
                 per_point = 1 + sum(
-                    math.prod(literal_int(r.stop) or BLOCK_STEPS for r in e.ranges)
-                    for e in walk(d.value)
-                    if isinstance(e, Reduce)
+                    _terms_of(e, largest) for e in walk(d.value) if isinstance(e, Reduce)
                 )
                 total += per_point * math.prod(literal_int(a.extent) or 0 for a in d.axes)
             case Block():
@@ -149,6 +148,15 @@ def _work(graph: Graph, definitions: tuple[Definition, ...]) -> int:
                 total += turns * _work(graph, d.body)
             case _:
                 assert_never(d)
+    return total
+
+
+def _terms_of(e: Reduce, largest: Mapping[str, Expr]) -> int:
+    """How many terms a reduction has at most, about; `largest` are the ends of other indices."""
+    total, ends = 1, dict(largest)
+    for r in e.ranges:
+        ends[r.var] = fold(substitute(r.stop, ends))
+        total *= max(1, literal_int(ends[r.var]) or BLOCK_STEPS)
     return total
 
 

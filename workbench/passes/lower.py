@@ -49,11 +49,13 @@ from workbench.ir.stmt import (
     Local,
     LoopKind,
     Memory,
+    Outside,
     Stmt,
     Store,
     While,
     walk_stmts,
 )
+from workbench.passes.checked import found_something, inside, needs_statements
 from workbench.passes.fold import literal_int
 from workbench.passes.names import fresh_name
 
@@ -67,10 +69,14 @@ LARGEST_INDEX = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Names taken in the whole function (grows), and what names of the source stand for here."""
+    """Names taken in the whole function (grows), and what names of the source stand for here.
+
+    `shapes` are those of all arrays.
+    """
 
     taken: set[str]
     values: Mapping[str, Expr]
+    shapes: Mapping[str, tuple[int, ...]]
 
     def bind(self, name: str, dtype: Var | None = None) -> tuple[str, _Scope]:
         """A fresh name for `name` and the scope in which it stands for it."""
@@ -83,7 +89,8 @@ def lower(graph: Graph) -> Loops:
     """The loops of a specialised graph. Raises `CodegenError` for arrays beyond 2^31 elements."""
     arrays = graph.arrays()
     taken = set(arrays) | {s.name for s in graph.scalars} | _private(graph)
-    scope = _Scope(taken, {})
+    shapes = {a.name: tuple(_extent(x) for x in a.shape) for a in arrays.values()}
+    scope = _Scope(taken, {}, shapes)
     body: list[Stmt] = []
     for d in graph.definitions:
         body += _definition(d, scope)
@@ -129,7 +136,8 @@ def _definition(d: Definition, scope: _Scope) -> Body:
         case Equation():
             return _equation(d, scope)
         case Block():
-            return _body(d.body, scope)
+            private = {s.name: s.shape for s in walk_stmts(d.body) if isinstance(s, Alloc)}
+            return _body(d.body, replace(scope, shapes={**scope.shapes, **private}))
         case Repeat():
             return _repeat(d, scope)
         case _:
@@ -213,10 +221,44 @@ def _expr(e: Expr, scope: _Scope, before: list[Stmt]) -> Expr:
             return e if bound is None else replace(bound, origin=e.origin)
         case Reduce(op):
             return (_best if op in {"argmax", "argmin"} else _accumulate)(e, scope, before)
-        case Select() if any(isinstance(x, Reduce) for x in (*walk(e.yes), *walk(e.no))):
+        case Select() if any(needs_statements(x) for x in (*walk(e.yes), *walk(e.no))):
             return _select(e, scope, before)
+        case Load() if e.checked:
+            return _checked_load(e, scope, before)
         case _:
             return rebuild(e, lambda x: _expr(x, scope, before))
+
+
+def _checked_load(e: Load, scope: _Scope, before: list[Stmt]) -> Expr:
+    """An element that may not be there: 0 and a report where it is not.
+
+    before:  y[i] = table[idx[i]]
+    after:   at = idx[i]
+             element = 0
+             if 0 <= at and at < 5: element = table[at]
+             else: outside(table, at, 5)
+             y[i] = element
+    """
+    index = _held(e, scope, before)
+    name = fresh_name("element", scope.taken)
+    zero = Const(False if e.dtype is BOOL else 0.0 if e.dtype.kind == "f" else 0, e.dtype)
+    whole = replace(e, index=index, checked=())
+    before.append(Local(name, zero, origin=e.origin.derive("where it is outside")))
+    before += inside(e, index, scope.shapes[e.array], (Assign(name, whole, origin=e.origin),))
+    return Var(name, e.dtype, origin=e.origin)
+
+
+def _held(e: Load | Store, scope: _Scope, before: list[Stmt]) -> tuple[Expr, ...]:
+    """The index of an access, what is checked of it in locals."""
+    index: list[Expr] = []
+    for place, x in enumerate(e.index):
+        value = _expr(x, scope, before)
+        if place in e.checked and not isinstance(value, Const | Var):
+            name = fresh_name("at", scope.taken)
+            before.append(Local(name, value, fixed=True, origin=x.origin))
+            value = Var(name, value.dtype, origin=x.origin)
+        index.append(value)
+    return tuple(index)
 
 
 def _accumulate(e: Reduce, scope: _Scope, before: list[Stmt]) -> Expr:
@@ -239,7 +281,8 @@ def _best(e: Reduce, scope: _Scope, before: list[Stmt]) -> Expr:
     dtype = e.body.dtype
     place = e.origin.derive("its best index so far")
     (over,) = e.ranges
-    if literal_int(over.start) is not None and literal_int(over.stop) is not None:
+    literal = literal_int(over.start) is not None and literal_int(over.stop) is not None
+    if literal:
         _refuse_empty(e, over)
     before += [
         Alloc(value, dtype, (), Memory.PRIVATE, origin=place),
@@ -270,6 +313,8 @@ def _best(e: Reduce, scope: _Scope, before: list[Stmt]) -> Expr:
         test = _expr(e.cond, inner, tests)
         inside = [*tests, If(test, tuple(inside), origin=test.origin)]
     before.append(For(loop, start, stop, tuple(inside), origin=over.origin))
+    if not literal or e.cond is not None:
+        before.append(found_something(e, so_far))
     return Load(index, (), I32, origin=place)
 
 
@@ -329,10 +374,15 @@ def _stmt(s: Stmt, scope: _Scope, out: list[Stmt]) -> _Scope:
             target = scope.values[name]
             assert isinstance(target, Var), "an assigned name stands for a local"
             out.append(replace(s, name=target.name, value=_expr(value, scope, out)))
+        case Store() if s.checked:
+            index = _held(s, scope, out)
+            value = _expr(s.value, scope, out)
+            plain = replace(s, index=index, value=value, checked=())
+            out += inside(s, index, scope.shapes[s.array], (plain,))
         case Store():
             index = tuple(_expr(x, scope, out) for x in s.index)
             out.append(replace(s, index=index, value=_expr(s.value, scope, out)))
-        case Alloc() | Break() | Continue() | Barrier():
+        case Alloc() | Break() | Continue() | Barrier() | Outside():
             out.append(s)
         case _:
             assert_never(s)

@@ -27,6 +27,7 @@ from workbench.ir.stmt import (
     Local,
     LoopKind,
     Memory,
+    Outside,
     Stmt,
     Store,
     While,
@@ -225,7 +226,16 @@ def _device_body(body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
             case While() | If():
                 _refuse_barrier_inside(s)
                 out.append(map_bodies(s, lambda b: _device_body(b, grid, inside_loop=True)))
-            case Local() | Assign() | Store() | Alloc() | Break() | Continue() | Barrier():
+            case (
+                Local()
+                | Assign()
+                | Store()
+                | Alloc()
+                | Break()
+                | Continue()
+                | Barrier()
+                | Outside()
+            ):
                 out.append(s)
             case _:
                 assert_never(s)

@@ -20,6 +20,7 @@ from workbench.ir.stmt import (
     For,
     If,
     Local,
+    Outside,
     Stmt,
     Store,
     While,
@@ -57,7 +58,7 @@ def _renamed(body: Body, names: dict[str, str]) -> Body:
                 return replace(inner, var=names.get(inner.var, inner.var))
             case Local() | Assign() | Alloc():
                 return replace(inner, name=names.get(inner.name, inner.name))
-            case Store():
+            case Store() | Outside():
                 return replace(inner, array=names.get(inner.array, inner.array))
             case While() | If() | Break() | Continue() | Barrier():
                 return inner

@@ -19,7 +19,16 @@ from typing import Any, assert_never
 import numpy as np
 
 from workbench.base.errors import DeviceError
-from workbench.program import Action, Copy, Dispatch, Program, Repeat, While
+from workbench.program import (
+    OUTSIDE_HINT,
+    Action,
+    Copy,
+    Dispatch,
+    Program,
+    Repeat,
+    While,
+    outside,
+)
 from workbench.runtime.cpu_memory import (
     Bytes,
     aligned,
@@ -293,7 +302,10 @@ class CpuDevice:
             for b in program.buffers:
                 if b.role not in _GIVEN:
                     call.buffers[b.name] = Bytes(aligned(b.size))
+                if b.role == "status":
+                    call.buffers[b.name].array[:] = 0
             self._do(job, call, program.body)
+            _check_status(call)
         except Exception as error:
             for output in outputs:
                 output.error = error
@@ -362,6 +374,15 @@ def _check_inputs(call: _Call) -> None:
     for b in call.program.buffers:
         if b.role == "input" and (error := call.buffers[b.name].error) is not None:
             raise error
+
+
+def _check_status(call: _Call) -> None:
+    """Raise `DeviceError` if an access left its array."""
+    for b in call.program.buffers:
+        if b.role == "status":
+            words = tuple(int(x) for x in call.buffers[b.name].array[: b.size].view(np.uint32))
+            if (said := outside(call.program.name, call.program.accesses, words)) is not None:
+                raise DeviceError(said, hint=OUTSIDE_HINT)
 
 
 _GIVEN = ("input", "output")

@@ -142,6 +142,7 @@ class NativeDevice:
             prepared.seconds if fresh else None,
             opened.period,
             prepared.budget or LOOP_BUDGET,
+            program.accesses,
         )
         with self._errors(opened, f"running '{program.name}'"):
             self._submit(opened, (program, prepared, run), blocks, scalars)

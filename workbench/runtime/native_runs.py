@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
 from workbench.base.errors import DeviceError
-from workbench.program import LOOP_BUDGET, Action, Copy, Dispatch, Repeat, While
+from workbench.program import (
+    LOOP_BUDGET,
+    OUTSIDE_HINT,
+    Action,
+    Copy,
+    Dispatch,
+    Repeat,
+    While,
+    outside,
+)
 from workbench.runtime.device import Timing
 
 if TYPE_CHECKING:
@@ -37,6 +46,7 @@ class Submitted:
     compile: float | None
     period: float
     budget: int = LOOP_BUDGET
+    accesses: tuple[str, ...] = ()
     status: Any = None
     stamps: Any = None
     passes: int = 0
@@ -209,7 +219,10 @@ def _late(run: Submitted, deadline: float | None) -> DeviceError:
 def _conclude(run: Submitted, words: tuple[int, ...] | None, ticks: bytes) -> None:
     failed = next((r.error for r in run.doubt if r.error is not None), None)
     run.doubt = ()
-    if words is not None and words[0]:
+    said = None if words is None else outside(run.name, run.accesses, words)
+    if said is not None:
+        run.error = DeviceError(said, hint=OUTSIDE_HINT)
+    elif words is not None and words[0]:
         loop = run.loops[words[1]] if words[1] < len(run.loops) else "a loop"
         run.error = DeviceError(
             f"'{run.name}': {loop} used up its budget of {run.budget} iterations",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.base.errors import DeviceError
 from workbench.base.limits import GUARANTEED, Limits
+from workbench.program import OUTSIDE_HINT
 from workbench.runtime.device import Timing
 from workbench.runtime.rejected import rejected
 
@@ -37,6 +38,7 @@ def device_error(failure: Failure, program: Program | None = None) -> DeviceErro
         "out-of-memory": "workbench.tidy(), or smaller arrays",
         "lost": "run the cell again",
         "budget": "a condition that ends the loop",
+        "outside": OUTSIDE_HINT,
         "deadline": LATE_HINT,
     }
     return DeviceError(failure.message, hint=hints.get(failure.kind, ""))

@@ -220,13 +220,21 @@ async function playWhile(
   }
 }
 
-/** Throws GpuFailure "budget" where a loop of the device gave up. */
+function checkAccess({ program }: ReadyProgram, number: number, index: number): void {
+  const access = program.accesses?.[number];
+  if (access === undefined) return;
+  const message = `'${program.name}': ${access}: the index is ${index}`;
+  throw new GpuFailure({ kind: "outside", message });
+}
+
+/** Throws GpuFailure where a loop gave up ("budget") or an access left its array ("outside"). */
 async function checkStatus(ready: ReadyProgram, device: GPUDevice): Promise<void> {
   const plan = ready.program.buffers.find(({ role }) => role === "status");
   const status = plan && ready.own.get(plan.name);
   if (status === undefined) return;
-  const [gaveUp = 0, loop = 0] = await readWord(device, status, 4);
+  const [gaveUp = 0, loop = 0, , index = 0] = await readWord(device, status, 4);
   if (gaveUp === 0) return;
+  checkAccess(ready, ~loop >>> 0, index | 0);
   const where = ready.program.loops?.[loop] ?? `loop ${loop}`;
   const message = `${where} ran out of its budget of iterations`;
   throw new GpuFailure({ kind: "budget", message, loop });

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.base.limits import GUARANTEED
-from workbench.ir.expr import Const, Var
+from workbench.ir.expr import Const, Var, free_names
 from workbench.ir.stmt import Alloc, For, LoopKind, Store, walk_stmts
 from workbench.schedule.names import shown
 from workbench.schedule.step import Schedule, make
@@ -133,7 +133,8 @@ def _walks_rows(chain: list[For]) -> For | None:
     match chain[-1].body:
         case (Store(index=first), For(body=(Store(index=index, reduce=str()),)) as along):
             last = Var(chain[-1].var)
-            return along if first == index and index[-1:] == (last,) else None
+            even = last.name not in free_names(along.start) | free_names(along.stop)
+            return along if even and first == index and index[-1:] == (last,) else None
         case _:
             return None
 

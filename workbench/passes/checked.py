@@ -1,0 +1,44 @@
+"""Accesses that may leave their array, and a best of nothing: made, or else reported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.ir.expr import Load, Reduce, apply, integer
+from workbench.ir.stmt import If, Outside, Store
+
+if TYPE_CHECKING:
+    from workbench.ir.expr import Expr
+    from workbench.ir.stmt import Body
+
+
+def needs_statements(e: Expr) -> bool:
+    """Whether an expression is computed by statements: a reduction, or an access to check."""
+    return isinstance(e, Reduce) or (isinstance(e, Load) and bool(e.checked))
+
+
+def inside(e: Load | Store, index: tuple[Expr, ...], shape: tuple[int, ...], access: Body) -> Body:
+    """The access where its index is inside, else its report.
+
+    `index` is lowered, and `shape` that of the array.
+    """
+    origin = e.place if isinstance(e, Store) else e.origin
+    for place in reversed(e.checked):
+        at, extent = index[place], shape[place]
+        test = apply(
+            "and",
+            apply("le", integer(0), at, origin=origin),
+            apply("lt", at, integer(extent), origin=origin),
+            origin=origin,
+        )
+        kind = "writes" if isinstance(e, Store) else "reads"
+        report = Outside(e.array, index, place, extent, kind, origin=origin)
+        access = (If(test, access, (report,), origin=origin),)
+    return access
+
+
+def found_something(e: Reduce, best: Load) -> If:
+    """The report of an argmax or argmin whose best index is still -1."""
+    report = Outside(best.array, (best,), 0, 0, "finds", origin=e.origin)
+    missing = apply("lt", best, integer(0), origin=e.origin)
+    return If(missing, (report,), origin=e.origin)
