@@ -6,7 +6,7 @@ Plain text, as a tooltip shows it. Nothing is looked up in Python: a cell never 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING
 
 from workbench.base.dtypes import DTYPES, DType
@@ -193,8 +193,6 @@ def _of_word(cell: Cell, f: Function, name: str) -> str | None:
 
 
 def _of_step(name: str) -> str:
-    from dataclasses import MISSING, fields  # noqa: PLC0415
-
     parts: list[str] = []
     for x in fields(step_classes()[name]):
         default = "" if x.default is MISSING else f"={x.default!r}"

@@ -16,15 +16,16 @@ from workbench.completion.reading import (
     Cell,
     Function,
     Statement,
-    Token,
     body_of,
     definitions,
+    in_comment,
     knobs,
+    open_text,
     signature,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from workbench.completion.surroundings import Option, Surroundings
 
@@ -112,7 +113,7 @@ def _of_body(cell: Cell, offset: int, before: str) -> Offer:
         return Offer("", ())
     if before[start - 1] == "\n" and (f is None or not f.name or fragment):
         return _offer(fragment, _at_margin(cell))
-    if f is None or _quoted(f.tokens, offset):
+    if f is None or in_comment(f.tokens, offset) or open_text(f.tokens, offset) is not None:
         return Offer("", ())
     if cell.in_signature(f, start):
         return _offer(fragment, _in_signature(f, start))
@@ -123,17 +124,6 @@ def _at_margin(cell: Cell) -> Iterator[Candidate]:
     yield Candidate("def", "keyword")
     for name in cell.kernels():
         yield Candidate(f"@schedule({name})", "schedule")
-
-
-def _quoted(tokens: Sequence[Token], offset: int) -> bool:
-    """Whether the offset lies in a comment or in a text."""
-    for t in tokens:
-        inside = t.start < offset < t.end or (offset == t.end and not t.closed)
-        if t.kind == "comment" and t.start < offset <= t.end:
-            return True
-        if t.kind == "text" and inside:
-            return True
-    return False
 
 
 def _in_signature(f: Function, start: int) -> Iterator[Candidate]:

@@ -255,6 +255,21 @@ def open_call(tokens: Sequence[Token], offset: int) -> tuple[str, list[Token]] |
     return None
 
 
+def open_text(tokens: Sequence[Token], offset: int) -> int | None:
+    """The offset of the quote that opens the text in which an offset lies, None outside texts."""
+    inside = (
+        t.start
+        for t in tokens
+        if t.kind == "text" and (t.start < offset < t.end or (offset == t.end and not t.closed))
+    )
+    return next(inside, None)
+
+
+def in_comment(tokens: Sequence[Token], offset: int) -> bool:
+    """Whether an offset lies in a comment."""
+    return any(t.kind == "comment" and t.start < offset <= t.end for t in tokens)
+
+
 def _functions(text: str, tokens: Sequence[Token]) -> Iterator[Function]:
     """The functions, each from its decorators to the next function's."""
     starts: list[int] = []

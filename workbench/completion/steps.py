@@ -17,8 +17,10 @@ from workbench.completion.reading import (
     body_of,
     definitions,
     equations,
+    in_comment,
     knobs,
     open_call,
+    open_text,
 )
 from workbench.schedule.names import shown
 from workbench.schedule.nests import loops_in
@@ -41,11 +43,11 @@ Found = tuple[str, str]
 
 def offer(cell: Cell, f: Function, offset: int) -> tuple[str, list[Found]]:
     """The fragment before the cursor and everything that can stand in its place."""
-    quoted = _open_text(f.tokens, offset)
+    if in_comment(f.tokens, offset):
+        return "", []
+    quoted = open_text(f.tokens, offset)
     fragment = _fragment(cell.text[:offset]) if quoted is None else cell.text[quoted + 1 : offset]
     start = offset - len(fragment)
-    if any(t.kind == "comment" and t.start < offset <= t.end for t in f.tokens):
-        return "", []
     if cell.in_signature(f, start):
         decorated = cell.text[f.start : start].replace(" ", "") == "@schedule("
         return fragment, [(n, "kernel") for n in cell.kernels()] if decorated else []
@@ -143,15 +145,6 @@ def _stepped(schedule: Any, loops: Loops) -> Loops:
     except WorkbenchError:
         return loops
     return loops
-
-
-def _open_text(tokens: Sequence[Token], offset: int) -> int | None:
-    """The offset of the quote before which the cursor's text begins, None outside of texts."""
-    for t in tokens:
-        inside = t.start < offset < t.end or (offset == t.end and not t.closed)
-        if t.kind == "text" and inside:
-            return t.start
-    return None
 
 
 def _fragment(before: str) -> str:
