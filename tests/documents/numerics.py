@@ -52,6 +52,10 @@ def _mixed(x: Floats) -> Floats:
     return np.random.default_rng(7).permutation(x)
 
 
+def _and_tiny(x: Floats) -> Floats:
+    return np.concatenate([x, _sizes(1e-20, 0.9)])
+
+
 _WIDE = _sizes(1e-15, 1e15)
 _TWO = (_WIDE, _mixed(_WIDE))
 _SMALL = np.concatenate([_even(-20, 20), _sizes(1e-20, 1)])
@@ -82,6 +86,25 @@ GRIDS: dict[str, Grid] = {
     "tan": Grid("-1.5 to 1.5", (_even(-1.5, 1.5),), 1.0),
     "tanh": Grid("-20 to 20, and sizes from 1e-20", (_SMALL,), 1.0),
     "erf": Grid("-20 to 20, and sizes from 1e-20", (_SMALL,), 1.0),
+    **dict.fromkeys(
+        ("trunc", "sign", "reciprocal", "degrees", "radians", "arctan", "cbrt"),
+        Grid("sizes from 1e-15 to 1e15, both signs", (_WIDE,)),
+    ),
+    "square": Grid("sizes from 1e-15 to 1e15, both signs", (_WIDE,)),
+    "log10": Grid("1e-37 to 1e38", (np.concatenate([_POSITIVE, _even(0.5, 2)]),), 1.0),
+    "log1p": Grid("-0.99 to 20, and sizes from 1e-20", (_and_tiny(_even(-0.99, 20)),)),
+    "expm1": Grid("-20 to 20, and sizes from 1e-20", (_SMALL,)),
+    "sinh": Grid("-88 to 88, and sizes from 1e-20", (_and_tiny(_even(-88, 88)),)),
+    "cosh": Grid("-88 to 88", (_even(-88, 88),)),
+    "arcsinh": Grid("sizes from 1e-15 to 1e15, both signs", (_WIDE,)),
+    "arccosh": Grid("1 to 1e15", (np.geomspace(1, 1e15, COUNT),)),
+    "arctanh": Grid("-0.999 to 0.999, and sizes from 1e-20",
+                    (_and_tiny(_even(-0.999, 0.999)),)),
+    "arcsin": Grid("-1 to 1", (_even(-1, 1),)),
+    "arccos": Grid("-1 to 1", (_even(-1, 1),)),
+    "arctan2": Grid("sizes from 1e-15 to 1e15, both signs", _TWO),
+    "hypot": Grid("sizes from 1e-15 to 1e15, both signs", _TWO),
+    "logaddexp": Grid("-50 to 50", (_even(-50, 50), _mixed(_even(-50, 50))), 1.0),
 }  # fmt: skip
 """The grid of every operation on floats that the language can say."""
 

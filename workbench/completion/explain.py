@@ -73,6 +73,13 @@ _PARTICULAR: Mapping[str, Word] = {
     "erf": Word("function", "erf(x)", "The error function, element by element."),
 }  # fmt: skip
 
+_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("arctan2", "atan2"), ("y", "x")),
+    **dict.fromkeys(("hypot", "logaddexp", "fmod"), ("a", "b")),
+    "pow": ("x", "n"),
+}
+"""Those of functions of two."""
+
 _OTHERS: Mapping[str, Word] = {
     "range": Word("function", "range(stop)\nrange(start, stop)",
                   "The values of a loop or of a reduction's index, from start to before stop."),
@@ -106,7 +113,8 @@ def _function(name: str) -> Word:
         return Word("function", usage + several, f"{meaning}\nThe `if` may be left out.")
     row = OPS.get(name)
     close = f"; within {row.ulp:g} units in the last place of f32" if row and row.ulp else ""
-    return Word("function", f"{name}(x)", f"numpy.{name}, element by element{close}.")
+    usage = f"{name}({', '.join(_ARGUMENTS.get(name, ('x',)))})"
+    return Word("function", usage, f"numpy.{name}, element by element{close}.")
 
 
 def _dtype(t: DType) -> Word:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.base.dtypes import BOOL, DType
+from workbench.ir import functions
 from workbench.ir.expr import Apply, Const, Expr, Select, apply
 
 if TYPE_CHECKING:
@@ -182,8 +183,18 @@ def _shift_numpy(shift: Meaning) -> Meaning:
     return meaning
 
 
+def _count_numpy(x: np.ndarray) -> np.ndarray:
+    return np.bitwise_count(x).astype(x.dtype)
+
+
 def _infix(sign: str) -> str:
     return "{0} " + sign + " {1}"
+
+
+def _function(name: str, meaning: Meaning, define: Define, ulp: float, *, arity: int = 1) -> Op:
+    """A function of floats that every target computes from simpler ones."""
+    arguments = ", ".join(f"{{{n}}}" for n in range(arity))
+    return Op(name, arity, "f", meaning, f"{name}({arguments})", define={"f": define}, ulp=ulp)
 
 
 _INT = "iu"
@@ -262,6 +273,30 @@ ROWS: tuple[Op, ...] = (
     Op("round", 1, "f", np.round, "round({0})", ATOM, {"f": "round({0})"},
        {"f": "llvm.roundeven"}),
     Op("erf", 1, "f", _erf_numpy, "erf({0})", ATOM, define={"f": _erf}, ulp=64),
+    Op("trunc", 1, "f", np.trunc, "trunc({0})", ATOM, {"f": "trunc({0})"}, {"f": "llvm.trunc"}),
+    Op("sign", 1, _NUM, np.sign, "sign({0})", ATOM, define=dict.fromkeys(_NUM, functions.sign)),
+    Op("square", 1, _NUM, np.square, "square({0})", ATOM,
+       define=dict.fromkeys(_NUM, functions.square)),
+    Op("bitwise_count", 1, "u", _count_numpy, "bitwise_count({0})", ATOM,
+       {"u": "countOneBits({0})"}, {"u": "llvm.ctpop"}),
+    _function("reciprocal", np.reciprocal, functions.reciprocal, 2.5),
+    _function("degrees", np.degrees, functions.degrees, 2),
+    _function("radians", np.radians, functions.radians, 2),
+    _function("log10", np.log10, functions.log10, 64),
+    _function("log1p", np.log1p, functions.log1p, 64),
+    _function("expm1", np.expm1, functions.expm1, 128),
+    _function("sinh", np.sinh, functions.sinh, 128),
+    _function("cosh", np.cosh, functions.cosh, 128),
+    _function("arcsinh", np.arcsinh, functions.arcsinh, 64),
+    _function("arccosh", np.arccosh, functions.arccosh, 64),
+    _function("arctanh", np.arctanh, functions.arctanh, 64),
+    _function("arctan", np.arctan, functions.arctan, 8),
+    _function("arcsin", np.arcsin, functions.arcsin, 8),
+    _function("arccos", np.arccos, functions.arccos, 8),
+    _function("arctan2", np.arctan2, functions.arctan2, 8, arity=2),
+    _function("hypot", np.hypot, functions.hypot, 8, arity=2),
+    _function("cbrt", np.cbrt, functions.cbrt, 8),
+    _function("logaddexp", np.logaddexp, functions.logaddexp, 64, arity=2),
 )  # fmt: skip
 
 OPS: dict[str, Op] = {row.name: row for row in ROWS}

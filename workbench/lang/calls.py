@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from workbench.base.dtypes import BOOL, CORE, DTYPES, F32, I32, DType
 from workbench.ir.expr import Apply, Cast, Const, Expr, Select, apply
+from workbench.ir.ops import OPS
 from workbench.lang import reductions, refuse
 from workbench.lang.inline import Part, inlined, part
 from workbench.lang.names import Context, Function
@@ -27,19 +28,44 @@ if TYPE_CHECKING:
 
 
 _FLOAT: Mapping[str, str] = {
-    name: name
-    for name in ("sqrt", "exp", "log", "exp2", "log2", "sin", "cos", "tan", "tanh", "erf")
-}
-"""Functions whose argument and result are floats."""
+    **{
+        name: name
+        for name in (
+            "sqrt", "cbrt", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos",
+            "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh",
+            "arctanh", "erf", "degrees", "radians", "reciprocal",
+        )
+    },
+    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh",
+    "acosh": "arccosh", "atanh": "arctanh", "deg2rad": "radians", "rad2deg": "degrees",
+}  # fmt: skip
+"""Functions whose argument and result are floats, and the operation of each."""
 
-_ROUNDING: Mapping[str, str] = {"floor": "floor", "ceil": "ceil", "round": "round"}
+_FLOATS: Mapping[str, str] = {
+    "arctan2": "arctan2", "atan2": "arctan2", "hypot": "hypot", "logaddexp": "logaddexp",
+}  # fmt: skip
+"""Functions of two floats."""
+
+_ROUNDING: Mapping[str, str] = {
+    "floor": "floor", "ceil": "ceil", "round": "round", "rint": "round", "trunc": "trunc",
+}  # fmt: skip
 """Functions that leave whole numbers as they are."""
+
+_PLAIN: Mapping[str, str] = {
+    "abs": "abs", "absolute": "abs", "sign": "sign", "square": "square",
+    "bitwise_count": "bitwise_count",
+}  # fmt: skip
+"""Functions whose result has the dtype of their argument."""
+
+_UNARY = {**_FLOAT, **_ROUNDING, **_PLAIN}
 
 _JOINING: Mapping[str, str] = {"minimum": "min", "maximum": "max", "min": "min", "max": "max"}
 
+_POWERS = frozenset({"power", "pow"})
+
 _ARITY: Mapping[str, int] = {
-    **dict.fromkeys((*_FLOAT, *_ROUNDING, "abs"), 1),
-    **dict.fromkeys(("power", "minimum", "maximum"), 2),
+    **dict.fromkeys(_UNARY, 1),
+    **dict.fromkeys((*_POWERS, *_FLOATS, "fmod", "minimum", "maximum"), 2),
     **dict.fromkeys(("clip", "where"), 3),
 }
 
@@ -84,7 +110,7 @@ def _apply(c: Context, node: ast.Call, name: str, args: list[Value], check: Chec
         return _cast(c, node, DTYPES[name], args[0])
     if name == "where":
         return _where(c, node, args)
-    if name == "power":
+    if name in _POWERS:
         return power(c, node, node.args[0], node.args[1], check)
     if any(a.dtype is BOOL for a in args):
         c.wrong(node, f"'{name}' does not apply to bool", hint="i32(...) around the bool")
@@ -93,6 +119,10 @@ def _apply(c: Context, node: ast.Call, name: str, args: list[Value], check: Chec
         return _fold(c, node, _JOINING[name], args)
     if name == "clip":
         return _clip(c, node, args)
+    if name in _FLOATS:
+        return _of_floats(c, node, _FLOATS[name], args)
+    if name == "fmod":
+        return _fold_pair(c, node, "remainder", args[0], args[1])
     return _unary(c, node, name, args[0])
 
 
@@ -107,15 +137,29 @@ def _arity(c: Context, node: ast.Call, name: str) -> bool:
 
 def _unary(c: Context, node: ast.Call, name: str, arg: Value) -> Value | None:
     origin = c.report.origin(node)
+    op = _UNARY[name]
     if name in _FLOAT:
         e = convert(c, arg, F32, node.args[0])
-        return None if e is None else Value(apply(name, e, origin=origin))
+        return None if e is None else Value(apply(op, e, origin=origin))
     e = settle(c, arg, node.args[0])
     if e is None:
         return None
-    if (name in _ROUNDING and e.dtype.kind != "f") or (name == "abs" and e.dtype.kind == "u"):
+    if (name in _ROUNDING and e.dtype.kind != "f") or (op == "abs" and e.dtype.kind == "u"):
         return arg
-    return Value(apply(name, e, origin=origin), arg.weak)
+    if e.dtype.kind not in OPS[op].kinds:
+        hint = f"{name}(u32({c.report.text(node.args[0])}))"
+        c.wrong(node, f"'{name}' does not apply to {e.dtype}", hint=hint)
+        return None
+    return Value(apply(op, e, origin=origin), arg.weak)
+
+
+def _of_floats(c: Context, node: ast.Call, op: str, args: list[Value]) -> Value | None:
+    """A function of two floats; whole numbers become f32."""
+    pair = unified(c, args[0], args[1], node)
+    if pair is None:
+        return None
+    floats = [x if x.dtype.kind == "f" else Cast(F32, x, origin=x.origin) for x in pair]
+    return Value(apply(op, *floats, origin=c.report.origin(node)))
 
 
 def _fold(c: Context, node: ast.Call, op: str, args: list[Value]) -> Value | None:

@@ -104,7 +104,7 @@ def test_indices_come_first_then_what_the_signature_says_then_arrays_above() -> 
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
-        ("y[i] = t|", ["top", "tan", "tanh"]),
+        ("y[i] = t|", ["top", "tan", "tanh", "trunc"]),
         ("y[i] = sum(x[i, k] for k in r|", ["range"]),
         ("y[i] = sum(x[i, kk] for kk in range(k|", ["kk"]),
         ("y[i] = x[i, 0] * (N|", ["N"]),
