@@ -160,10 +160,10 @@ def special_values(row: Op, target: str) -> list[float]:
 
 
 def special_exactly(row: Op) -> list[float]:
-    """What NumPy gives for the same."""
+    """What NumPy gives for the same, rounded to f32."""
     x = np.array(SPECIAL)
     with np.errstate(all="ignore"):
-        return [float(v) for v in exactly(row, [x, np.full(3, 2.0)][: row.arity])]
+        return [float(np.float32(v)) for v in exactly(row, [x, np.full(3, 2.0)][: row.arity])]
 
 
 _HEAD = """\

@@ -56,7 +56,7 @@ def inspected(client: Any, code: str, place: int) -> dict[str, Any]:
         ("%%wgpu_kernel --o", "--o", ["--on", "--output"]),
         ("%%wgpu_kernel --on c", "c", ["cpu"]),
         (CELL[: CELL.index("gain * exp") + 1], "g", ["gain"]),
-        (CELL[: CELL.index("p(x[i])")], "ex", ["exp", "exp2"]),
+        (CELL[: CELL.index("p(x[i])")], "ex", ["exp", "exp2", "expm1"]),
         (CELL[: CELL.index("ize(")], "parallel", ["parallelize"]),
         (CELL[: CELL.index('.x"')], "workgroup", ["workgroup.x", "workgroup.y", "workgroup.z"]),
         (CELL[: CELL.index("le}}")], "ti", ["tile"]),
@@ -131,5 +131,5 @@ def test_a_terminal_completes_with_the_same_names() -> None:
     shell.reset()
 
     assert [(c.text, c.start, c.end) for c in found] == [
-        (name, len(code) - 2, len(code)) for name in ("exp", "exp2")
+        (name, len(code) - 2, len(code)) for name in ("exp", "exp2", "expm1")
     ]
