@@ -52,7 +52,7 @@ clean: ## Remove what runs have made; keeps the set-up
 
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-	--extra cpu --extra native --extra notebook --extra tour
+	--extra cpu --extra wasm --extra native --extra notebook --extra tour
 
 setup: $(DONE)/lab $(DONE)/package bundle
 
