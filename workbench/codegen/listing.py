@@ -3,7 +3,7 @@
 LLVM's own listings are read line by line; the debug line of an instruction is the number of its
 origin. Two things that LLVM leaves out are put back: an instruction that it moved keeps its name,
 which tells its origin, and a load that became an operand is marked as that operand. An
-instruction that still has no origin stays unmarked. Imports no LLVM: `runtime/cpu.py` runs it.
+instruction that still has no origin stays unmarked. Imports no LLVM: `runtime/llvm.py` runs it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from workbench.base.source import Origin
 from workbench.base.text import Text, Writer, concatenated
 from workbench.codegen.llvm_lines import origins
 from workbench.program import Kernel, Program
-from workbench.runtime.cpu import assembled, optimised as optimise, parsed
+from workbench.runtime.llvm import assembled, optimised as optimise, parsed
 
 
 def unoptimised(program: Program) -> Text:

@@ -2,7 +2,7 @@
 
 A kernel is a module of text that needs nothing else: the function of the kernel's name unpacks
 its arguments and calls `NAME.body`, which shows each array and scalar by its name. Nothing here
-imports LLVM: what it makes of the text is the business of `runtime/cpu.py`.
+imports LLVM: what it makes of the text is the business of `runtime/llvm.py`.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def bytes_of(memory: Memory) -> Bytes:
         case Bytes() as handle:
             return handle
         case _:
-            raise DeviceError("the buffer was given back to the cpu before this call")
+            raise DeviceError("the buffer was given back before this call")
 
 
 def check_size(what: str, size: int, memory: Memory) -> None:

@@ -1,4 +1,4 @@
-"""Work in its order, and its sharing out: what the cpu device is made of besides compiled code.
+"""Work in its order, and its sharing out: what `CompiledDevice` is made of besides its engine.
 
 Knows nothing of programs or of LLVM; what it calls must release Python's lock to gain anything.
 """
@@ -95,12 +95,12 @@ class Share:
 class Pool:
     """Threads that run shares; they end with the process, and with `close`."""
 
-    def __init__(self, workers: int) -> None:
-        """Start the threads; the caller of `run` is a worker, too."""
+    def __init__(self, workers: int, name: str) -> None:
+        """Start the threads, of that name; the caller of `run` is a worker, too."""
         self.workers = workers
         self._queue: SimpleQueue[tuple[Share, threading.Semaphore] | None] = SimpleQueue()
         for n in range(workers - 1):
-            threading.Thread(target=self._serve, name=f"workbench-cpu-{n + 1}", daemon=True).start()
+            threading.Thread(target=self._serve, name=f"{name}-{n + 1}", daemon=True).start()
 
     def run(self, share: Share) -> None:
         """Run a share on all workers, the caller's included."""

@@ -25,7 +25,7 @@ from workbench.ir.expr import Load, apply
 from workbench.ir.loops import Buffer, Loops
 from workbench.ir.stmt import LoopKind, Store
 from workbench.program import Program, from_json
-from workbench.runtime.cpu import optimised as optimise
+from workbench.runtime.llvm import optimised as optimise
 
 A, B, C = at("A[i, k]"), at("B[k, j]"), at("C[i, j]")
 PRODUCT, SUM = at("A[i, k] * B[k, j]"), at("sum(A[i, k] * B[k, j] for k in range(K))")
