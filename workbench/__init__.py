@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from workbench.program import Program, load
     from workbench.runtime.arrays import Array, array
     from workbench.runtime.connect import connect
+    from workbench.runtime.residency import tidy
     from workbench.schedule.step import Schedule
     from workbench.session.devices import devices
     from workbench.session.kernel import Kernel, kernel
+    from workbench.session.memory import memory
     from workbench.session.programs import run
     from workbench.session.shader import WgslKernel, from_wgsl
 
@@ -59,7 +61,9 @@ __all__ = [
     "from_wgsl",
     "kernel",
     "load",
+    "memory",
     "run",
+    "tidy",
 ]
 
 _HOMES = {
@@ -82,7 +86,9 @@ _HOMES = {
     "from_wgsl": "session.shader",
     "kernel": "session.kernel",
     "load": "program",
+    "memory": "session.memory",
     "run": "session.programs",
+    "tidy": "runtime.residency",
 }
 
 

@@ -17,6 +17,7 @@ from workbench.completion.surroundings import Option
 from workbench.session.cell import run_cell
 from workbench.session.devices import LISTED, devices
 from workbench.session.kernel import Kernel, KernelSchedule, kernels
+from workbench.session.memory import MemoryTable, memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,6 +128,13 @@ class WorkbenchMagics(Magics):
         if line.strip():
             raise UsageError(f"%wgpu_devices takes no options, was given: {line.strip()}")
         return devices()
+
+    @line_magic
+    def wgpu_memory(self, line: str) -> MemoryTable:
+        """The arrays that are alive: name, type, where copies are, bytes, and what made them."""
+        if line.strip():
+            raise UsageError(f"%wgpu_memory takes no options, was given: {line.strip()}")
+        return memory(self._namespace())
 
     def _namespace(self) -> Mapping[str, Any]:
         assert self.shell is not None

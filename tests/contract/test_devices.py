@@ -100,6 +100,14 @@ def test_bytes_written_are_read_back(present: Device) -> None:
     assert list(back) == [0, 1, 2, 3, 4]
 
 
+def test_bytes_are_written_at_an_offset(present: Device) -> None:
+    memory = present.allocate(16)
+    present.write(memory, memoryview(bytes(16)))
+    present.write(memory, memoryview(b"12345678"), 4)
+
+    assert present.read(memory, 16) == b"\0\0\0\x0012345678\0\0\0\0"
+
+
 def test_memory_knows_its_device_and_is_alive(present: Device) -> None:
     memory = present.allocate(16)
 

@@ -119,3 +119,15 @@ def test_the_devices_are_listed_with_causes(shell: InteractiveShell) -> None:
 def test_devices_take_no_options(shell: InteractiveShell) -> None:
     with pytest.raises(UsageError):
         shell.run_line_magic("wgpu_devices", "--all")
+
+
+def test_the_table_of_memory_names_what_the_notebook_names(shell: InteractiveShell) -> None:
+    shell.user_ns["samples"] = wb.array(np.zeros(256, np.float32))
+    table = shell.run_line_magic("wgpu_memory", "")
+
+    assert any(row.shown[:4] == ("samples", "f32[256]", "host", "1 KiB") for row in table)
+
+
+def test_the_table_of_memory_takes_no_options(shell: InteractiveShell) -> None:
+    with pytest.raises(UsageError, match="takes no options"):
+        shell.run_line_magic("wgpu_memory", "all")

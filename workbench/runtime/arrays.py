@@ -6,6 +6,7 @@ makes its result on the device and leaves the host stale until somebody reads.
 
 from __future__ import annotations
 
+import itertools
 import math
 import weakref
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ import numpy as np
 
 from workbench.base.dtypes import BOOL, DTYPES, DType
 from workbench.base.errors import CallError, DeviceError
+from workbench.runtime.changes import Changes, touched
+from workbench.runtime.residency import born
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 DEADLINE = 60.0
 """Seconds that a running call has before it is stopped, unless told otherwise."""
+_numbers = itertools.count(1)
 LONGEST_RECIPE = 8
 """Calls in a row that an array whose only copy dies is computed again by: each keeps its inputs."""
 
@@ -74,10 +78,11 @@ class Recipe:
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """A copy on a device and the version it holds."""
+    """A copy on a device, the version it holds, and what gives it back, once."""
 
     memory: Memory
     version: int
+    release: Callable[[], object]
 
 
 @dataclass(eq=False)
@@ -96,7 +101,14 @@ class Array:
     _host: np.ndarray | None = None
     _host_version: int = -1
     _places: dict[str, Place] = field(default_factory=dict[str, "Place"])
+    _changes: Changes = field(default_factory=Changes)
     output: int = 0
+    made_by: str = ""
+    freed: bool = False
+    number: int = field(default_factory=lambda: next(_numbers))
+
+    def __post_init__(self) -> None:
+        born(self)
 
     @property
     def ndim(self) -> int:
@@ -124,10 +136,7 @@ class Array:
 
         Raises `DeviceError` if that call failed, was stopped, or its page is gone.
         """
-        if self._host is None or self._host_version != self.version:
-            self._fetch()
-        assert self._host is not None
-        view = self._host.view()
+        view = self._current_host().view()
         view.flags.writeable = False
         return view
 
@@ -141,20 +150,41 @@ class Array:
         return self.numpy()[key]
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        with self.host() as values:
+        values = self._current_host()
+        changed = touched(values, key)
+        try:
             values[key] = value
+        finally:
+            self._changed(changed)
 
     @contextmanager
     def host(self) -> Generator[np.ndarray]:
         """The writable host copy; on leaving, copies on devices are stale."""
-        self.numpy()
-        assert self._host is not None
+        values = self._current_host()
         try:
-            yield self._host
+            yield values
         finally:
-            self.version += 1
-            self._host_version = self.version
-            self.call = self.recipe = None
+            self._changed(range(self.size))
+
+    def _changed(self, elements: range) -> None:
+        self.version += 1
+        self._host_version = self.version
+        self._changes = self._changes.after(self.version, elements)
+        self.call = self.recipe = None
+
+    def free(self) -> None:
+        """Give back every copy, on the host too; reading it afterwards raises `CallError`.
+
+        Runs that were enqueued before still see it.
+        """
+        for place in self._places.values():
+            place.release()
+        self._places.clear()
+        self._host = None
+        self._host_version = -1
+        self.version += 1
+        self.recipe = None
+        self.freed = True
 
     def __await__(self) -> Generator[Any, None, Self]:
         import asyncio  # noqa: PLC0415  (only those who await need it)
@@ -184,24 +214,59 @@ class Array:
 
         Raises `DeviceError` where the device refuses the size or a read from another fails.
         """
+        self._refuse_freed()
         place = self._places.get(device.name)
-        if place is not None and place.memory.device is device and self._current(place):
+        here = place is not None and place.memory.device is device and place.memory.alive
+        if place is not None and here and self._current(place):
             return place.memory
+        values = self._current_host()
+        if place is None or not here:
+            memory = device.allocate(-(-self.nbytes // 4) * 4)
+            device.write(memory, to_words(values, self.dtype))
+            self.made_on(device, memory)
+            return memory
+        self._refresh(place, values)
+        return place.memory
+
+    def _refresh(self, place: Place, values: np.ndarray) -> None:
+        """Bring a copy that is behind up to date by what changed since."""
+        changed = self._changes.since(place.version, self.version)
+        if changed is None:
+            changed = range(self.size)
+        whole = max(1, 32 // self.dtype.bits)
+        start = changed.start - changed.start % whole
+        stop = min(self.size, -(-changed.stop // whole) * whole)
+        if start < stop:
+            words = to_words(values.reshape(-1)[start:stop], self.dtype)
+            place.memory.device.write(place.memory, words, start * self.dtype.bits // 8)
+        place.version = self.version
+
+    def made_on(self, device: Device, memory: Memory) -> None:
+        """Say that the current version is in `memory`, or about to be written there."""
+        release = weakref.finalize(self, device.free, memory)
+        release.atexit = False
+        self._places[device.name] = Place(memory, self.version, release)
+
+    def copies(self) -> dict[str, bool]:
+        """Every place with a copy, and whether it is current: "host" and names of devices."""
+        found = {n: self._current(p) for n, p in self._places.items() if p.memory.alive}
+        host = {} if self._host is None else {"host": self._host_version == self.version}
+        return host | found
+
+    def _current_host(self) -> np.ndarray:
+        """The host copy, fetched where it is stale."""
+        self._refuse_freed()
         if self._host is None or self._host_version != self.version:
             self._fetch()
         assert self._host is not None
-        memory = place.memory if place is not None and place.memory.alive else None
-        if memory is None:
-            memory = device.allocate(-(-self.nbytes // 4) * 4)
-            weakref.finalize(self, device.free, memory).atexit = False
-        device.write(memory, to_words(self._host, self.dtype))
-        self._places[device.name] = Place(memory, self.version)
-        return memory
+        return self._host
 
-    def made_on(self, device: Device, memory: Memory) -> None:
-        """Say that a device is about to write the current version into `memory`."""
-        weakref.finalize(self, device.free, memory).atexit = False
-        self._places[device.name] = Place(memory, self.version)
+    def _refuse_freed(self) -> None:
+        if self.freed:
+            raise CallError(
+                f"this array of {self.dtype}{list(self.shape)} was freed",
+                hint="scope.keep(array) inside wb.tidy(), for what is needed after it",
+            )
 
     def _current(self, place: Place) -> bool:
         return place.version == self.version and place.memory.alive
@@ -285,7 +350,7 @@ def enqueue(
     results: list[Array] = []
     for number, name in enumerate(program.outputs):
         b = program.buffer(name)
-        result = Array(b.dtype, b.shape, output=number)
+        result = Array(b.dtype, b.shape, output=number, made_by=words)
         memory = device.allocate(-(-result.nbytes // 4) * 4)
         result.made_on(device, memory)
         buffers[name] = memory

@@ -142,12 +142,12 @@ class BrowserDevice:
         self._send(peer, messages.Alloc(handle, size))
         return memory
 
-    def write(self, memory: Memory, content: memoryview) -> None:
+    def write(self, memory: Memory, content: memoryview, offset: int = 0) -> None:
         """Send bytes to the page; returns at once."""
         handle = self._handle(memory)
         peer, _ = self._page()
         copied = memoryview(bytes(content))
-        self._send(peer, messages.Write(handle, 0, len(copied)), copied)
+        self._send(peer, messages.Write(handle, offset, len(copied)), copied)
 
     def read(self, memory: Memory, size: int) -> bytearray:
         """The first bytes of a buffer, after everything enqueued before."""

@@ -121,18 +121,18 @@ class CompiledDevice:
             raise DeviceError(f"a buffer of {size} bytes: max_buffer_size is {most} on {self.name}")
         return Memory(self, size, Bytes(self._engine.allocate(size)), self.generation)
 
-    def write(self, memory: Memory, content: memoryview) -> None:
-        """Copy host bytes to the start of the buffer, after the runs enqueued before."""
+    def write(self, memory: Memory, content: memoryview, offset: int = 0) -> None:
+        """Copy host bytes into the buffer, after the runs enqueued before."""
         target, source = bytes_of(memory), np.asarray(content).reshape(-1).view(np.uint8)
-        check_size("write", source.size, memory)
+        check_size("write", offset + source.size, memory)
         if not self._queue.pending():
-            target.array[: source.size] = source
+            target.array[offset : offset + source.size] = source
             target.error = None
             return
         copy = source.copy()
 
         def work(_: Job) -> None:
-            target.array[: copy.size] = copy
+            target.array[offset : offset + copy.size] = copy
             target.error = None
 
         self._queue.put(self._job("write", work))

@@ -107,8 +107,11 @@ class Device(Protocol):
         """
         ...
 
-    def write(self, memory: Memory, content: memoryview) -> None:
-        """Copy host bytes to the start of the buffer; the host bytes may change afterwards."""
+    def write(self, memory: Memory, content: memoryview, offset: int = 0) -> None:
+        """Copy host bytes into the buffer at `offset`; the host bytes may change afterwards.
+
+        `offset`, in bytes, is a multiple of 4.
+        """
         ...
 
     def read(self, memory: Memory, size: int) -> bytearray:

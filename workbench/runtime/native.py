@@ -85,8 +85,8 @@ class NativeDevice:
         with self._errors(opened, f"allocating {size} bytes"):
             return Memory(self, size, Block(opened.take(size)), self.generation)
 
-    def write(self, memory: Memory, content: memoryview) -> None:
-        """Copy host bytes to the start of the buffer."""
+    def write(self, memory: Memory, content: memoryview, offset: int = 0) -> None:
+        """Copy host bytes into the buffer."""
         opened, block = self._open(), self._block(memory)
         raw = content.cast("B") if content.nbytes else memoryview(b"")
         if raw.nbytes % 4:
@@ -94,7 +94,7 @@ class NativeDevice:
         block.run = None
         if raw.nbytes:
             with self._errors(opened, "writing a buffer"):
-                opened.device.queue.write_buffer(block.buffer, 0, raw)
+                opened.device.queue.write_buffer(block.buffer, offset, raw)
 
     def read(self, memory: Memory, size: int) -> bytearray:
         """The first `size` bytes; raises the error of the run that wrote them."""

@@ -54,10 +54,11 @@ class NullDevice:
             )
         return Memory(self, size, bytearray(size), self.generation)
 
-    def write(self, memory: Memory, content: memoryview) -> None:
+    def write(self, memory: Memory, content: memoryview, offset: int = 0) -> None:
         """Copy now: the caller may change the host bytes afterwards."""
         self.calls.append(Call("write", content.nbytes))
-        self._bytes(memory)[: content.nbytes] = content.cast("B") if content.nbytes else b""
+        target = self._bytes(memory)
+        target[offset : offset + content.nbytes] = content.cast("B") if content.nbytes else b""
 
     def read(self, memory: Memory, size: int) -> bytearray:
         """The only call that waits; a real device raises here what went wrong before."""

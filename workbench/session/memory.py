@@ -1,0 +1,116 @@
+"""The table of memory: every array that is alive, where its copies are, and what they take."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from workbench.runtime.residency import live
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from workbench.runtime.arrays import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One array: its Python names, its type, its places (and whether current), its owner.
+
+    `nbytes` is what each copy takes; `owner` is the call that made it.
+    """
+
+    names: tuple[str, ...]
+    type: str
+    places: Mapping[str, bool]
+    nbytes: int
+    owner: str
+
+    @property
+    def shown(self) -> tuple[str, str, str, str, str]:
+        """The cells of the table."""
+        places = ", ".join(f"{n}{'' if now else ' (stale)'}" for n, now in self.places.items())
+        each = size_text(self.nbytes)
+        many = len(self.places)
+        size = each if many == 1 else f"{many} x {each}" if many else "0 B"
+        return ", ".join(self.names) or "no name", self.type, places or "nowhere", size, self.owner
+
+
+HEAD = ("array", "type", "places", "bytes", "owner")
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTable:
+    """The arrays that are alive, oldest first; prints as text, shows as HTML in a notebook."""
+
+    rows: tuple[Row, ...]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Bytes at each place, those of stale copies as well."""
+        found: dict[str, int] = {}
+        for row in self.rows:
+            for place in row.places:
+                found[place] = found.get(place, 0) + row.nbytes
+        return found
+
+    def __repr__(self) -> str:
+        table = [HEAD, *(row.shown for row in self.rows)]
+        widths = [max(len(line[n]) for line in table) for n in range(len(HEAD))]
+        lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in table]
+        return "\n".join([*(line.rstrip() for line in lines), self._sum()])
+
+    def _repr_html_(self) -> str:
+        def line(cells: tuple[str, ...], tag: str) -> str:
+            style = "style='text-align:left'"
+            inner = "".join(f"<{tag} {style}>{escape(c)}</{tag}>" for c in cells)
+            return f"<tr>{inner}</tr>"
+
+        body = "".join(line(row.shown, "td") for row in self.rows)
+        return (
+            f"<table><thead>{line(HEAD, 'th')}</thead><tbody>{body}</tbody>"
+            f"<caption style='caption-side:bottom'>{escape(self._sum())}</caption></table>"
+        )
+
+    def _sum(self) -> str:
+        if not self.rows:
+            return "no arrays"
+        many = f"{len(self)} array{'' if len(self) == 1 else 's'}"
+        return f"{many}: " + ", ".join(f"{p} {size_text(n)}" for p, n in self.totals.items())
+
+
+def memory(names: Mapping[str, object] | None = None) -> MemoryTable:
+    """Every array that is alive: name, type, places, bytes, and the call that made it.
+
+    Names are looked up in `names`; without it, in those of the caller. Nothing is computed or
+    read back for it.
+    """
+    if names is None:
+        frame = inspect.currentframe()
+        caller = None if frame is None else frame.f_back
+        names = {} if caller is None else {**caller.f_globals, **caller.f_locals}
+    return MemoryTable(tuple(_row(a, names) for a in live()))
+
+
+def _row(a: Array, names: Mapping[str, object]) -> Row:
+    called = tuple(n for n, value in names.items() if value is a and not n.startswith("_"))
+    extents = ", ".join(map(str, a.shape))
+    return Row(called, f"{a.dtype}[{extents}]", a.copies(), a.nbytes, a.made_by or "the host")
+
+
+def size_text(count: int) -> str:
+    """Bytes in the unit that fits: 4 B, 1.5 KiB, 256 MiB."""
+    size, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB"):
+        if size < 1024:
+            break
+        size, unit = size / 1024, larger
+    return f"{size:.3g} {unit}"
