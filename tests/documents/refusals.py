@@ -82,6 +82,11 @@ def best(x: f32[M, N]) -> i32[M]:
     at[i] = argmax(x[i, j] for j in range(N))
     return at
 """
+BEST_BEFORE = """\
+def f(x: f32[N]) -> i32[N]:
+    at[i] = argmax(x[j] for j in range(i))
+    return at
+"""
 ABOVE = """\
 def above(x: f32[N]) -> i32:
     at = argmax(x[j] for j in range(N) if x[j] > 2)
@@ -240,6 +245,7 @@ GROUPS: tuple[Group, ...] = (
         (
             Call(LARGE, "k(65536, on='cpu')"),
             Call(BEST, "k(np.ones((3, 0), 'f4'), on='cpu')"),
+            Call(BEST_BEFORE, "k(np.ones(3, 'f4'), on='cpu')"),
         ),
     ),
     Group(

@@ -170,4 +170,126 @@ DATA = (
     ),
 )
 
-CASES = (*TRIANGLES, *DATA)
+
+def cumulative(x: np.ndarray) -> np.ndarray:
+    return np.cumsum(x)
+
+
+def running(size: int) -> Case:
+    return Case(
+        f"running_sum_of_{size}",
+        "def running(x: f32[N]) -> f32[N]:\n"
+        "    y[i] = sum(x[k] for k in range(i + 1))\n    return y\n",
+        given(x=f32(size)),
+        cumulative,
+        terms=size,
+        scale=max(1.0, float(size)) ** 0.5,
+    )
+
+
+def so_far(x: np.ndarray, *, best: Callable[[np.ndarray], int]) -> np.ndarray:
+    return np.array([best(x[: i + 1]) for i in range(len(x))], np.int32)
+
+
+SCANS = (
+    *(running(n) for n in (0, 1, 2, 255, 256, 257, 1031, 70000)),
+    Case(
+        "sum_of_what_came_before",
+        "def before(x: f32[M, N]) -> f32[M, N]:\n"
+        "    y[i, j] = sum(x[i, k] for k in range(j))\n    return y\n",
+        given(x=f32(3, 1031)),
+        lambda x: np.cumsum(x, 1) - x,
+        terms=1031,
+        scale=30.0,
+    ),
+    Case(
+        "sum_to_the_end_of_a_column",
+        "def after(x: f32[M, N]) -> f32[M, N]:\n"
+        "    y[i, j] = x[i, j] - sum(x[k, j] for k in range(i + 1, M))\n    return y\n",
+        given(x=f32(1100, 3)),
+        lambda x: 2 * x - np.cumsum(x[::-1], 0)[::-1],
+        terms=1100,
+        scale=30.0,
+    ),
+    Case(
+        "greatest_so_far_of_some",
+        "def top(x: f32[M, N]) -> f32[M, N]:\n"
+        "    y[i, j] = max(x[i, k] for k in range(j + 1) if x[i, k] < 0.5)\n    return y\n",
+        given(x=f32(4, 1093)),
+        lambda x: np.maximum.accumulate(np.where(x < 0.5, x, -np.inf), 1),
+    ),
+    Case(
+        "product_in_the_middle_axis",
+        "def grow(x: f32[A, B, C]) -> f32[A, B, C]:\n"
+        "    y[a, b, c] = prod(1.0 + 0.01 * x[a, k, c] for k in range(b + 1))\n    return y\n",
+        given(x=f32(3, 67, 5)),
+        lambda x: np.cumprod(1 + 0.01 * x, 1),
+    ),
+    Case(
+        "any_before_and_all_after",
+        "def logic(x: bool[N]) -> (bool[N], bool[N]):\n"
+        "    some[i] = any(x[k] for k in range(i))\n"
+        "    every[i] = all(x[k] or k % 2 == 0 for k in range(i, N))\n    return some, every\n",
+        given(x=lambda rng: rng.random(1201) < 0.01),
+        lambda x: (
+            np.append(False, np.logical_or.accumulate(x)[:-1]),
+            np.logical_and.accumulate((x | (np.arange(len(x)) % 2 == 0))[::-1])[::-1],
+        ),
+    ),
+    Case(
+        "summed_area",
+        "def area(x: f32[M, N]) -> f32[M, N]:\n"
+        "    y[i, j] = sum(x[u, v] for u in range(i + 1) for v in range(j + 1))\n    return y\n",
+        given(x=f32(37, 23)),
+        lambda x: np.cumsum(np.cumsum(x, 0), 1),
+        scale=30.0,
+    ),
+    Case(
+        "first_greatest_so_far",
+        "def best(x: i32[N]) -> i32[N]:\n"
+        "    y[i] = argmax(x[k] for k in range(i + 1))\n    return y\n",
+        given(x=ints(1100)),
+        lambda x: so_far(x, best=np.argmax),
+    ),
+    Case(
+        "first_least_to_the_end",
+        "def best(x: i32[N]) -> i32[N]:\n"
+        "    y[i] = argmin(x[k] for k in range(i, N))\n    return y\n",
+        given(x=ints(1100)),
+        lambda x: np.array([i + x[i:].argmin() for i in range(len(x))], np.int32),
+    ),
+    Case(
+        "greatest_before_or_none",
+        "def best(x: f32[N]) -> i32[N]:\n"
+        "    y[i] = argmax(x[k] for k in range(i)) if i > 0 else -1\n    return y\n",
+        given(x=f32(300)),
+        lambda x: np.append(-1, so_far(x, best=np.argmax)[:-1]).astype(np.int32),
+    ),
+    Case(
+        "mean_of_what_came_before",
+        "def mean(x: f32[N]) -> f32[N]:\n"
+        "    y[i] = sum(x[k] for k in range(i)) / i if i > 0 else 0.0\n    return y\n",
+        given(x=f32(500)),
+        lambda x: np.append(0, np.cumsum(x)[:-1] / np.arange(1, len(x))),
+    ),
+    Case(
+        "scan_over_time",
+        "def pile(x: f32[N], steps: i32) -> f32[N]:\n"
+        "    for t in range(steps):\n"
+        "        x[i] = 0.1 * sum(x[k] for k in range(i + 1)) + t\n    return x\n",
+        given(x=f32(30), steps=3),
+        lambda x, steps: [x := 0.1 * np.cumsum(x) + t for t in range(steps)][-1],
+        scale=30.0,
+    ),
+    Case(
+        "scan_through_a_table",
+        "def along(x: f32[K], order: i32[N]) -> f32[N]:\n"
+        "    y[i] = sum(x[order[k]] for k in range(i + 1))\n    return y\n",
+        given(x=f32(9), order=indices(1100, 9)),
+        lambda x, order: np.cumsum(x[order]),
+        terms=1100,
+        scale=30.0,
+    ),
+)
+
+CASES = (*TRIANGLES, *DATA, *SCANS)

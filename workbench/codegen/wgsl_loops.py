@@ -110,13 +110,24 @@ def _body_cost(body: Body, known: Mapping[str, Interval]) -> LoopCost:
 
 def _for_cost(s: For, known: Mapping[str, Interval]) -> LoopCost:
     low, high = interval(s.start, known)[0], interval(s.stop, known)[1]
-    trips = max(0, -(-(high - low) // s.step))
+    trips = max(0, -(-_most(s.start, s.stop, known) // s.step))
     inside = _body_cost(s.body, {**known, s.var: (low, max(low, high - 1))})
     if written_out(s) is not None:
         return LoopCost(inside.unproved, trips * inside.fixed, inside.each)
     if trips > LOOP_BUDGET and not _meets(s):
         return _budgeted(s, inside)
     return LoopCost(inside.unproved, trips * (inside.fixed + 1) + 1, inside.each)
+
+
+def _most(start: Expr, stop: Expr, known: Mapping[str, Interval]) -> int:
+    """A bound of `stop - start`: 256 for `range(b * 256, min(b * 256 + 256, N))`."""
+    match stop:
+        case Apply("min", (left, right)):
+            return min(_most(start, left, known), _most(start, right, known))
+        case Apply("add", (base, more)) if base == start and interval(stop, known) != _ANY:
+            return interval(more, known)[1]
+        case _:
+            return interval(stop, known)[1] - interval(start, known)[0]
 
 
 def _budgeted(s: While | For, inside: LoopCost) -> LoopCost:

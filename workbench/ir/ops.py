@@ -306,6 +306,8 @@ REDUCTIONS: dict[str, str] = {
     "argmax": "argmax", "argmin": "argmin",
 }  # fmt: skip
 """The language's reductions and the operation each one folds with."""
+WORDS = {fold_op: word for word, fold_op in REDUCTIONS.items()}
+"""What the language calls the reduction with an operation."""
 
 
 def unit(op: str, dtype: DType) -> Const:
@@ -327,3 +329,8 @@ def definition(e: Apply) -> Expr | None:
     """The meaning of an operation in simpler ones, or None where it is primitive."""
     define = OPS[e.op].define.get(e.args[0].dtype.kind)
     return None if define is None else define(*e.args)
+
+
+def zero(dtype: DType) -> Const:
+    """0, 0.0 or False."""
+    return Const(False if dtype is BOOL else 0.0 if dtype.kind == "f" else 0, dtype)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from workbench.base.errors import CallError, CodegenError, DeviceError, RunError
+from workbench.base.errors import CallError, CodegenError, DeviceError, RunError, ScheduleError
 from workbench.ir.device import Mapped
 from workbench.ir.graph import Graph, repeats
 from workbench.ir.interpret import run_graph, run_loops
@@ -27,6 +27,7 @@ from workbench.pipeline import Compilation, Snapshot, compile_graph
 from workbench.program import Program
 from workbench.runtime.arrays import array, enqueue
 from workbench.runtime.device import Device, open_device
+from workbench.schedule.step import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,10 +136,22 @@ def _also_at_real_sizes(found: Check, c: Compilation) -> Check:
 
 
 def _again(c: Compilation, dims: dict[str, int]) -> Compilation:
-    """The same stages at other sizes: made by the same steps."""
-    return compile_graph(
-        c.graph, c.source, dims, schedule=c.schedule, target=c.target, limits=c.limits
-    )
+    """The same stages at other sizes: made by the same steps.
+
+    A rule of a pass may choose another form there (one walk instead of blocks): its nests get
+    those of the steps that fit, and the default rule's for the rest.
+    """
+
+    def compiled(schedule: Schedule) -> Compilation:
+        return compile_graph(
+            c.graph, c.source, dims, schedule=schedule, target=c.target, limits=c.limits
+        )
+
+    try:
+        return compiled(c.schedule)
+    except ScheduleError:
+        loops = compiled(Schedule()).stages["loops"].value
+        return compiled(c.schedule.fitting(loops))
 
 
 def small_dims(graph: Graph, dims: Mapping[str, int]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Graph passes, in order: literal dims, copies, hoisted reductions, split totals, old values."""
+"""Graph passes, in order: literal dims, copies, hoisted reductions, scans, totals, old values."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from workbench.ir.expr import (
     walk,
 )
 from workbench.ir.graph import Array, Block, Definition, Equation, Graph, Repeat, expanded
-from workbench.ir.ops import REDUCTIONS
+from workbench.ir.ops import WORDS
 from workbench.ir.stmt import map_exprs
 from workbench.passes.fold import bind_dims, fold
 from workbench.passes.names import fresh_name, names_of
+from workbench.passes.scans import split_scans
 from workbench.passes.totals import split_totals
 from workbench.passes.updates import copied, copy_updated_inputs, keep_old_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-_WORDS = {fold_op: word for word, fold_op in REDUCTIONS.items()}
 
 
 def specialise(graph: Graph, dims: Mapping[str, int]) -> Graph:
@@ -88,6 +87,7 @@ PASSES: tuple[tuple[str, Callable[[Graph], Graph]], ...] = (
     ("copy_updated_inputs", copy_updated_inputs),
     ("copy_outputs", copy_outputs),
     ("hoist_reductions", hoist_reductions),
+    ("split_scans", split_scans),
     ("split_totals", split_totals),
     ("keep_old_values", keep_old_values),
 )
@@ -119,7 +119,7 @@ def _uses_locals(names: frozenset[str], home: Equation) -> bool:
 def _hoisted(e: Reduce, home: Equation, found: list[Equation], names: set[str]) -> Expr:
     used = free_names(e)
     axes = tuple(a for a in home.axes if a.name in used)
-    name = fresh_name(f"{home.target}_{_WORDS.get(e.op, e.op)}", names)
+    name = fresh_name(f"{home.target}_{WORDS.get(e.op, e.op)}", names)
     place = e.origin.derive(f"hoisted out of {home.target}")
     value = rebuild(e, lambda x: _hoist(x, home, found, names))
     found.append(Equation(name, e.dtype, axes, value, origin=e.origin, place=place))

@@ -36,7 +36,7 @@ from workbench.ir.expr import (
 )
 from workbench.ir.graph import Array, Block, Definition, Equation, Graph, Repeat, defined, each
 from workbench.ir.loops import Buffer, Loops, Role
-from workbench.ir.ops import unit
+from workbench.ir.ops import unit, zero
 from workbench.ir.stmt import (
     Alloc,
     Assign,
@@ -241,9 +241,9 @@ def _checked_load(e: Load, scope: _Scope, before: list[Stmt]) -> Expr:
     """
     index = _held(e, scope, before)
     name = fresh_name("element", scope.taken)
-    zero = Const(False if e.dtype is BOOL else 0.0 if e.dtype.kind == "f" else 0, e.dtype)
+    nothing = zero(e.dtype)
     whole = replace(e, index=index, checked=())
-    before.append(Local(name, zero, origin=e.origin.derive("where it is outside")))
+    before.append(Local(name, nothing, origin=e.origin.derive("where it is outside")))
     before += inside(e, index, scope.shapes[e.array], (Assign(name, whole, origin=e.origin),))
     return Var(name, e.dtype, origin=e.origin)
 
@@ -332,14 +332,14 @@ def _select(e: Select, scope: _Scope, before: list[Stmt]) -> Expr:
     """`yes if cond else no` with a reduction in a branch: an `if` that sets a local."""
     cond = _expr(e.cond, scope, before)
     name = fresh_name("chosen", scope.taken)
-    zero = Const(False if e.dtype is BOOL else 0.0 if e.dtype.kind == "f" else 0, e.dtype)
+    nothing = zero(e.dtype)
     branches: list[Body] = []
     for branch in (e.yes, e.no):
         inside: list[Stmt] = []
         value = _expr(branch, scope, inside)
         branches.append((*inside, Assign(name, value, origin=branch.origin)))
     before += [
-        Local(name, zero, origin=e.origin),
+        Local(name, nothing, origin=e.origin),
         If(cond, branches[0], branches[1], origin=e.origin),
     ]
     return Var(name, e.dtype, origin=e.origin)

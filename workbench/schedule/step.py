@@ -142,6 +142,15 @@ class Schedule:
             after = state[1]
         return after
 
+    def fitting(self, loops: Loops) -> Schedule:
+        """The steps that are legal for these loops, one after the other; others are left out."""
+        kept: list[Any] = []
+        for s in self.steps:
+            if s.check(loops):
+                loops = s.apply(loops)
+                kept.append(s)
+        return replace(self, steps=tuple(kept))
+
     def check(self, loops: Loops | None = None) -> Verdict:
         """The first refusal, or yes with the notes of every step.
 

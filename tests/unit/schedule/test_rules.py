@@ -44,3 +44,10 @@ def test_a_long_axis_is_checked_at_small_sizes_too() -> None:
     checks = doubled(3, 700_001).check()
 
     assert checks["kernel"].state == "tick", checks
+
+
+def test_a_long_total_is_checked_at_small_sizes_where_it_has_no_parts() -> None:
+    k = wb.kernel("def f(x: f32[N]) -> f32:\n    s = sum(x[i] for i in range(N))\n    return s\n")
+    c = k.compile(on="null", dims={"N": 5_000_000})
+
+    assert c.check()["kernel"].state == "tick"
