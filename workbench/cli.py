@@ -51,6 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_DEVICE = {"llvm": "cpu", "llvm-opt": "cpu", "asm": "cpu", "wasm": "wasm"}
+"""Whose compilation has a stage that not all have."""
+
+
 def _compile(options: argparse.Namespace) -> int:
     from workbench.session.kernel import kernels  # noqa: PLC0415  (--help stays quick)
 
@@ -58,7 +62,7 @@ def _compile(options: argparse.Namespace) -> int:
     if options.kernel is not None and options.kernel not in found:
         raise WorkbenchError(f"no kernel '{options.kernel}'", hint=", ".join(found))
     k = found[options.kernel] if options.kernel else list(found.values())[-1]
-    on = "cpu" if options.emit in {"llvm", "llvm-opt", "asm"} else "native"
+    on = _DEVICE.get(options.emit, "native")
     c = k.compile(schedule=options.schedule, on=on, dims=_dims(options.dim))
     if options.save:
         c.program.save(options.save)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.base.errors import CallError
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from workbench.base.source import Source
     from workbench.program import Program
 
-Target = Literal["wgsl", "llvm"]
-Language = Literal["python", "wgsl", "llvm", "asm"]
+Target = Literal["wgsl", "llvm", "wasm"]
+Language = Literal["python", "wgsl", "llvm", "asm", "wasm"]
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def compile_graph(
         "turns", "the number of each turn, where nests read it", lambda: keep_turns(scheduled),
         loops_text, before=scheduled,
     )  # fmt: skip
-    program = (_wgsl if target == "wgsl" else _llvm)(trace, counted, limits)
+    program = _EMIT[target](trace, counted, limits)
     return Compilation(
         source, graph, dict(dims), target, limits, applied, Stages(tuple(trace.snapshots)), program
     )
@@ -309,6 +309,37 @@ def _llvm(trace: _Trace, loops: Loops, _: Limits) -> Program:
     for name, note, render, language in later:
         trace.snapshots.append(Snapshot(name, program, note, 0.0, language, render=render))
     return program
+
+
+def _wasm(trace: _Trace, loops: Loops, _: Limits) -> Program:
+    from workbench.codegen import listing, wasm  # noqa: PLC0415  (one target is loaded, not all)
+    from workbench.codegen.wasm_text import wasm_text  # noqa: PLC0415
+
+    started = time.perf_counter()
+    source = wasm.source(loops)
+    emitted = time.perf_counter()
+    program = wasm.from_source(source)
+    linked = time.perf_counter() - emitted
+    optimised = partial(listing.optimised, processor="wasm32")
+    shown: tuple[tuple[str, str, float, Callable[[Program], Text], Language], ...] = (
+        ("llvm", "what LLVM is given", emitted - started, listing.unoptimised, "llvm"),
+        ("llvm-opt", "after LLVM's O2 for wasm32", 0.0, optimised, "llvm"),
+        ("wasm", "what an engine of WebAssembly runs", linked, wasm_text, "wasm"),
+    )
+    for name, note, seconds, render, language in shown:
+        # Every stage runs as the program; its text is made from what LLVM was given.
+        text = partial(_render, render, source)
+        trace.snapshots.append(Snapshot(name, program, note, seconds, language, render=text))
+    return program
+
+
+def _render(render: Callable[[Program], Text], source: Program, _: Program) -> Text:
+    return render(source)
+
+
+_EMIT: Mapping[Target, Callable[[_Trace, Loops, Limits], Program]] = {
+    "wgsl": _wgsl, "llvm": _llvm, "wasm": _wasm
+}  # fmt: skip
 
 
 def program_text(program: Program) -> Text:

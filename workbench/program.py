@@ -74,9 +74,12 @@ class Kernel:
     `void (ptr buffers, ptr scalars, ptr stop, i64 begin, i64 end)`: `buffers` is an array of
     pointers in binding order, `begin` to `end` the outer parallel iterations to run, and
     `workgroups[0]` of its dispatch the number of those iterations.
+    For wasm it is a module, in base64, that exports a function of the kernel's name with the same
+    arguments; it imports `workbench.memory`, which is shared and holds them all, and `stack`.
     `iterations` is (fixed, each): an invocation makes at most fixed + each * n loop iterations,
     n taken from the budget; for drivers that leave loops early.
-    `text` is the code with its marks; equality and saving leave the marks out.
+    `text` is the code with its marks (for wasm the LLVM IR that the module was made of); equality
+    and saving leave the marks out.
     """
 
     name: str
@@ -132,7 +135,7 @@ class Program:
     """
 
     name: str
-    target: Literal["wgsl", "llvm"]
+    target: Literal["wgsl", "llvm", "wasm"]
     buffers: tuple[Buffer, ...]
     scalars: tuple[Parameter, ...]
     inputs: tuple[str, ...]

@@ -43,6 +43,9 @@ def program_for(device: Device, loops: Loops | None = None) -> Program:
     if device.target == "llvm":
         llvm = pytest.importorskip("workbench.codegen.llvm")
         return llvm.emit(loops or scaled())
+    if device.target == "wasm":
+        wasm = pytest.importorskip("workbench.codegen.wasm")
+        return wasm.emit(loops or scaled())
     return emit_wgsl(map_kernels(loops or scaled()), GUARANTEED)
 
 

@@ -18,7 +18,7 @@ from workbench.ir.ops import ROWS, Op
 from workbench.runtime.device import open_device
 
 Floats = npt.NDArray[np.float64]
-TARGETS = ("cpu", "native")
+TARGETS = ("cpu", "wasm", "native")
 COUNT = 1999
 """Points of a grid along one argument."""
 
@@ -184,7 +184,7 @@ An error is counted in units in the last place of the f32 result (ulp).
 0.5 is the nearest f32 there is.
 Where a result is smaller than the number under *of at least*, units of that number are counted.
 The last columns are what was measured.
-`cpu` is LLVM's code, `native` is WGSL on Mesa's software GPU.
+`cpu` is LLVM's code, `wasm` is WebAssembly, `native` is WGSL on Mesa's software GPU.
 A GPU's driver has its own functions, so yours may differ, up to what is documented.
 In a browser nothing was measured yet; the same WGSL runs there, with the functions of its driver.
 
@@ -193,9 +193,9 @@ In a browser nothing was measured yet; the same WGSL runs there, with the functi
 _SPECIAL = """
 ## NaN and infinities
 
-The first column is what NumPy gives for NaN, inf and -inf, and what the `cpu` gives, too.
+The first column is what NumPy gives for NaN, inf and -inf, and what `cpu` and `wasm` give, too.
 Where there is a second argument it is 2.
-Infinities come out right on the cpu and natively.
+Infinities come out right everywhere.
 WGSL lets a driver assume that there is no NaN: what a GPU gives for one is unspecified.
 A `nan` in the column of `native` is luck.
 
@@ -214,7 +214,7 @@ def numerics_page(*, measure: bool = True) -> str:
         errors = " | ".join(f"{largest_error(row, t):.2f}" if t in targets else "" for t in TARGETS)
         least = f"{grid.floor:g}" if grid.floor else ""
         lines.append(f"| {_name(row)} | {grid.words} | {least} | {documented(row):g} | {errors} |")
-    special = ["| function | NumPy and cpu | native |", "| --- | --- | --- |"]
+    special = ["| function | NumPy, cpu and wasm | native |", "| --- | --- | --- |"]
     for row in measured():
         native = _shown(special_values(row, "native")) if "native" in targets else ""
         special.append(f"| {_name(row)} | {_shown(special_exactly(row))} | {native} |")

@@ -193,7 +193,7 @@ def test_too_large_an_array_is_refused_before_it_is_submitted() -> None:
     assert str(4 * n) in str(error.value)
 
 
-@pytest.mark.parametrize("on", ["cpu", "native"])
+@pytest.mark.parametrize("on", ["cpu", "wasm", "native"])
 def test_a_loop_without_end_ends_in_an_error_and_the_device_lives(on: str) -> None:
     if not wb.devices()[on].available:
         pytest.skip(f"{on} is not here")

@@ -37,7 +37,7 @@ def workbench(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("stage", "words"),
     [("source", "2.0 * x[i]"), ("loops", "for i in range(8)"), ("wgsl", "@compute"),
-     ("llvm", "define"), ("asm", "double")],
+     ("llvm", "define"), ("asm", "double"), ("wasm", "(module")],
 )  # fmt: skip
 def test_a_file_is_compiled_to_a_stage(file: Path, stage: str, words: str) -> None:
     done = workbench("compile", str(file), "--emit", stage, "--dim", "N=8")
@@ -86,7 +86,7 @@ def test_a_folder_to_save_in_that_is_not_there_is_said(file: Path, tmp_path: Pat
     assert done.stderr.startswith(str(tmp_path / "none"))
 
 
-@pytest.mark.parametrize("on", ["cpu", "native"])
+@pytest.mark.parametrize("on", ["cpu", "wasm", "native"])
 def test_a_saved_program_runs_in_a_fresh_process(tmp_path: Path, on: str) -> None:
     if not wb.devices()[on].available:
         pytest.skip(f"{on} is not here")

@@ -10,6 +10,7 @@ import pytest
 
 import workbench as wb
 from tests.end_to_end.kernels import CASES
+from workbench.codegen import wasm
 from workbench.ir.device import Mapped
 from workbench.ir.expr import Apply, Expr, rebuild
 from workbench.ir.graph import Equation, Graph
@@ -46,6 +47,11 @@ def wrong(value: Any) -> Any:
                 replace(k, body=tuple(map_exprs(s, swapped) for s in k.body)) for k in value.kernels
             )
             return replace(value, kernels=kernels)
+        case Program(target="wasm"):
+            kernels = tuple(
+                replace(k, code=_wrong_code(k.text.value, "llvm")) for k in value.kernels
+            )
+            return wasm.from_source(replace(value, kernels=kernels))
         case Program():
             kernels = tuple(
                 replace(k, code=_wrong_code(k.code, value.target)) for k in value.kernels
@@ -69,7 +75,7 @@ def compiled(name: str, on: str) -> Compilation:
     return k.compile(on=on, dims=dict.fromkeys(k.graph.symbols(), 9))
 
 
-@pytest.mark.parametrize("on", ["native", "cpu"])
+@pytest.mark.parametrize("on", ["native", "cpu", "wasm"])
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_wrong_operator_is_seen_at_its_stage_and_only_there(name: str, on: str) -> None:
     c = compiled(name, on)

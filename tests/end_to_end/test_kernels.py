@@ -12,7 +12,7 @@ from workbench.ir.compare import agreement
 from workbench.runtime.device import open_device
 
 CASES = (*kernels.CASES, *kernels_functions.CASES, *kernels_scans.CASES, *kernels_steps.CASES)
-DEVICES = ("cpu", "native")
+DEVICES = ("cpu", "wasm", "native")
 
 
 @pytest.mark.parametrize("on", DEVICES)

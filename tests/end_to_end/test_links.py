@@ -13,7 +13,7 @@ from workbench.ir.graph import Equation, Graph
 from workbench.pipeline import Compilation
 
 TEXTS = {c.name: c.text for c in CASES if c.name in {"matmul", "softmax"}}
-TARGETS = ("native", "cpu")
+TARGETS = ("native", "cpu", "wasm")
 
 
 def subexpressions(graph: Graph) -> dict[str, Origin]:

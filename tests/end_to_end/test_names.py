@@ -8,7 +8,7 @@ import pytest
 import workbench as wb
 from workbench.runtime.device import open_device
 
-DEVICES = [n for n in ("cpu", "native") if open_device(n).describe().available]
+DEVICES = [n for n in ("cpu", "wasm", "native") if open_device(n).describe().available]
 
 
 def doubled(name: str = "double", local: str = "value", scalar: str = "factor") -> wb.Kernel:

@@ -23,7 +23,7 @@ BEST = (
     "def best(x: f32[M, N], n: i32[M]) -> i32[M]:\n"
     "    y[i] = argmax(x[i, k] for k in range(n[i]))\n    return y\n"
 )
-DEVICES = ("cpu", "native")
+DEVICES = ("cpu", "wasm", "native")
 
 
 def need(on: str) -> None:

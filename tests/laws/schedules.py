@@ -17,6 +17,7 @@ from workbench.schedule.step import Schedule, Step
 Pick = Callable[[list[Any]], Any]
 ON_DEVICE = {
     "cpu": ("worker",),
+    "wasm": ("worker",),
     "native": tuple(axis for axis in AXES if axis != "worker"),
 }
 

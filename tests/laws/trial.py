@@ -37,7 +37,7 @@ class Trial:
 
 def devices() -> tuple[str, ...]:
     """The devices that are here."""
-    return tuple(n for n in ("cpu", "native") if open_device(n).describe().available)
+    return tuple(n for n in ("cpu", "wasm", "native") if open_device(n).describe().available)
 
 
 def trial(

@@ -17,7 +17,7 @@ from workbench.base.source import Origin
 from workbench.base.text import Text, Writer, concatenated
 from workbench.codegen.llvm_lines import origins
 from workbench.program import Kernel, Program
-from workbench.runtime.llvm import assembled, optimised as optimise, parsed
+from workbench.runtime.llvm import Processor, assembled, optimised as optimise, parsed
 
 
 def unoptimised(program: Program) -> Text:
@@ -25,12 +25,12 @@ def unoptimised(program: Program) -> Text:
     return concatenated(k.text for k in program.kernels)
 
 
-def optimised(program: Program) -> Text:
+def optimised(program: Program, processor: Processor = "host") -> Text:
     """The LLVM IR of every kernel after LLVM's passes.
 
     Raises `DeviceError` where llvmlite is missing.
     """
-    return concatenated(_optimised(k) for k in program.kernels)
+    return concatenated(_optimised(k, processor) for k in program.kernels)
 
 
 def assembly(program: Program) -> Text:
@@ -95,10 +95,10 @@ def _row(raw: str, places: dict[str, int]) -> Row:
     )
 
 
-def _origin_rows(code: str) -> tuple[Row, ...]:
+def origin_rows(code: str, processor: Processor = "host") -> tuple[Row, ...]:
     """The optimised module, with the origins that moved instructions lost put back by name."""
     lines = {r.name: r.line for r in rows(parsed(code)) if r.name and r.line}
-    found = rows(optimise(code))
+    found = rows(optimise(code, processor))
     scope = next((m[1] for r in found if (m := _SCOPE.match(r.raw))), None)
     if scope is None:
         return found
@@ -146,10 +146,12 @@ def _line_of(name: str, lines: dict[str, int]) -> int:
     return lines[name]
 
 
-def _optimised(kernel: Kernel) -> Text:
+def _optimised(kernel: Kernel, processor: Processor) -> Text:
     known = origins(kernel.text)
     w = Writer("  ")
-    shown = [(r, _readable(r.raw)) for r in _origin_rows(kernel.code) if not _is_noise(r.raw)]
+    shown = [
+        (r, _readable(r.raw)) for r in origin_rows(kernel.code, processor) if not _is_noise(r.raw)
+    ]
     _write_lines(w, [(text, r.line) for r, text in shown], known)
     return w.text()
 
@@ -244,7 +246,7 @@ def instructions(listing: str) -> Iterator[Instruction]:
 
 def _assembly(kernel: Kernel) -> Text:
     known = origins(kernel.text)
-    ir = _origin_rows(kernel.code)
+    ir = origin_rows(kernel.code)
     shown = tuple(instructions(assembled("\n".join(r.raw for r in ir))))
     folded = _folded(ir, frozenset(i.line for i in shown))
     w = Writer("  ")

@@ -8,13 +8,14 @@ imports LLVM: what it makes of the text is the business of `runtime/llvm.py`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from workbench.base.dtypes import U32
 from workbench.base.errors import CodegenError
 from workbench.base.source import NOWHERE
-from workbench.codegen.llvm_expr import Place, Register, Scope, load, write_definition
+from workbench.codegen.llvm_expr import Place, Register, Scope, load
+from workbench.codegen.llvm_functions import needed, write_definition
 from workbench.codegen.llvm_lines import Lines, identifier, type_of
 from workbench.codegen.llvm_stmt import (
     FINISH,
@@ -76,7 +77,23 @@ _CALLED = {*_MEMORY.split(), *(n + end for n in _MATHEMATICS.split() for end in 
 SIGNATURE = "(ptr %buffers, ptr %scalars, ptr %stop, i64 %begin, i64 %end)"
 
 
-def emit(loops: Loops) -> Program:
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """What LLVM's code is for: its name, and what it has to be told of it.
+
+    `functions` are the texts of operations that have no instruction there and are in no library;
+    `attributes` are written on the function that computes.
+    """
+
+    name: str = "cpu"
+    functions: Mapping[str, str] = field(default_factory=dict[str, str])
+    attributes: str = ""
+
+
+CPU = Processor()
+
+
+def emit(loops: Loops, processor: Processor = CPU) -> Program:
     """The program that runs the loops on a CPU.
 
     Raises `CodegenError` where private arrays do not fit on a stack.
@@ -98,7 +115,12 @@ def emit(loops: Loops) -> Program:
                 case _:
                     taken = tuple(k.name for k in kernels)
                     name = _kernel_name(loops, nest, taken, alone=alone)
-                    kernels.append(_kernel(name, nest, (*buffers, words), loops.scalars, accesses))
+                    _check_private(name, nest, processor)
+                    scope = Scope(Lines(), accesses=accesses, functions=processor.functions)
+                    given = (*buffers, words)
+                    kernels.append(
+                        _kernel(scope, name, nest, given, loops.scalars, processor.attributes)
+                    )
                     yield Dispatch(name, (_iterations(nest), 1, 1))
 
     dispatches = tuple(actions(body))
@@ -135,17 +157,17 @@ class _Signature:
 
 
 def _kernel(
+    scope: Scope,
     name: str,
     nest: Body,
     buffers: tuple[Buffer, ...],
     scalars: tuple[Scalar, ...],
-    accesses: list[str],
+    attributes: str,
 ) -> Kernel:
     """One kernel; the last buffer is for its status words, and bound where it may report.
 
-    What it may report is appended to `accesses`, in which its number counts.
+    What it may report is appended to the accesses of the scope, in which its number counts.
     """
-    _check_private(name, nest)
     *_, words = buffers
     written = {s.array for s in writes(nest)}
     written |= {words.name for s in walk_stmts(nest) if isinstance(s, Outside)}
@@ -157,13 +179,12 @@ def _kernel(
         frozenset(written),
         tuple((slot, s) for slot, s in enumerate(scalars) if s.name in used),
     )
-    lines = Lines()
-    scope = Scope(lines, accesses=accesses)
-    _write_body_function(scope, signature, nest, words.name)
+    lines = scope.lines
+    _write_body_function(scope, signature, nest, words.name, attributes)
     lines.plain()
     _write_entry(lines, signature)
     done: set[str] = set()
-    while missing := [f for f in scope.defined if f not in done]:
+    while missing := [f for f in needed(scope) if f not in done]:
         lines.plain()
         write_definition(scope, missing[0])
         done.add(missing[0])
@@ -182,7 +203,9 @@ def _status(buffers: tuple[Buffer, ...]) -> Buffer:
     return Buffer(name, U32, (4,), "temporary")
 
 
-def _write_body_function(scope: Scope, signature: _Signature, nest: Body, words: str) -> None:
+def _write_body_function(
+    scope: Scope, signature: _Signature, nest: Body, words: str, attributes: str
+) -> None:
     """Write the function that computes; `words` names the status words among its buffers."""
     lines = scope.lines
     for reserved in (*_ENDING, FINISH):
@@ -202,7 +225,7 @@ def _write_body_function(scope: Scope, signature: _Signature, nest: Body, words:
     written = ", ".join(sorted(signature.written & {b.name for b in signature.buffers}))
     lines.plain(f"; {signature.name}: writes {written or 'nothing'}")
     text = f"define internal void @{signature.name}.body({', '.join(parameters)}) noinline {{"
-    lines.plain(text, metadata="!dbg !4")
+    lines.plain(text, metadata=f"{attributes}!dbg !4")
     lines.begin(lines.fresh("entry"))
     write_slots(scope, nest)
     match nest:
@@ -345,7 +368,7 @@ def _role(buffers: tuple[Buffer, ...], name: str) -> str:
     return next(b.role for b in buffers if b.name == name)
 
 
-def _check_private(name: str, nest: Body) -> None:
+def _check_private(name: str, nest: Body, processor: Processor) -> None:
     """Refuse arrays that a worker's stack cannot hold."""
     arrays = [s for s in walk_stmts(nest) if isinstance(s, Alloc)]
     total = sum(map(_bytes, arrays))
@@ -353,7 +376,7 @@ def _check_private(name: str, nest: Body) -> None:
         largest = max(arrays, key=_bytes)
         raise CodegenError(
             f"kernel '{name}': its private arrays take {total} bytes ('{largest.name}' "
-            f"{_bytes(largest)}), a worker of the cpu holds {PRIVATE_BYTES}",
+            f"{_bytes(largest)}), a worker of the {processor.name} holds {PRIVATE_BYTES}",
             hint="a smaller tile, or an array of the kernel instead of a local one",
             span=largest.origin.nearest_span(),
         )

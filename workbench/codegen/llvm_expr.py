@@ -6,6 +6,7 @@ that LLVM sees through them; all other integers wrap in their own width. Imports
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -20,7 +21,7 @@ from workbench.codegen.llvm_lines import (
     type_of,
 )
 from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, loads
-from workbench.ir.ops import OPS, definition
+from workbench.ir.ops import OPS
 
 LEAST, GREATEST = -(2**31), 2**31 - 1
 ANY = (LEAST, GREATEST)
@@ -64,7 +65,8 @@ Name = Counter | Register | Slot
 class Scope:
     """What the statements written so far have named, and the lines they go to.
 
-    `defined` collects the operations (and their dtype) that need a function of their own.
+    `defined` collects the operations (and their dtype) that need a function of their own;
+    `functions` holds the texts of those that the processor has no instruction for, by name.
     `accesses` describes the accesses that are checked when they run, of the whole program.
     `written`, where there is one, holds the operands of the expressions written so far, by
     identity: one without jumps is written once and used wherever it stands again.
@@ -76,6 +78,7 @@ class Scope:
     defined: dict[str, tuple[str, DType]] = field(default_factory=dict[str, tuple[str, DType]])
     written: dict[int, str] | None = None
     accesses: list[str] = field(default_factory=list[str])
+    functions: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def value(scope: Scope, e: Expr) -> str:
@@ -156,8 +159,8 @@ def store(scope: Scope, operand: str, pointer: str, dtype: DType, origin: Origin
 def operation(scope: Scope, op: str, operands: list[str], dtype: DType, origin: Origin) -> str:
     """Write an operation on operands of one dtype: an instruction, or a call of its meaning."""
     row, t = OPS[op], type_of(dtype)
-    if dtype.kind in row.define:
-        function = f"{op}_{dtype.name}"
+    function = f"{op}.{dtype.name}"
+    if dtype.kind in row.define or function in scope.functions:
         scope.defined[function] = (op, dtype)
         result = type_of(BOOL) if row.compares else t
         arguments = ", ".join(f"{t} {x}" for x in operands)
@@ -359,21 +362,3 @@ def _branches(scope: Scope, e: Select, name: str) -> str:
         lines.jump(after, e.origin)
     lines.begin(after)
     return lines.value(name, f"phi {type_of(e.dtype)} {', '.join(arms)}", e.origin)
-
-
-def write_definition(scope: Scope, function: str) -> None:
-    """Write the function that says what an operation without an instruction of its own means."""
-    op, dtype = scope.defined[function]
-    names = ("a", "b", "c")[: OPS[op].arity]
-    meaning = definition(Apply(op, tuple(Var(n, dtype) for n in names), dtype))
-    assert meaning is not None, function
-    lines = scope.lines
-    lines.forget_names()
-    parameters = ", ".join(f"{type_of(dtype)} %{lines.fresh(n)}" for n in names)
-    result = type_of(meaning.dtype)
-    lines.plain(f"define internal {result} @{function}({parameters}) alwaysinline {{")
-    lines.begin("entry")
-    registers: dict[str, Name] = {n: Register(f"%{n}") for n in names}
-    inner = Scope(lines, registers, defined=scope.defined, written={})
-    lines.line(f"ret {result} {value(inner, meaning)}")
-    lines.plain("}")

@@ -26,7 +26,7 @@ from workbench.passes.graph import specialise
 from workbench.pipeline import Compilation, Snapshot, compile_graph
 from workbench.program import Program
 from workbench.runtime.arrays import array, enqueue
-from workbench.runtime.device import Device, open_device
+from workbench.runtime.device import Device, default_device, open_device
 from workbench.schedule.step import Schedule
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def _check_stage(s: Snapshot, c: Compilation, case: _Case, ran: dict[int, Check]
 
 
 def _check_program(stage: str, program: Program, c: Compilation, case: _Case) -> Check:
-    device = open_device("cpu" if program.target == "llvm" else "native")
+    device = open_device(default_device(program.target))
     description = device.describe()
     if not description.available:
         return Check(stage, "none", f"not run here: {description.cause}")

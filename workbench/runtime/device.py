@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from workbench.program import Program
 
-NAMES = ("browser", "native", "cpu", "null")
+NAMES = ("browser", "native", "cpu", "wasm", "null")
 """Every device, in the order in which tables list them."""
 
-Target = Literal["wgsl", "llvm"]
+Target = Literal["wgsl", "llvm", "wasm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +159,11 @@ def open_device(name: str) -> Device:
     if name not in _opened:
         _opened[name] = import_module(f"workbench.runtime.{name}").open_device()
     return _opened[name]
+
+
+def default_device(target: Target) -> str:
+    """The device that runs programs of a target where none is named."""
+    return {"wgsl": "native", "llvm": "cpu", "wasm": "wasm"}[target]
 
 
 def check_limits(program: Program, limits: Limits) -> None:

@@ -62,7 +62,7 @@ def devices() -> Devices:
 def choose(on: str, target: Target | None = None) -> tuple[str, str]:
     """The device for `on`, and why it, in words; of a `target`, where there is no choice of it.
 
-    "auto" takes a hardware GPU in the page, a hardware GPU natively, then the cpu; software
+    "auto" takes a hardware GPU in the page, a hardware GPU natively, the cpu, then wasm; software
     adapters only when they are named. Raises `DeviceError` where the named one is not here.
     """
     if on != "auto":
@@ -91,7 +91,7 @@ def choose(on: str, target: Target | None = None) -> tuple[str, str]:
 
 
 def _limits(d: Description) -> str:
-    if d.target == "llvm":
+    if d.target != "wgsl":
         return ", ".join(d.features)
     parts = [
         f"{d.limits.max_compute_invocations_per_workgroup} invocations a workgroup",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.base.dtypes import BOOL
 from workbench.base.errors import CallError
 from workbench.runtime.arrays import Array, array, enqueue
-from workbench.runtime.device import open_device
+from workbench.runtime.device import default_device, open_device
 
 if TYPE_CHECKING:
     from workbench.program import Program
@@ -17,12 +17,12 @@ def run(program: Program, *args: Any, on: str | None = None) -> Array | tuple[Ar
     """Run a program on its inputs, then its scalars, in its order; an Array per output.
 
     `on` is a device of the program's target: native (the default) or browser for wgsl, cpu
-    for llvm. Raises `CallError` where arguments do not fit.
+    for llvm, wasm for wasm. Raises `CallError` where arguments do not fit.
     """
     names = [*program.inputs, *(p.name for p in program.scalars)]
     if len(args) != len(names):
         raise CallError(f"{program.name}({', '.join(names)}) was given {len(args)} arguments")
-    device = open_device(on or ("cpu" if program.target == "llvm" else "native"))
+    device = open_device(on or default_device(program.target))
     if device.target != program.target:
         raise CallError(
             f"{program.name} is a program for {program.target}, '{device.name}' runs "

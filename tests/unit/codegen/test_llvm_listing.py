@@ -13,10 +13,10 @@ from workbench.base.dtypes import F32
 from workbench.base.text import Text, concatenated
 from workbench.codegen.listing import (
     _folded,
-    _origin_rows,
     assembly,
     instructions,
     optimised,
+    origin_rows,
     rows,
     unoptimised,
 )
@@ -150,7 +150,7 @@ def test_a_load_that_llvm_moved_out_of_a_loop_keeps_its_origin() -> None:
     optimised_code = optimise(inside)
     assert re.search(r"%A.i = load float, ptr %A, align 4$", optimised_code, re.MULTILINE)
 
-    (load,) = [r for r in _origin_rows(inside) if r.loads and r.located]
+    (load,) = [r for r in origin_rows(inside) if r.loads and r.located]
 
     assert load.name == "A.i"
     assert load.line == 1
@@ -202,7 +202,7 @@ def test_an_instruction_moved_before_its_branch_keeps_its_origin() -> None:
     branch = "  %y = fadd float %x, %A.i, !dbg !5\n"
     code = MOVED.replace("  %y = fadd float %x, %A.i, !dbg !6\n", branch)
 
-    (addition,) = [r for r in _origin_rows(code) if r.name == "y"]
+    (addition,) = [r for r in origin_rows(code) if r.name == "y"]
 
     assert addition.line == 1
 

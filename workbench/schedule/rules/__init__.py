@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workbench.ir.loops import Loops
     from workbench.ir.stmt import Body, Stmt
 
-Target = Literal["wgsl", "llvm"]
+Target = Literal["wgsl", "llvm", "wasm"]
 
 WORKGROUP: dict[int, tuple[int, ...]] = {1: (64,), 2: (8, 8), 3: (2, 4, 8)}
 """Invocations per workgroup along the innermost parallel loops, outermost first."""

@@ -1,4 +1,7 @@
-"""The cpu device: runs in order, stops what does not end, and stays usable afterwards."""
+"""Devices of this process: run in order, stop what does not end, stay usable afterwards.
+
+The same for every engine: machine code on the cpu, WebAssembly in wasmtime.
+"""
 
 from __future__ import annotations
 
@@ -14,43 +17,49 @@ import numpy as np
 import pytest
 
 pytest.importorskip("llvmlite")
+pytest.importorskip("wasmtime")
 
 from tests.unit.ir.programs import f32, load, loop, mul, var
 from workbench.base.dtypes import F32
 from workbench.base.errors import DeviceError
-from workbench.codegen.llvm import emit
+from workbench.codegen import llvm, wasm
 from workbench.ir.expr import Var, apply, integer
 from workbench.ir.loops import Buffer, Loops
 from workbench.ir.stmt import Assign, Local, LoopKind, Stmt, Store, While
 from workbench.program import Binding, Kernel, Program
-from workbench.runtime.cpu import CpuDevice, open_device
+from workbench.runtime.compiled import CompiledDevice
+from workbench.runtime.cpu import CpuDevice
 from workbench.runtime.cpu_memory import bytes_of
 from workbench.runtime.cpu_pool import Job, Queue, Share
-from workbench.runtime.device import Memory, Run
+from workbench.runtime.device import Memory, Run, Target, open_device
+from workbench.runtime.wasm import WasmDevice
 
 COUNT = 1000
 
 
-@pytest.fixture
-def device() -> Iterator[CpuDevice]:
-    opened = CpuDevice(workers=3)
+@pytest.fixture(params=[CpuDevice, WasmDevice], ids=["cpu", "wasm"])
+def device(request: pytest.FixtureRequest) -> Iterator[CompiledDevice]:
+    opened = request.param(workers=3)
     yield opened
     opened.close()
 
 
-def program(*body: Stmt, name: str = "program", count: int = COUNT) -> Program:
+def program(
+    *body: Stmt, name: str = "program", count: int = COUNT, target: Target = "llvm"
+) -> Program:
     """From `x` to `y`, both of `count` elements."""
     buffers = (Buffer("x", F32, (count,), "input"), Buffer("y", F32, (count,), "output"))
+    emit = wasm.emit if target == "wasm" else llvm.emit
     return emit(Loops(name, buffers, (), body, ("y",)))
 
 
-def doubled(count: int = COUNT) -> Program:
+def doubled(target: Target, count: int = COUNT) -> Program:
     value = mul(load("x", var("i")), f32(2.0))
     nest = loop("i", count, Store("y", (var("i"),), value), kind=LoopKind.PARALLEL)
-    return program(nest, name="doubled", count=count)
+    return program(nest, name="doubled", count=count, target=target)
 
 
-def spinning() -> Program:
+def spinning(target: Target) -> Program:
     """`while True`, in every iteration."""
     n = Var("n")
     body = (
@@ -58,75 +67,83 @@ def spinning() -> Program:
         While(apply("ge", n, integer(-1)), (Assign("n", apply("max", n, integer(0))),)),
         Store("y", (var("i"),), f32(0.0)),
     )
-    return program(loop("i", COUNT, *body, kind=LoopKind.PARALLEL), name="spin")
+    return program(loop("i", COUNT, *body, kind=LoopKind.PARALLEL), name="spin", target=target)
 
 
-def endless_for() -> Program:
+def endless_for(target: Target) -> Program:
     """A serial loop of 2^31 - 1 times 2^31 - 1 iterations whose result is used."""
     most = 2**31 - 1
     update = Store("y", (integer(0),), mul(load("x", integer(0)), f32(1.5)), "add")
-    return program(loop("a", most, loop("b", most, update)), name="endless")
+    return program(loop("a", most, loop("b", most, update)), name="endless", target=target)
 
 
-def memories(device: CpuDevice, count: int = COUNT) -> dict[str, Memory]:
+def memories(device: CompiledDevice, count: int = COUNT) -> dict[str, Memory]:
     return {name: device.allocate(4 * count) for name in "xy"}
 
 
-def filled(device: CpuDevice, value: float, count: int = COUNT) -> dict[str, Memory]:
+def filled(device: CompiledDevice, value: float, count: int = COUNT) -> dict[str, Memory]:
     made = memories(device, count)
     device.write(made["x"], np.full(count, value, np.float32).data.cast("B"))
     return made
 
 
-def result(device: CpuDevice, made: dict[str, Memory], count: int = COUNT) -> np.ndarray:
+def result(device: CompiledDevice, made: dict[str, Memory], count: int = COUNT) -> np.ndarray:
     return np.frombuffer(bytes(device.read(made["y"], 4 * count)), np.float32)
 
 
-def assert_works(device: CpuDevice) -> None:
+def assert_works(device: CompiledDevice) -> None:
     made = filled(device, 21.0)
-    device.enqueue(doubled(), made, ()).wait(10)
+    device.enqueue(doubled(device.target), made, ()).wait(10)
 
     np.testing.assert_array_equal(result(device, made), np.full(COUNT, 42.0))
 
 
-def test_it_describes_processor_and_compiler() -> None:
-    description = open_device().describe()
+@pytest.mark.parametrize(("name", "words"), [("cpu", "LLVM"), ("wasm", "wasmtime")])
+def test_it_describes_what_runs(name: str, words: str) -> None:
+    description = open_device(name).describe()
 
     assert description.available
     assert description.hardware
-    assert "LLVM" in description.adapter
+    assert words in description.adapter
 
 
-def test_a_missing_llvmlite_is_a_cause_and_a_command() -> None:
-    """In a process of its own: this one has LLVM already."""
+@pytest.mark.parametrize(
+    ("name", "library", "command"),
+    [
+        ("cpu", "llvmlite", "pip install llvmlite"),
+        ("wasm", "wasmtime", "pip install 'wgpu-workbench[wasm]'"),
+    ],
+)
+def test_a_missing_library_is_a_cause_and_a_command(name: str, library: str, command: str) -> None:
+    """In a process of its own: this one has it already."""
     text = (
-        "import sys; sys.modules['llvmlite'] = None\n"
+        f"import sys; sys.modules['{library}'] = None\n"
         "from workbench.runtime.device import open_device\n"
-        "d = open_device('cpu').describe()\n"
+        f"d = open_device('{name}').describe()\n"
         "print(d.available, '|', d.cause, '|', d.remedy)\n"
     )
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
 
     available, cause, remedy = (part.strip() for part in done.stdout.split("|"))
     assert available == "False"
-    assert "llvmlite" in cause
-    assert remedy == "pip install llvmlite"
+    assert library in cause
+    assert remedy == command
 
 
-def test_buffers_start_where_compiled_code_expects(device: CpuDevice) -> None:
+def test_buffers_start_where_compiled_code_expects(device: CompiledDevice) -> None:
     for size in (4, 100, 4096):
         memory = device.allocate(size)
         device.write(memory, memoryview(bytes(range(4))))
 
         assert device.read(memory, 4) == bytearray(range(4))
-        assert memory.handle.array.ctypes.data % 64 == 0  # type: ignore[attr-defined]
+        assert bytes_of(memory).array.ctypes.data % 64 == 0
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 1000, 100_003])
-def test_every_iteration_is_run_once(device: CpuDevice, count: int) -> None:
+def test_every_iteration_is_run_once(device: CompiledDevice, count: int) -> None:
     made = filled(device, 3.0, count)
     for _ in range(3):
-        device.enqueue(doubled(count), made, ()).wait(10)
+        device.enqueue(doubled(device.target, count), made, ()).wait(10)
 
         np.testing.assert_array_equal(result(device, made, count), np.full(count, 6.0))
 
@@ -151,29 +168,32 @@ def test_iterations_are_taken_once_each_whatever_they_take() -> None:
     assert covered == list(range(500))
 
 
-def test_runs_are_done_in_their_order(device: CpuDevice) -> None:
+def test_runs_are_done_in_their_order(device: CompiledDevice) -> None:
     first, second = filled(device, 1.0), memories(device)
     chain = {"x": first["y"], "y": second["y"]}
-    runs = [device.enqueue(doubled(), first, ()), device.enqueue(doubled(), chain, ())]
+    runs = [
+        device.enqueue(doubled(device.target), first, ()),
+        device.enqueue(doubled(device.target), chain, ()),
+    ]
     device.write(first["x"], np.zeros(COUNT, np.float32).data.cast("B"))
 
     np.testing.assert_array_equal(result(device, second), np.full(COUNT, 4.0))
     assert all(r.done() for r in runs)
 
 
-def test_a_write_takes_the_bytes_of_the_moment(device: CpuDevice) -> None:
+def test_a_write_takes_the_bytes_of_the_moment(device: CompiledDevice) -> None:
     made = filled(device, 1.0)
-    device.enqueue(doubled(), made, ())
+    device.enqueue(doubled(device.target), made, ())
     content = np.full(COUNT, 5.0, np.float32)
     device.write(made["x"], content.data.cast("B"))
     content[:] = 9.0
-    device.enqueue(doubled(), made, ())
+    device.enqueue(doubled(device.target), made, ())
 
     np.testing.assert_array_equal(result(device, made), np.full(COUNT, 10.0))
 
 
-def test_a_timing_says_what_took_how_long(device: CpuDevice) -> None:
-    timing = device.enqueue(doubled(), filled(device, 1.0), ()).wait(10)
+def test_a_timing_says_what_took_how_long(device: CompiledDevice) -> None:
+    timing = device.enqueue(doubled(device.target), filled(device, 1.0), ()).wait(10)
 
     assert timing.kernel is not None
     assert timing.total is not None
@@ -181,8 +201,8 @@ def test_a_timing_says_what_took_how_long(device: CpuDevice) -> None:
 
 
 @pytest.mark.parametrize("make", [spinning, endless_for])
-def test_what_does_not_end_is_stopped_at_its_deadline(device: CpuDevice, make: object) -> None:
-    endless = spinning() if make is spinning else endless_for()
+def test_what_does_not_end_is_stopped_at_its_deadline(device: CompiledDevice, make: object) -> None:
+    endless = spinning(device.target) if make is spinning else endless_for(device.target)
     run = device.enqueue(endless, filled(device, 1.0), ())
 
     with pytest.raises(DeviceError, match=r"was stopped after its deadline of 0\.3 s"):
@@ -191,8 +211,8 @@ def test_what_does_not_end_is_stopped_at_its_deadline(device: CpuDevice, make: o
     assert_works(device)
 
 
-def test_stop_ends_what_runs_and_what_waits(device: CpuDevice) -> None:
-    runs = [device.enqueue(spinning(), filled(device, 1.0), ()) for _ in range(2)]
+def test_stop_ends_what_runs_and_what_waits(device: CompiledDevice) -> None:
+    runs = [device.enqueue(spinning(device.target), filled(device, 1.0), ()) for _ in range(2)]
     device.stop()
 
     for run in runs:
@@ -201,16 +221,16 @@ def test_stop_ends_what_runs_and_what_waits(device: CpuDevice) -> None:
     assert_works(device)
 
 
-def test_what_was_stopped_before_it_began_leaves_no_wrong_bytes(device: CpuDevice) -> None:
+def test_what_was_stopped_before_it_began_leaves_no_wrong_bytes(device: CompiledDevice) -> None:
     spins, stopped = filled(device, 1.0), filled(device, 1.0)
     after = memories(device)
-    first = device.enqueue(spinning(), spins, ())
-    device.enqueue(doubled(), stopped, ())
+    first = device.enqueue(spinning(device.target), spins, ())
+    device.enqueue(doubled(device.target), stopped, ())
     device.write(spins["x"], np.full(COUNT, 3.0, np.float32).data.cast("B"))
     device.stop()
     with pytest.raises(DeviceError, match="was stopped"):
         first.wait(10)
-    run = device.enqueue(doubled(), {"x": stopped["y"], "y": after["y"]}, ())
+    run = device.enqueue(doubled(device.target), {"x": stopped["y"], "y": after["y"]}, ())
     with pytest.raises(DeviceError, match="was stopped"):
         run.wait(10)
 
@@ -218,9 +238,9 @@ def test_what_was_stopped_before_it_began_leaves_no_wrong_bytes(device: CpuDevic
     np.testing.assert_array_equal(np.frombuffer(written, np.float32), np.full(COUNT, 3.0))
 
 
-def test_a_finished_run_holds_no_bytes(device: CpuDevice) -> None:
+def test_a_finished_run_holds_no_bytes(device: CompiledDevice) -> None:
     made = filled(device, 1.0)
-    run = device.enqueue(doubled(), made, ())
+    run = device.enqueue(doubled(device.target), made, ())
     run.wait(10)
     held = weakref.ref(bytes_of(made["x"]).array)
     device.free(made["x"])
@@ -239,8 +259,8 @@ def interrupted(run: Run) -> None:
     timer.join()
 
 
-def test_an_interrupt_stops_the_run(device: CpuDevice) -> None:
-    run = device.enqueue(spinning(), filled(device, 1.0), ())
+def test_an_interrupt_stops_the_run(device: CompiledDevice) -> None:
+    run = device.enqueue(spinning(device.target), filled(device, 1.0), ())
 
     interrupted(run)
 
@@ -249,12 +269,12 @@ def test_an_interrupt_stops_the_run(device: CpuDevice) -> None:
     assert_works(device)
 
 
-def test_an_error_follows_its_arrays(device: CpuDevice) -> None:
+def test_an_error_follows_its_arrays(device: CompiledDevice) -> None:
     """What was computed from a result that never came fails with the first error."""
     made = filled(device, 1.0)
     after = {"x": made["y"], "y": device.allocate(4 * COUNT)}
-    failed = device.enqueue(spinning(), made, ())
-    chained = device.enqueue(doubled(), after, ())
+    failed = device.enqueue(spinning(device.target), made, ())
+    chained = device.enqueue(doubled(device.target), after, ())
     with pytest.raises(DeviceError):
         failed.wait(0.2)
 
@@ -264,18 +284,18 @@ def test_an_error_follows_its_arrays(device: CpuDevice) -> None:
         device.read(after["y"], 4)
 
 
-def test_a_new_write_ends_the_error_of_an_array(device: CpuDevice) -> None:
+def test_a_new_write_ends_the_error_of_an_array(device: CompiledDevice) -> None:
     made = filled(device, 1.0)
     with pytest.raises(DeviceError):
-        device.enqueue(spinning(), made, ()).wait(0.1)
+        device.enqueue(spinning(device.target), made, ()).wait(0.1)
     device.write(made["y"], np.full(COUNT, 7.0, np.float32).data.cast("B"))
 
     np.testing.assert_array_equal(result(device, made), np.full(COUNT, 7.0))
 
 
-def test_a_freed_buffer_is_still_there_for_runs_enqueued_before(device: CpuDevice) -> None:
+def test_a_freed_buffer_is_still_there_for_runs_enqueued_before(device: CompiledDevice) -> None:
     made = filled(device, 4.0)
-    device.enqueue(doubled(), made, ())
+    device.enqueue(doubled(device.target), made, ())
     device.free(made["x"])
 
     np.testing.assert_array_equal(result(device, made), np.full(COUNT, 8.0))
@@ -283,63 +303,73 @@ def test_a_freed_buffer_is_still_there_for_runs_enqueued_before(device: CpuDevic
         device.write(made["x"], memoryview(b"0000"))
 
 
-def test_a_buffer_too_small_is_refused_before_anything_runs(device: CpuDevice) -> None:
+def test_a_buffer_too_small_is_refused_before_anything_runs(device: CompiledDevice) -> None:
     made = filled(device, 1.0)
     made["y"] = device.allocate(16)
 
     with pytest.raises(DeviceError, match="buffer 'y': 4000 bytes do not fit a buffer of 16"):
-        device.enqueue(doubled(), made, ())
+        device.enqueue(doubled(device.target), made, ())
 
 
-def test_an_output_that_is_an_input_is_refused(device: CpuDevice) -> None:
+def test_an_output_that_is_an_input_is_refused(device: CompiledDevice) -> None:
     made = filled(device, 1.0)
     made["y"] = made["x"]
 
     with pytest.raises(DeviceError, match="writes 'y', and 'x' is the same memory"):
-        device.enqueue(doubled(), made, ())
+        device.enqueue(doubled(device.target), made, ())
 
 
-def test_a_buffer_beyond_the_memory_names_the_limit(device: CpuDevice) -> None:
+def test_a_buffer_beyond_the_memory_names_the_limit(device: CompiledDevice) -> None:
     with pytest.raises(DeviceError, match="max_buffer_size"):
         device.allocate(2**60)
 
 
-def test_code_that_llvm_refuses_is_an_error_with_its_words(device: CpuDevice) -> None:
-    broken = Program(
-        "broken", "llvm", (), (), (), (),
-        (Kernel("k", "define void @k( {", (Binding(0, "x", "read"),)),), (),
-    )  # fmt: skip
+@pytest.mark.parametrize(
+    ("opened", "code", "words"),
+    [
+        (CpuDevice, "define void @k( {", "LLVM refused"),
+        (WasmDevice, "AGFzbQ==", "wasmtime refused"),
+        (WasmDevice, "define void @k", "wasmtime refused"),
+    ],
+)
+def test_code_that_is_refused_is_an_error_with_its_words(
+    opened: type[CpuDevice | WasmDevice], code: str, words: str
+) -> None:
+    device = opened(workers=1)
+    kernel = Kernel("k", code, (Binding(0, "x", "read"),))
+    broken = Program("broken", device.target, (), (), (), (), (kernel,), ())
 
-    with pytest.raises(DeviceError, match="LLVM refused"):
+    with pytest.raises(DeviceError, match=words):
         device.prepare(broken)
 
 
-def test_a_program_for_another_target_is_refused(device: CpuDevice) -> None:
+def test_a_program_for_another_target_is_refused(device: CompiledDevice) -> None:
     other = Program("k", "wgsl", (), (), (), (), (), ())
+    words = f"a program for wgsl, the {device.name} runs {device.target}"
 
-    with pytest.raises(DeviceError, match="a program for wgsl, the cpu runs llvm"):
+    with pytest.raises(DeviceError, match=words):
         device.prepare(other)
 
 
-def test_the_wrong_number_of_scalars_is_refused(device: CpuDevice) -> None:
+def test_the_wrong_number_of_scalars_is_refused(device: CompiledDevice) -> None:
     with pytest.raises(DeviceError, match="takes 0 scalars, 1 were given"):
-        device.enqueue(doubled(), filled(device, 1.0), (1.0,))
+        device.enqueue(doubled(device.target), filled(device, 1.0), (1.0,))
 
 
-def test_a_closed_device_opens_again(device: CpuDevice) -> None:
+def test_a_closed_device_opens_again(device: CompiledDevice) -> None:
     assert_works(device)
     device.close()
 
     assert_works(device)
 
 
-def test_a_saved_program_runs_in_a_fresh_process(tmp_path: Path) -> None:
-    path = doubled().save(tmp_path / "doubled.json")
+def test_a_saved_program_runs_in_a_fresh_process(device: CompiledDevice, tmp_path: Path) -> None:
+    path = doubled(device.target).save(tmp_path / "doubled.json")
     text = (
         "import sys, numpy as np\n"
         "from workbench.program import load\n"
         "from workbench.runtime.device import open_device\n"
-        "p, d = load(sys.argv[1]), open_device('cpu')\n"
+        f"p, d = load(sys.argv[1]), open_device('{device.name}')\n"
         "m = {b.name: d.allocate(b.size) for b in p.buffers}\n"
         "d.write(m['x'], np.full(1000, 21.0, 'f').data.cast('B'))\n"
         "d.enqueue(p, m, ()).wait(30)\n"
@@ -352,13 +382,13 @@ def test_a_saved_program_runs_in_a_fresh_process(tmp_path: Path) -> None:
     assert done.stdout.strip() == "{42.0}"
 
 
-def test_a_process_ends_while_a_kernel_spins(tmp_path: Path) -> None:
-    path = spinning().save(tmp_path / "spin.json")
+def test_a_process_ends_while_a_kernel_spins(device: CompiledDevice, tmp_path: Path) -> None:
+    path = spinning(device.target).save(tmp_path / "spin.json")
     text = (
         "import sys, time\n"
         "from workbench.program import load\n"
         "from workbench.runtime.device import open_device\n"
-        "p, d = load(sys.argv[1]), open_device('cpu')\n"
+        f"p, d = load(sys.argv[1]), open_device('{device.name}')\n"
         "r = d.enqueue(p, {b.name: d.allocate(b.size) for b in p.buffers}, ())\n"
         "time.sleep(0.1)\n"
         "print(r.done())\n"
