@@ -2,11 +2,12 @@
  * The entry of the bundle: what a widget's loader calls, whatever kind of widget it is.
  *
  * A page evaluates this file once, however many widgets it shows; the count proves it.
- * Kinds are named by the model's trait `kind`: "page" has no view, "panel" draws.
+ * Kinds are named by the model's trait `kind`: "page" has no view, the others draw.
  */
 import type { WidgetModel } from "./model.ts";
 import { joinPage, type JoinOptions, type Server } from "./page.ts";
 import { renderPanel } from "./panel.ts";
+import { renderValues } from "./values.ts";
 
 export interface Mount {
   readonly model: WidgetModel;
@@ -27,6 +28,7 @@ const widgets: Readonly<Record<string, Widget>> = {
     },
   },
   panel: { render: renderPanel },
+  values: { render: renderValues },
 };
 
 const counted = globalThis as { __workbench_evaluations?: number };

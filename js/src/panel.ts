@@ -4,6 +4,7 @@ import views from "views:./views";
 import { openSession } from "./model.ts";
 import type { WidgetModel } from "./model.ts";
 import { element } from "./ui/dom.ts";
+import { keepKeys } from "./ui/keys.ts";
 import { style } from "./ui/style.ts";
 import type { ViewContext } from "./ui/view.ts";
 
@@ -68,16 +69,4 @@ function whenNear(el: HTMLElement, signal: AbortSignal, draw: () => void): void 
   );
   observer.observe(el);
   signal.addEventListener("abort", () => { observer.disconnect(); });
-}
-
-/**
- * Keeps the keys pressed inside an element from the notebook's shortcuts. JupyterLab asks the
- * element with the focus itself, so the mark is set on whatever gets it.
- */
-function keepKeys(root: HTMLElement): void {
-  root.addEventListener("focusin", (event) => {
-    if (event.target instanceof Element) {
-      event.target.setAttribute("data-lm-suppress-shortcuts", "true");
-    }
-  });
 }

@@ -8,7 +8,7 @@ export interface FakeModel {
   /** What the page sent to Python. */
   readonly sent: unknown[];
   /** Delivers a custom message as Python would. */
-  readonly answer: (content: unknown) => void;
+  readonly answer: (content: unknown, buffers?: readonly DataView[]) => void;
   /** Puts a new state in, as Python would. */
   readonly change: (bytes: DataView) => void;
   /** How many listeners there are. */
@@ -35,7 +35,7 @@ export function fakeModel(bytes: DataView): FakeModel {
       off: (event, listener) => of(event).delete(listener as (...values: unknown[]) => void),
     },
     sent,
-    answer: (content) => { tell("msg:custom", content); },
+    answer: (content, buffers = []) => { tell("msg:custom", content, buffers); },
     change(next) {
       state = next;
       tell("change:state");

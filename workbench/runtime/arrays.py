@@ -10,13 +10,15 @@ import itertools
 import math
 import weakref
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from workbench.base.dtypes import BOOL, DTYPES, DType
 from workbench.base.errors import CallError, DeviceError
+from workbench.runtime.calls import Call
 from workbench.runtime.changes import Changes, touched
 from workbench.runtime.residency import born
 
@@ -24,41 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from workbench.program import Program
-    from workbench.runtime.device import Device, Memory, Run
+    from workbench.runtime.device import Device, Memory
 
-DEADLINE = 60.0
-"""Seconds that a running call has before it is stopped, unless told otherwise."""
-_numbers = itertools.count(1)
 LONGEST_RECIPE = 8
 """Calls in a row that an array whose only copy dies is computed again by: each keeps its inputs."""
-
-
-@dataclass(slots=True, eq=False)
-class Call:
-    """One enqueued call: where it stands, and its run."""
-
-    words: str
-    device: Device
-    run: Run
-    error: Exception | None = None
-    finished: bool = False
-    deadline: float = DEADLINE
-    timing: Any = None
-
-    def wait(self) -> None:
-        """Wait for the run to finish; raises its error, the same one each time it is asked."""
-        if self.error is not None:
-            raise self.error
-        if not self.finished:
-            try:
-                self.timing = self.run.wait(self.deadline)
-            except DeviceError as error:
-                self.error = DeviceError(
-                    *(replace(m, message=f"{self.words}: {m.message}") for m in error.mistakes)
-                )
-                self.error.__cause__ = error
-                raise self.error from error
-            self.finished = True
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,6 +157,20 @@ class Array:
         self.version += 1
         self.recipe = None
         self.freed = True
+
+    def show(self, against: Any = None, *, name: str = "") -> None:
+        """Draw the values: table, picture, histogram; what is not finite, what differs.
+
+        `against` is a reference of the same shape. Without a notebook the same is printed.
+        Raises `CallError` where the shapes differ, `DeviceError` where drawing is not installed.
+        """
+        # Drawing is a layer above this one: it is found by name, when somebody looks.
+        try:
+            import_module("workbench.widget.values").show(self, against, name=name)
+        except ModuleNotFoundError as error:
+            raise DeviceError(
+                f"drawing needs {error.name}", hint="pip install 'wgpu-workbench[notebook]'"
+            ) from error
 
     def __await__(self) -> Generator[Any, None, Self]:
         import asyncio  # noqa: PLC0415  (only those who await need it)

@@ -114,7 +114,7 @@ def _run_lines(run: Run) -> list[str]:
     ]
     for output in run.outputs:
         lines.append(f"  {_described(output)}")
-        lines += [f"    {row}" for row in _aligned(output.rows)]
+        lines += [f"    {row}" for row in aligned(output.rows)]
     return lines
 
 
@@ -138,7 +138,7 @@ def _described(output: Output) -> str:
     return f"{output.name} {output.dtype}[{shape}]  {numbers}"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of words in columns, aligned to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
@@ -227,7 +227,7 @@ def _output_html(output: Output, *, picture: bool) -> str:
     image = ""
     if picture and output.thumbnail is not None:
         image = f'<img src="{output.thumbnail}" alt="{words}" width="168">'
-    rows = html.escape("\n".join(_aligned(output.rows)))
+    rows = html.escape("\n".join(aligned(output.rows)))
     return f'<p>{words}</p><div class="wb-row">{image}<pre>{rows}</pre></div>'
 
 

@@ -210,6 +210,27 @@ export const style = `
   display: block; max-inline-size: 100%; overflow-x: auto;
   border-collapse: collapse; font: 12px/1.5 var(--wb-code-font);
 }
+.wb-view-values { padding: 8px 12px 10px; }
+.wb-view-values p { margin: 0 0 4px; }
+.wb-view-values code { font-family: var(--wb-code-font); background: none; color: inherit; }
+.wb-histogram { inline-size: 240px; block-size: 48px; fill: var(--wb-brand); }
+.wb-bars { display: flex; align-items: end; gap: 8px; }
+.wb-controls { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px; margin: 4px 0; }
+.wb-controls input {
+  inline-size: 6em; padding: 1px 4px; border: 1px solid var(--wb-line); border-radius: 3px;
+  background: var(--wb-background); color: inherit; font: inherit;
+}
+.wb-heatmap {
+  inline-size: 240px; max-inline-size: 100%; image-rendering: pixelated; cursor: crosshair;
+  border: 1px solid var(--wb-line);
+}
+.wb-grid { overflow-x: auto; padding: 1px; }
+.wb-window td { min-inline-size: 7em; }
+.wb-window th { padding: 1px 8px; color: var(--wb-soft); font-weight: 400; text-align: end; }
+.wb-window td[aria-selected="true"] {
+  background: var(--wb-lit); outline: 1px solid var(--wb-brand);
+}
+.wb-cell { font: 12px/1.5 var(--wb-code-font); }
 .wb-values td {
   padding: 1px 8px; border: 0; text-align: end; font-variant-numeric: tabular-nums; color: inherit;
 }

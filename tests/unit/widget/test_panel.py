@@ -12,8 +12,9 @@ import pytest
 from tests.unit.widget import example
 
 pytest.importorskip("anywidget", reason="anywidget is not installed")
-from workbench.widget import panel as panel_module
-from workbench.widget.panel import LIVE, TWIN, VIEW, Panel
+from workbench.widget import twinned
+from workbench.widget.panel import Panel
+from workbench.widget.twinned import LIVE, TWIN, VIEW
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def panel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Panel]:
 def displayed(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What a cell that ends with the panel shows: the content of each of its outputs by type."""
     found: list[dict[str, Any]] = []
-    monkeypatch.setattr(panel_module, "display", lambda content, **_options: found.append(content))
+    monkeypatch.setattr(twinned, "display", lambda content, **_options: found.append(content))
     panel._ipython_display_()
     return found
 

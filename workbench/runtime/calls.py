@@ -1,0 +1,42 @@
+"""Calls that were enqueued: what an array waits for, and what it says when that failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from workbench.base.errors import DeviceError
+
+if TYPE_CHECKING:
+    from workbench.runtime.device import Device, Run
+
+DEADLINE = 60.0
+"""Seconds that a running call has before it is stopped, unless told otherwise."""
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One enqueued call: where it stands, and its run."""
+
+    words: str
+    device: Device
+    run: Run
+    error: Exception | None = None
+    finished: bool = False
+    deadline: float = DEADLINE
+    timing: Any = None
+
+    def wait(self) -> None:
+        """Wait for the run to finish; raises its error, the same one each time it is asked."""
+        if self.error is not None:
+            raise self.error
+        if not self.finished:
+            try:
+                self.timing = self.run.wait(self.deadline)
+            except DeviceError as error:
+                self.error = DeviceError(
+                    *(replace(m, message=f"{self.words}: {m.message}") for m in error.mistakes)
+                )
+                self.error.__cause__ = error
+                raise self.error from error
+            self.finished = True
