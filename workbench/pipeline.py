@@ -22,6 +22,7 @@ from workbench.passes.cleanup import clean
 from workbench.passes.graph import PASSES, specialise
 from workbench.passes.lower import lower
 from workbench.passes.mapping import map_kernels
+from workbench.passes.swaps import swap_buffers
 from workbench.passes.turns import keep_turns
 from workbench.schedule.rules import default_states
 from workbench.schedule.step import Schedule, step_text
@@ -201,7 +202,11 @@ def compile_graph(
         "turns", "the number of each turn, where nests read it", lambda: keep_turns(scheduled),
         loops_text, before=scheduled,
     )  # fmt: skip
-    program = _EMIT[target](trace, counted, limits)
+    swapped: Loops = trace.stage(
+        "swap", "buffers change places where a turn would copy one into another",
+        lambda: swap_buffers(counted), loops_text, before=counted,
+    )  # fmt: skip
+    program = _EMIT[target](trace, swapped, limits)
     return Compilation(
         source, graph, dict(dims), target, limits, applied, Stages(tuple(trace.snapshots)), program
     )

@@ -100,10 +100,19 @@ def emit(loops: Loops, processor: Processor = CPU) -> Program:
     """
     buffers = (*loops.buffers, *_temporaries(loops.body))
     body = tuple(s for s in loops.body if not _in_storage(s))
-    alone = sum(1 for _ in _all_nests(body)) == 1
+    alone = len({tuple(map(id, nest)) for nest in _all_nests(body)}) == 1
     accesses: list[str] = []
     words = _status(buffers)
     kernels: list[Kernel] = []
+    made: dict[tuple[int, ...], str] = {}
+
+    def kernel(nest: Body) -> str:
+        name = _kernel_name(loops, nest, tuple(k.name for k in kernels), alone=alone)
+        _check_private(name, nest, processor)
+        scope = Scope(Lines(), accesses=accesses, functions=processor.functions)
+        given = (*buffers, words)
+        kernels.append(_kernel(scope, name, nest, given, loops.scalars, processor.attributes))
+        return name
 
     def actions(body: Body) -> Iterator[Action]:
         for nest in _nests(body):
@@ -113,15 +122,10 @@ def emit(loops: Loops, processor: Processor = CPU) -> Program:
                     if trips(repeat):
                         yield Repeat(trips(repeat) or 0, inner)
                 case _:
-                    taken = tuple(k.name for k in kernels)
-                    name = _kernel_name(loops, nest, taken, alone=alone)
-                    _check_private(name, nest, processor)
-                    scope = Scope(Lines(), accesses=accesses, functions=processor.functions)
-                    given = (*buffers, words)
-                    kernels.append(
-                        _kernel(scope, name, nest, given, loops.scalars, processor.attributes)
-                    )
-                    yield Dispatch(name, (_iterations(nest), 1, 1))
+                    same = tuple(map(id, nest))
+                    if same not in made:
+                        made[same] = kernel(nest)
+                    yield Dispatch(made[same], (_iterations(nest), 1, 1))
 
     dispatches = tuple(actions(body))
     copies = {o: f"{o}_copy" for o in loops.outputs if _role(buffers, o) == "input"}

@@ -66,12 +66,14 @@ class _Grid:
 def map_kernels(loops: Loops) -> Mapped:
     """The device kernels of scheduled loops, in order of dispatch.
 
+    A nest that stands in several places, as the same object, is one kernel.
     Raises `CodegenError` where a schedule cannot be mapped: an axis loop that does not start
     at 0 or has no literal extent, a store that several invocations would repeat.
     """
     names: set[str] = {loops.name} | {b.name for b in loops.buffers}
     kernels: list[DeviceKernel] = []
-    single = sum(1 for _ in _all_nests(loops.body)) == 1
+    numbers: dict[tuple[int, ...], int] = {}
+    single = len({tuple(map(id, nest)) for nest in _all_nests(loops.body)}) == 1
 
     def order(body: Body) -> Iterator[int | Turns]:
         for nest in _nests(body):
@@ -79,11 +81,14 @@ def map_kernels(loops: Loops) -> Mapped:
                 case (For(kind=LoopKind.REPEAT) as repeat,):
                     yield Turns(turns(repeat), tuple(order(repeat.body)))
                 case _:
-                    kernels.append(_kernel(loops, nest, names, single=single))
-                    yield len(kernels) - 1
+                    same = tuple(map(id, nest))
+                    if same not in numbers:
+                        numbers[same] = len(kernels)
+                        kernels.append(_kernel(loops, nest, names, single=single))
+                    yield numbers[same]
 
     steps = tuple(order(loops.body))
-    plain = all(isinstance(x, int) for x in steps)
+    plain = steps == tuple(range(len(kernels)))
     return Mapped(
         loops.name, loops.buffers, loops.scalars, tuple(kernels), loops.outputs,
         () if plain else steps, origin=loops.origin,
