@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
 from benchmarks.row import Row
 from workbench.base.limits import GUARANTEED
 from workbench.base.source import Source
-from workbench.codegen import llvm, wgsl
+from workbench.codegen import llvm, wasm, wgsl
 from workbench.passes.mapping import map_kernels
 from workbench.runtime.arrays import array, enqueue
 from workbench.runtime.device import open_device
@@ -51,7 +51,15 @@ def rows() -> list[Row]:
 def _copying(c: Compilation) -> Program:
     """The program of the loops before buffers change places."""
     loops = c.stages["turns"].value
-    return llvm.emit(loops) if c.target == "llvm" else wgsl.emit(map_kernels(loops), GUARANTEED)
+    match c.target:
+        case "llvm":
+            return llvm.emit(loops)
+        case "wasm":
+            return wasm.from_source(wasm.source(loops))
+        case "wgsl":
+            return wgsl.emit(map_kernels(loops), GUARANTEED)
+        case _:
+            assert_never(c.target)
 
 
 def _seconds(program: Program, on: str, u: np.ndarray, expected: np.ndarray) -> float:
