@@ -107,7 +107,10 @@ def emit(loops: Loops, processor: Processor = CPU) -> Program:
     made: dict[tuple[int, ...], str] = {}
 
     def kernel(nest: Body) -> str:
-        name = _kernel_name(loops, nest, tuple(k.name for k in kernels), alone=alone)
+        same = tuple(map(id, nest))
+        if same in made:
+            return made[same]
+        name = made[same] = _kernel_name(loops, nest, tuple(k.name for k in kernels), alone=alone)
         _check_private(name, nest, processor)
         scope = Scope(Lines(), accesses=accesses, functions=processor.functions)
         given = (*buffers, words)
@@ -122,25 +125,14 @@ def emit(loops: Loops, processor: Processor = CPU) -> Program:
                     if trips(repeat):
                         yield Repeat(trips(repeat) or 0, inner)
                 case _:
-                    same = tuple(map(id, nest))
-                    if same not in made:
-                        made[same] = kernel(nest)
-                    yield Dispatch(made[same], (_iterations(nest), 1, 1))
+                    yield Dispatch(kernel(nest), (_iterations(nest), 1, 1))
 
     dispatches = tuple(actions(body))
     copies = {o: f"{o}_copy" for o in loops.outputs if _role(buffers, o) == "input"}
-    sources = {b.name: b for b in buffers}
     return Program(
         name=loops.name,
         target="llvm",
-        buffers=(
-            *(ProgramBuffer(b.name, b.dtype, b.shape, b.role) for b in buffers),
-            *(
-                ProgramBuffer(copy, sources[o].dtype, sources[o].shape, "output")
-                for o, copy in copies.items()
-            ),
-            *((ProgramBuffer(words.name, U32, (4,), "status"),) if accesses else ()),
-        ),
+        buffers=_program_buffers(buffers, copies, words if accesses else None),
         scalars=tuple(Parameter(s.name, s.dtype) for s in loops.scalars),
         inputs=tuple(b.name for b in loops.buffers if b.role == "input"),
         outputs=tuple(copies.get(o, o) for o in loops.outputs),
@@ -148,6 +140,19 @@ def emit(loops: Loops, processor: Processor = CPU) -> Program:
         body=(*dispatches, *(Copy(o, copy) for o, copy in copies.items())),
         accesses=tuple(accesses),
     )
+
+
+def _program_buffers(
+    buffers: tuple[Buffer, ...], copies: dict[str, str], words: Buffer | None
+) -> tuple[ProgramBuffer, ...]:
+    """The buffers, then the copies that are returned, then the status words."""
+    sources = {b.name: b for b in buffers}
+    copied = [(copy, sources[o]) for o, copy in copies.items()]
+    found = [ProgramBuffer(b.name, b.dtype, b.shape, b.role) for b in buffers]
+    found += [ProgramBuffer(copy, b.dtype, b.shape, "output") for copy, b in copied]
+    if words is not None:
+        found.append(ProgramBuffer(words.name, words.dtype, words.shape, "status"))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

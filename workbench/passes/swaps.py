@@ -128,7 +128,7 @@ def _period(
     """Where the arrays of a group are, turn by turn until all are back; empty: it cannot be."""
     touching = {a: [n for n, s in enumerate(steps) if a in s.touched] for a in sorted(group)}
     carried = {a for a, at in touching.items() if a in outside or not _begins(steps[at[0]], a)}
-    where = {a: a for a in carried}
+    where: _Place = {a: a for a in carried}
     found: list[_Turn] = []
     while len(found) < MOST_TURNS:
         turn: list[_Place | None] = []

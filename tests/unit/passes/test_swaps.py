@@ -61,6 +61,7 @@ def kept(u: f32[N], steps: i32) -> (f32[N], f32[N]):
         u[i] = u[i] * 0.5
     return u, w
 """
+Fields = np.ndarray | tuple[np.ndarray, ...]
 COUNTS = (0, 1, 2, 3, 4, 5, 7)
 
 
@@ -109,13 +110,13 @@ def kept(u: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
     return u, w
 
 
-def compiled(text: str, on: str = "native", **dims: int) -> Compilation:
+def compiled(text: str, dims: dict[str, int], on: str = "native") -> Compilation:
     return wb.kernel(text).compile(on=on, dims=dims)
 
 
-def agrees(text: str, expected: object, arrays: dict[str, np.ndarray], **dims: int) -> None:
+def agrees(text: str, expected: Fields, arrays: dict[str, np.ndarray], **dims: int) -> None:
     """Compares the swapped loops, the device kernels and the cpu with `expected`."""
-    c = compiled(text, **dims)
+    c = compiled(text, dims)
     wanted = expected if isinstance(expected, tuple) else (expected,)
     before = {name: a.copy() for name, a in arrays.items()}
     scalars = {k: v for k, v in dims.items() if k != "N"}
@@ -187,7 +188,7 @@ def test_arrays_that_would_share_a_buffer_while_one_changes_are_copied(steps: in
     u = field(7, 1)
 
     agrees(KEPT, kept(u, steps), {"u": u}, N=7, steps=steps)
-    assert "swap" not in list(compiled(KEPT, N=7, steps=steps).stages)
+    assert "swap" not in list(compiled(KEPT, {"N": 7, "steps": steps}).stages)
 
 
 @pytest.mark.parametrize("on", ["native", "cpu"])
@@ -195,13 +196,13 @@ def test_arrays_that_would_share_a_buffer_while_one_changes_are_copied(steps: in
     ("text", "each", "after"), [(HEAT, 1, 1), (GRAY_SCOTT, 3, 2), (WAVE, 1, 2)]
 )
 def test_an_even_number_of_turns_copies_nothing(on: str, text: str, each: int, after: int) -> None:
-    program = compiled(text, on, N=300, steps=1200).program
+    program = compiled(text, {"N": 300, "steps": 1200}, on).program
 
     assert dispatched(program.body) == 1200 * each + after
 
 
 def test_turns_share_the_kernels_of_what_does_not_move() -> None:
-    program = compiled(HEAT, N=300, steps=7).program
+    program = compiled(HEAT, {"N": 300, "steps": 7}).program
     order = [a.kernel for a in program.body if isinstance(a, Dispatch)]
     (repeat,) = (a for a in program.body if isinstance(a, Repeat))
 
@@ -220,4 +221,4 @@ def test_a_schedule_of_the_update_holds_for_every_turn() -> None:
 
 
 def test_the_order_of_the_turns_is_a_stage(golden: Callable[[str], None]) -> None:
-    golden(compiled(WAVE, N=8, steps=7).stages["swap"].text)
+    golden(compiled(WAVE, {"N": 8, "steps": 7}).stages["swap"].text)
