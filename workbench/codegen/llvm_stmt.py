@@ -59,6 +59,14 @@ FINISH = "finish"
 """The label that leaves the function, at the end or when the run is to stop."""
 
 
+_ATOMIC = {
+    ("add", "i"): "add", ("max", "i"): "max", ("min", "i"): "min",
+    ("add", "u"): "add", ("max", "u"): "umax", ("min", "u"): "umin",
+    ("add", "f"): "fadd", ("max", "f"): "fmaximum", ("min", "f"): "fminimum",
+}  # fmt: skip
+"""What LLVM calls the atomic updates, by operation and kind of dtype."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inside:
     """Where `break` and `continue` go; empty outside of loops."""
@@ -252,6 +260,10 @@ def _store(scope: Scope, s: Store) -> None:
     target = s.origin if s.place is NOWHERE else s.place
     operand = value(scope, s.value)
     pointer, place = address(scope, s.array, s.index, target)
+    if s.atomic:
+        text = f"atomicrmw {_ATOMIC[s.reduce or '', place.dtype.kind]} ptr {pointer}, "
+        scope.lines.line(f"{text}{type_of(place.dtype)} {operand} monotonic", target)
+        return
     if s.reduce is not None:
         old = load(scope, pointer, place.dtype, name=f"{s.array}.old", origin=target)
         operand = operation(scope, s.reduce, [old, operand], place.dtype, s.origin)

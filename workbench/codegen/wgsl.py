@@ -15,6 +15,12 @@ from workbench.base.dtypes import U32
 from workbench.base.errors import CodegenError
 from workbench.base.text import Writer
 from workbench.codegen.faults import describe_access
+from workbench.codegen.wgsl_atomic import (
+    atomic_arrays,
+    element_type,
+    functions as atomic_functions,
+    write_functions as write_atomic_functions,
+)
 from workbench.codegen.wgsl_expr import ArrayPlace, Scope, stored_type
 from workbench.codegen.wgsl_functions import needs, write_needs
 from workbench.codegen.wgsl_loops import Faults, describe_loop, loop_cost
@@ -129,7 +135,8 @@ def _kernel(
     body = prepare(kernel.body, (*outside, *declared_names(kernel.body), *ids))
     _check_workgroup_memory(body, kernel, limits)
     needed = needs(body)
-    names = wgsl_names((*outside, *declared_names(body)), needed.functions)
+    declared = (*outside, *declared_names(body), *atomic_functions(body))
+    names = wgsl_names(declared, needed.functions)
     fields = wgsl_names((s.name for s in mapped.scalars), ()) if kernel.scalars else {}
     cost = loop_cost(body, kernel)
     numbers: dict[int, int] = {}
@@ -160,14 +167,17 @@ def _kernel(
     if faults:
         _write_outside(w)
     write_needs(w, needed)
+    write_atomic_functions(w, body, scope)
     text = w.text()
     iterations = (cost.fixed, cost.each)
     return Kernel(kernel.name, text.value, bindings, kernel.workgroup_size, iterations, text)
 
 
 def _arrays(kernel: DeviceKernel, body: Body, names: dict[str, str]) -> dict[str, ArrayPlace]:
+    shared = atomic_arrays(body)
     places = {
-        b.name: ArrayPlace(names[b.name], b.dtype, b.shape, storage=True) for b in kernel.buffers
+        b.name: ArrayPlace(names[b.name], b.dtype, b.shape, storage=True, atomic=b.name in shared)
+        for b in kernel.buffers
     }
     for s in walk_stmts(body):
         if isinstance(s, Alloc):
@@ -224,8 +234,9 @@ def _write_bindings(
         w.write(f"@group(0) @binding({index}) var<storage, {access}> ")
         with w.mark(b.origin):
             count = max(1, math.prod(b.shape))
-            element = stored_type(b.dtype)
-            w.write(f"{scope.arrays[b.name].name}: array<{element}, {count}>")
+            place = scope.arrays[b.name]
+            element = element_type(place) if place.atomic else stored_type(b.dtype)
+            w.write(f"{place.name}: array<{element}, {count}>")
         w.write(f";  // {b.dtype}[{', '.join(map(str, b.shape))}]" if b.shape else ";")
         w.end()
     status, scalars = extra

@@ -90,13 +90,15 @@ the sign (minus zero, in Tint)."""
 class ArrayPlace:
     """How an array is reached: its WGSL name, element type and shape, and whether it is storage.
 
-    Storage holds bool as u32 words, and 0-d arrays as arrays of one element.
+    Storage holds bool as u32 words, and 0-d arrays as arrays of one element. An `atomic` one is
+    updated atomically in this kernel, so every access of it is of that kind (`wgsl_atomic`).
     """
 
     name: str
     dtype: DType
     shape: tuple[int, ...]
     storage: bool
+    atomic: bool = False
 
     @property
     def wraps_bool(self) -> bool:
@@ -219,11 +221,21 @@ def write_place(w: Writer, place: ArrayPlace, index: Sequence[Expr], scope: Scop
     if not index and not place.storage:
         return
     w.write("[")
-    _write_flat(w, place.shape, index, scope)
+    write_flat(w, place.shape, index, scope)
     w.write("]")
 
 
-def _write_flat(w: Writer, shape: tuple[int, ...], index: Sequence[Expr], scope: Scope) -> None:
+def _write_load(w: Writer, place: ArrayPlace, index: Sequence[Expr], scope: Scope) -> None:
+    if not place.atomic:
+        write_place(w, place, index, scope)
+        return
+    w.write("bitcast<f32>(atomicLoad(&" if place.dtype is F32 else "atomicLoad(&")
+    write_place(w, place, index, scope)
+    w.write("))" if place.dtype is F32 else ")")
+
+
+def write_flat(w: Writer, shape: tuple[int, ...], index: Sequence[Expr], scope: Scope) -> None:
+    """The number of an element in row-major order."""
     written = False
     for axis, e in enumerate(index):
         stride = math.prod(shape[axis + 1 :])
@@ -251,7 +263,7 @@ def _write_bare(w: Writer, e: Expr, scope: Scope) -> None:
             w.write(" != 0u" if wrapped else "")
         case Load(array, index):
             place = scope.arrays[array]
-            write_place(w, place, index, scope)
+            _write_load(w, place, index, scope)
             w.write(" != 0u" if place.wraps_bool else "")
         case Apply(_, args):
             _write_template(w, spelling(e), args, scope)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from workbench.codegen.wgsl_atomic import TRIES, exchanges
 from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel
 from workbench.ir.expr import Apply, Const, Expr, Var
 from workbench.ir.stmt import (
@@ -22,6 +23,7 @@ from workbench.ir.stmt import (
     Local,
     LoopKind,
     Stmt,
+    Store,
     While,
     bodies,
     walk_stmts,
@@ -102,6 +104,8 @@ def _body_cost(body: Body, known: Mapping[str, Interval]) -> LoopCost:
                 total += _budgeted(s, _body_cost(s.body, inner))
             case Local(name, value) if s.fixed:
                 inner[name] = interval(value, inner)
+            case Store() if exchanges(s):
+                total += LoopCost(fixed=TRIES)
             case _:
                 for b in bodies(s):
                     total += _body_cost(b, inner)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
 from workbench.base.dtypes import DType
 from workbench.base.source import NOWHERE, Origin
+from workbench.codegen.wgsl_atomic import write_update
 from workbench.codegen.wgsl_expr import ARITHMETIC, Scope, wgsl_type, write_expr, write_place
 from workbench.codegen.wgsl_loops import written_out
 from workbench.ir.expr import Apply, Load, loads
@@ -239,11 +240,18 @@ def _write_initialised(w: Writer, s: Stmt, store: Stmt, scope: Scope) -> None:
 def _write_store(w: Writer, s: Store, scope: Scope) -> None:
     place = scope.arrays[s.array]
     value, sign = s.value, "="
-    if s.reduce in _COMPOUND and not place.wraps_bool:
+    if place.atomic and s.atomic:
+        pass
+    elif s.reduce in _COMPOUND and not place.wraps_bool and not place.atomic:
         sign = _COMPOUND[s.reduce]
     elif s.reduce is not None:
         old = Load(s.array, s.index, place.dtype, origin=s.place)
         value = Apply(s.reduce, (old, s.value), place.dtype, origin=s.origin)
+    if place.atomic:
+        with _marked(w, s.origin):
+            write_update(w, replace(s, value=value), scope)
+        _close(w)
+        return
     with _marked(w, s.origin):
         with _marked(w, s.place):
             write_place(w, place, s.index, scope)

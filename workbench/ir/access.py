@@ -58,6 +58,7 @@ class Access:
     names are loops. `loops` are the variables around it, outermost first, `conditions` what
     holds when it happens; `exact` is false where something else decides, too. `home` are the
     loops around the declaration of a private array or a local: each iteration has its own.
+    `atomic` and `unproved` are those of the store, the latter in loop variables.
     """
 
     array: str
@@ -70,6 +71,8 @@ class Access:
     home: frozenset[str]
     op: str | None
     origin: Origin
+    atomic: bool = False
+    unproved: tuple[Expr | None, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -245,7 +248,8 @@ def _statement(s: Stmt, scope: _Scope, place: int) -> Iterator[Access]:  # noqa:
             kind: Kind = "writes" if s.reduce is None else "updates"
             where = s.origin if s.place is NOWHERE else s.place
             found = _access(s.array, kind, s.index, inside, where)
-            yield replace(found, op=s.reduce)
+            apart = tuple(inside.known(x) for x in s.unproved)
+            yield replace(found, op=s.reduce, atomic=s.atomic, unproved=apart)
         case Outside():
             for e in s.index:
                 yield from _reads(e, here)

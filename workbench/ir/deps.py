@@ -1,5 +1,9 @@
 """Dependences: the only judge of what may be reordered, run side by side, or copied.
 
+Atomic updates by one operation need no order among themselves. Plain stores that are not proved
+to write elements of their own have none between two iterations of their grid: which value stays
+is open by what the kernel says.
+
 Questions are asked of isl one pair of accesses at a time, about concrete iterations; the answer
 to a broken dependence is a `Clash`, an example of two of them. What isl cannot say counts as
 "may clash". Steps of schedules stand on this file; it knows nothing of steps.
@@ -144,7 +148,8 @@ def _pairs(touched: Sequence[Access]) -> Iterator[tuple[Access, Access]]:
         if a.array in groups:
             groups[a.array].append(a)
     for group in groups.values():
-        yield from ((a, b) for a in group for b in group if a.changes or b.changes)
+        pairs = ((a, b) for a in group for b in group if a.changes or b.changes)
+        yield from ((a, b) for a, b in pairs if not (a.atomic and b.atomic and a.op == b.op))
 
 
 def _possible(a: Access, b: Access, ways: Sequence[dict[str, int]]) -> dict[str, int] | None:
@@ -216,6 +221,9 @@ def _meeting(a: Access, b: Access, same: set[str]) -> tuple[list[str], list[Expr
         if x is not None and y is not None:
             other = substitute(y, rename)
             conditions += [] if other == x else [apply("eq", x, other)]
+    if a.unproved and a.unproved == b.unproved:  # only within one iteration of their grid
+        known = (e for e in a.unproved if e is not None)
+        conditions += [apply("eq", e, substitute(e, rename)) for e in known]
     names = [*a.loops, *(v + OTHER for v in b.loops if v in rename)]
     return names, list(dict.fromkeys(conditions))
 

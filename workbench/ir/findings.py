@@ -78,6 +78,33 @@ class OutOfBounds:
 
 
 @dataclass(frozen=True, slots=True)
+class Overwrite:
+    """Two iterations of a grid write one element, which nothing had proved or refuted.
+
+    `first` and `second` are the indices of the grid by name, `where` the two stores.
+    """
+
+    array: str
+    element: tuple[int, ...]
+    first: Mapping[str, int]
+    second: Mapping[str, int]
+    where: tuple[Origin, Origin]
+
+    @property
+    def words(self) -> str:
+        """The element, the two iterations and the stores."""
+        one, two = (
+            f"({', '.join(f'{name} = {n}' for name, n in point.items())})"
+            for point in (self.first, self.second)
+        )
+        stores = " and ".join(dict.fromkeys(quoted(o) for o in self.where))
+        return (
+            f"the iterations {one} and {two} both write {self.array}{list(self.element)} "
+            f"in {stores}; which value stays is open"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class DivergentBarrier:
     """Some invocations of a workgroup come to a barrier that others do not reach."""
 
@@ -95,7 +122,7 @@ class DivergentBarrier:
         )
 
 
-Fault = Race | OutOfBounds | DivergentBarrier
+Fault = Race | Overwrite | OutOfBounds | DivergentBarrier
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from workbench.ir.stmt import For, LoopKind, Stmt, Store
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from workbench.ir.apart import Apart
     from workbench.ir.graph import Scalar
     from workbench.ir.loops import Loops
 
@@ -83,13 +84,16 @@ def run_loops(
     *,
     wide: bool = False,
     budget: int = BUDGET,
+    apart: Apart | None = None,
 ) -> dict[str, Value]:
     """The outputs of loops, by name; the same for every legal schedule of them.
 
     Parallel loops of every kind run as lanes, cooperative copies too; others iterate. Memory
-    that nobody wrote holds NaN or an improbable integer. Errors as `run_graph`'s.
+    that nobody wrote holds NaN or an improbable integer. Errors as `run_graph`'s. `apart` is
+    told what stores write that are not proved apart.
     """
-    lanes = Lanes({}, scalar_values(loops.scalars, scalars, wide=wide), wide, budget=budget)
+    values = scalar_values(loops.scalars, scalars, wide=wide)
+    lanes = Lanes({}, values, wide, budget=budget, apart=apart)
     for b in loops.buffers:
         if b.role == "input":
             place = given(inputs, b.name, b.dtype, b.shape)

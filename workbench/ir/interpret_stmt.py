@@ -19,6 +19,7 @@ from workbench.ir.expr import Load, walk
 from workbench.ir.interpret_expr import empty_range, evaluate_lanes, trips
 from workbench.ir.lanes import (
     AT_ONCE,
+    Kind,
     Lanes,
     Mask,
     Place,
@@ -285,37 +286,58 @@ def _store(lanes: Lanes, s: Store, mask: Mask) -> None:
     if place.size == 0:
         return
     if lanes.watch is not None:
-        kind = "writes" if s.reduce is None else "updates"
-        lanes.watch.touch(s.array, spot.at, mask, kind, _named(s))
-    at = spot.at
-    if s.reduce is not None:
-        at = np.broadcast_to(at, lanes.shape)
-    if mask is not None:
-        shape = np.broadcast_shapes(at.shape, value.shape, mask.shape)
-        here = np.broadcast_to(mask, shape)
-        at = np.broadcast_to(at, shape)[here]
-        value = np.broadcast_to(value, shape)[here]
-    elif value.ndim > at.ndim or value.shape != at.shape:
-        shape = np.broadcast_shapes(at.shape, value.shape)
-        at, value = np.broadcast_to(at, shape), np.broadcast_to(value, shape)
+        peace = f"atomic {s.reduce}" if s.atomic else "unproved" if s.unproved else ""
+        lanes.watch.touch(s.array, spot.at, mask, _kind(s), _named(s), peace)
+    if s.unproved and lanes.apart is not None:
+        indices = tuple(evaluate_lanes(lanes, x, mask) for x in s.unproved)
+        lanes.apart.add(s, spot.at, mask, indices, lanes.shape)
+    takes_turns = _takes_turns(lanes, s, place, spot)
+    every_lane = takes_turns or s.reduce is not None
+    at = np.broadcast_to(spot.at, lanes.shape) if every_lane else spot.at
+    at, value = _chosen(at, value, mask, turned=takes_turns)
     if s.reduce is None:
         place.cells[at] = value
+    elif takes_turns:
+        _ufunc(s.reduce).at(place.cells, at, value)
     else:
-        _combine(lanes, place, _ufunc(s.reduce), spot, at, value)
+        place.cells[at] = _ufunc(s.reduce)(place.cells[at], value)
 
 
-def _combine(lanes: Lanes, place: Place, op: np.ufunc, spot: Spot, at: Value, value: Value) -> None:
-    """`element = op(element, value)`; lanes that meet in one element take turns, in order.
+def _chosen(at: Value, value: Value, mask: Mask, *, turned: bool) -> tuple[Value, Value]:
+    """The elements and values of the lanes that run.
 
-    In device kernels they do not: there a lane reads, computes and writes, and one of them wins.
+    The grid of lanes has its innermost loop first: `turned` around, its lanes are in the order
+    of the loops.
     """
-    if lanes.watch is None:
-        if spot.distinct is None:
-            spot.distinct = _distinct(place, np.broadcast_to(spot.at, lanes.shape))
-        if not spot.distinct:
-            op.at(place.cells, at, value)
-            return
-    place.cells[at] = op(place.cells[at], value)
+    if mask is None and value.shape == at.shape and not turned:
+        return at, value
+    shape = np.broadcast_shapes(at.shape, value.shape, () if mask is None else mask.shape)
+    at, value = np.broadcast_to(at, shape), np.broadcast_to(value, shape)
+    here = None if mask is None else np.broadcast_to(mask, shape)
+    if turned:
+        at, value, here = at.T, value.T, None if here is None else here.T
+    return (at, value) if here is None else (at[here], value[here])
+
+
+def _takes_turns(lanes: Lanes, s: Store, place: Place, spot: Spot) -> bool:
+    """Whether lanes that meet in one element come one after the other, as loops would.
+
+    In device kernels only atomic updates do: else a lane reads, computes and writes, and one of
+    them wins.
+    """
+    if s.atomic or s.unproved:
+        return True
+    if s.reduce is None or lanes.watch is not None:
+        return False
+    if spot.distinct is None:
+        spot.distinct = _distinct(place, np.broadcast_to(spot.at, lanes.shape))
+    return not spot.distinct
+
+
+def _kind(s: Store) -> Kind:
+    if s.reduce is None:
+        return "writes"
+    return "atomically updates" if s.atomic else "updates"
 
 
 def _ufunc(op: str) -> np.ufunc:
@@ -347,8 +369,7 @@ def _spot(lanes: Lanes, s: Store, mask: Mask) -> Spot:
         if known is not None and known.serves(inputs, lanes.shape):
             return known
     index = tuple(evaluate_lanes(lanes, x, mask) for x in s.index)
-    kind = "writes" if s.reduce is None else "updates"
-    at, outside = locate(lanes, s.array, index, mask, kind, _named(s))
+    at, outside = locate(lanes, s.array, index, mask, _kind(s), _named(s))
     spot = Spot(inputs, lanes.shape, at, outside)
     if steady:
         lanes.spots[id(s)] = spot

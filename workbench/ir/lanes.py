@@ -24,11 +24,13 @@ from workbench.ir.stmt import Memory
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from workbench.ir.apart import Apart
+
 Value = npt.NDArray[Any]
 """One value per lane, broadcast; NumPy scalars stand for values that all lanes share."""
 Mask = npt.NDArray[np.bool_] | None
 """The lanes that run, broadcast; None for all."""
-Kind = Literal["reads", "writes", "updates"]
+Kind = Literal["reads", "writes", "updates", "atomically updates"]
 
 AT_ONCE = 1 << 20
 """Values computed at once: larger grids are run in pieces (8 MB a piece in float64)."""
@@ -62,8 +64,13 @@ class Place:
 class Watch(Protocol):
     """Sees every access to memory that lanes could share; the SIMT interpreter's is one."""
 
-    def touch(self, name: str, at: Value, mask: Mask, kind: Kind, origin: Origin) -> None:
-        """The lanes of `mask` access the elements at flat positions `at`."""
+    def touch(
+        self, name: str, at: Value, mask: Mask, kind: Kind, origin: Origin, peace: str = ""
+    ) -> None:
+        """The lanes of `mask` access the elements at flat positions `at`.
+
+        Accesses with the same `peace` do not clash among themselves, unless it is empty.
+        """
         ...
 
     def outside(
@@ -94,8 +101,9 @@ class Lanes:
 
     `separate` says for each axis of the grid whether workgroup memory is separate along it.
     `broken` has the lanes that left each running serial loop, innermost last.
-    `shared` is the workgroup memory of a device kernel, None while loops are run. The last four
-    fields keep what was found about nodes of the program, by identity: a run is of one program.
+    `shared` is the workgroup memory of a device kernel, None while loops are run; `apart` keeps
+    what stores write that are not proved apart. The last four fields keep what was found about
+    nodes of the program, by identity: a run is of one program.
     """
 
     arrays: dict[str, Place]
@@ -105,6 +113,7 @@ class Lanes:
     separate: tuple[bool, ...] = ()
     watch: Watch | None = None
     shared: dict[str, Place] | None = None
+    apart: Apart | None = None
     budget: int = BUDGET
     broken: list[Mask | Literal[False]] = field(default_factory=list[Any])
     spots: dict[int, Spot] = field(default_factory=dict[int, Spot])

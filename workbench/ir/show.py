@@ -5,7 +5,6 @@ Loops are marked at their header only, so that no mark covers a body.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, assert_never
 
 from workbench.base.text import Text, Writer
@@ -74,8 +73,6 @@ def expr_text(e: Expr) -> str:
 def literal(c: Const) -> str:
     """A literal as the language writes it."""
     if isinstance(c.value, float):
-        if math.isinf(c.value):
-            return "inf" if c.value > 0 else "-inf"
         return repr(c.value)
     return str(c.value)
 
@@ -164,6 +161,7 @@ def _write_stmt(w: Writer, s: Stmt) -> None:
                 write_expr(w, value)
         case Store():
             _write_store(w, s)
+            w.write("  # atomic" if s.atomic else "  # unproved" if s.unproved else "")
         case Alloc(name, dtype, shape, memory):
             with w.mark(s.origin):
                 extents = f"[{', '.join(map(str, shape))}]" if shape else ""

@@ -3,7 +3,7 @@
 The invocations of a workgroup run in two groups, in shuffled order, that meet at barriers only:
 where a barrier is missing, one group reads what the other has not written yet, so the numbers
 are wrong, and the log names the two accesses that clash. It proves nothing about workgroups it
-was not asked to run, and knows no atomics: an update is a read and a write.
+was not asked to run. An update is a read and a write unless it is atomic.
 """
 
 from __future__ import annotations
@@ -217,6 +217,7 @@ def _lanes(
     local = x.astype(np.intp) + width * (y + height * z.astype(np.intp))
     shape = (len(ids[2]), len(ids[1]), len(ids[0]), len(batch))
     lanes = Lanes(dict(places), env, shape=shape, separate=(False, False, False, True))
+    lanes.apart = log.apart
     lanes.watch = Recorder(log, lanes, np.broadcast_to(local + batch * log.invocations, shape))
     return lanes
 

@@ -2,7 +2,9 @@
 
 A log belongs to one run of a kernel. Between two barriers, accesses of one element by two
 invocations clash if one of them writes; in storage, accesses of two workgroups clash at any
-time. Accesses to arrays in storage that the kernel never writes are not kept.
+time. Atomic updates by one operation do not clash among themselves, and of plain stores that
+are not proved apart the iterations are compared instead (`apart`).
+Accesses to arrays in storage that the kernel never writes are not kept.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.ir.apart import Apart
 from workbench.ir.findings import (
     Access,
     DivergentBarrier,
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from workbench.base.source import Origin
     from workbench.ir.device import DeviceKernel
 
+Peace = str
+"""What accesses of a kind that do not clash among themselves are called; "" for all others."""
 MOST_FAULTS = 16
 """Faults kept of one run; the first ones say enough."""
 LONGEST = 1 << 22
@@ -86,7 +91,8 @@ class Log:
 
     kernel: DeviceKernel
     faults: dict[tuple[object, ...], Fault] = field(default_factory=dict[Any, Any])
-    sources: dict[tuple[Kind, Origin], int] = field(default_factory=dict[Any, int])
+    sources: dict[tuple[Kind, Origin, Peace], int] = field(default_factory=dict[Any, int])
+    apart: Apart = field(default_factory=Apart)
     since_barrier: dict[str, Interval] = field(default_factory=dict[str, Any])
     latest: dict[tuple[str, int], Accesses] = field(default_factory=dict[Any, Any])
     whole_run: dict[str, list[Accesses]] = field(default_factory=dict[str, Any])
@@ -98,13 +104,13 @@ class Log:
         x, y, z = self.kernel.workgroup_size
         return x * y * z
 
-    def source(self, kind: Kind, origin: Origin) -> int:
+    def source(self, kind: Kind, origin: Origin, peace: Peace = "") -> int:
         """The number under which accesses of this kind and origin are kept."""
-        return self.sources.setdefault((kind, origin), len(self.sources))
+        return self.sources.setdefault((kind, origin, peace), len(self.sources))
 
     def access(self, lane: int, source: int) -> Access:
         """One access in words: lanes count invocations through all workgroups."""
-        kind, origin = list(self.sources)[source]
+        kind, origin, _ = list(self.sources)[source]
         group, invocation = divmod(lane, self.invocations)
         return Access(
             coordinates(invocation, self.kernel.workgroup_size),
@@ -153,28 +159,68 @@ class Log:
             found = joined(parts)
             self._report_clash(name, found, found.lane // self.invocations)
             written[name] = np.unique(found.element[writing[found.source]])
+        shapes = {name: place.shape for name, place in self.places.items()}
+        for n, fault in enumerate(self.apart.faults(shapes)):
+            self.report(("apart", n), fault)
         return written
 
     def _writing(self) -> Value:
-        return np.array([kind != "reads" for kind, _ in self.sources], np.bool_)
+        return np.array([kind != "reads" for kind, _, _ in self.sources], np.bool_)
 
     def _report_clash(self, name: str, found: Accesses, owner: Value) -> None:
         """Report the first element that two owners access and one writes."""
         writes = self._writing()[found.source]
-        element = first_clash(found.element, owner, writes)
-        if element is None:
-            return
-        here = np.flatnonzero(found.element == element)
-        writer = here[np.flatnonzero(writes[here])[0]]
-        other = here[np.flatnonzero(owner[here] != owner[writer])[0]]
-        pair = found.take(np.sort(np.array([writer, other])))
+        names = [peace for _, _, peace in self.sources]
+        groups = np.array([names.index(peace) for peace in names], np.intp)[found.source]
+        plain = np.array([not peace for peace in names], np.bool_)[found.source]
+        pairs = [_plain(found, owner, writes, plain)]
+        pairs += [
+            _mixed(found, owner, writes, groups == n)
+            for n in np.flatnonzero(np.bincount(groups, minlength=len(names)))
+            if names[n]
+        ]
+        for pair in pairs:
+            if pair is not None:
+                self._report_race(name, found.take(np.sort(np.array(pair))))
+
+    def _report_race(self, name: str, pair: Accesses) -> None:
         first, second = (
             self.access(int(lane), int(source))
             for lane, source in zip(pair.lane, pair.source, strict=True)
         )
         place = self.places[name]
-        race = Race(name, place.memory, place.element(element), first, second)
+        element = place.element(int(pair.element[0]))
+        race = Race(name, place.memory, element, first, second)
         self.report(("race", name, first.kind, first.origin, second.kind, second.origin), race)
+
+
+def _plain(found: Accesses, owner: Value, writes: Value, plain: Value) -> tuple[int, int] | None:
+    """Two of the `plain` accesses that clash: one that writes, and another one."""
+    rows = np.flatnonzero(plain)
+    element = first_clash(found.element[rows], owner[rows], writes[rows])
+    if element is None:
+        return None
+    here = rows[found.element[rows] == element]
+    return _two_owners(here[writes[here]], here, owner)
+
+
+def _mixed(found: Accesses, owner: Value, writes: Value, own: Value) -> tuple[int, int] | None:
+    """An access of `own`, which are at peace among themselves, and another one that clash."""
+    both = np.isin(found.element, np.intersect1d(found.element[own], found.element[~own]))
+    rows = np.flatnonzero(both)
+    element = first_clash(found.element[rows], owner[rows], writes[rows]) if rows.size else None
+    if element is None:
+        return None
+    here = rows[found.element[rows] == element]
+    return _two_owners(here[own[here]], here[~own[here]], owner)
+
+
+def _two_owners(ones: Value, others: Value, owner: Value) -> tuple[int, int]:
+    """One of each that belong to different owners; there are some."""
+    different = others[owner[others] != owner[ones[0]]]
+    if different.size:
+        return int(ones[0]), int(different[0])
+    return int(ones[owner[ones] != owner[others[0]]][0]), int(others[0])
 
 
 @dataclass(slots=True, eq=False)
@@ -188,7 +234,9 @@ class Recorder:
     lanes: Lanes
     lane_ids: Value
 
-    def touch(self, name: str, at: Value, mask: Mask, kind: Kind, origin: Origin) -> None:
+    def touch(
+        self, name: str, at: Value, mask: Mask, kind: Kind, origin: Origin, peace: Peace = ""
+    ) -> None:
         """Keep an access, unless it is private, or to an array nobody writes."""
         place = self.lanes.arrays[name]
         log = self.log
@@ -201,7 +249,7 @@ class Recorder:
         if mask is not None:
             here = np.broadcast_to(mask, at.shape).reshape(-1)
             element, lane = element[here], lane[here]
-        source = np.full(element.shape, log.source(kind, origin), np.int32)
+        source = np.full(element.shape, log.source(kind, origin, peace), np.int32)
         log.add(name, place, Accesses(element, lane, source))
 
     def outside(

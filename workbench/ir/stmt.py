@@ -114,6 +114,10 @@ class Store:
 
     `place` is the origin of the left-hand side. A 0-d array has an empty index. `checked` is
     what it is for a `Load`.
+    An `atomic` update reads and writes at once, whatever other iterations do meanwhile.
+    `unproved` holds the indices of the grid around a plain store of which it is not proved that
+    no two iterations write the same element: which value stays is then open, and whoever can
+    watch does. No device computes them.
     """
 
     array: str
@@ -121,6 +125,8 @@ class Store:
     value: Expr
     reduce: str | None = None
     checked: tuple[int, ...] = ()
+    atomic: bool = False
+    unproved: tuple[Expr, ...] = ()
     origin: Origin = origin_field()
     place: Origin = origin_field()
 
@@ -260,10 +266,10 @@ def map_exprs(s: Stmt, f: Callable[[Expr], Expr]) -> Stmt:
             return outer if value is outer.value else replace(outer, value=value)
         case Store():
             index, value = tuple(f(x) for x in outer.index), f(outer.value)
-            same = value is outer.value and all(
-                a is b for a, b in zip(index, outer.index, strict=True)
-            )
-            return outer if same else replace(outer, index=index, value=value)
+            unproved = tuple(f(x) for x in outer.unproved)
+            old, new = (*outer.index, *outer.unproved), (*index, *unproved)
+            same = value is outer.value and all(a is b for a, b in zip(old, new, strict=True))
+            return outer if same else replace(outer, index=index, value=value, unproved=unproved)
         case Outside():
             index = tuple(f(x) for x in outer.index)
             same = all(a is b for a, b in zip(index, outer.index, strict=True))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from workbench.base.source import Origin
 from workbench.ir.expr import Expr, Var, free_names, integer, loads
 from workbench.ir.stmt import Alloc, Assign, Stmt, Store
-from workbench.lang import refuse
+from workbench.lang import block_updates, refuse
+from workbench.lang.equations import written_out
 from workbench.lang.expressions import OPERATIONS, binary, expression
 from workbench.lang.inline import Part
 from workbench.lang.names import Broken, Context, LocalName, Name, arrays_of
@@ -30,7 +31,7 @@ class Flow:
 
     `scalars` (every local so far) and `private` (every private array) are shared by all places
     of a block and grow; `certain` is None where control never arrives. `loops` are all
-    variables of loops in the block.
+    variables of loops in the block, `updated` the arrays it writes that have values before.
     """
 
     context: Context
@@ -40,6 +41,7 @@ class Flow:
     certain: frozenset[str] | None = frozenset()
     in_loop: bool = False
     private: dict[str, Alloc] = field(default_factory=dict[str, Alloc])
+    updated: frozenset[str] = frozenset()
 
     @property
     def here(self) -> Context:
@@ -67,6 +69,13 @@ class Target:
 
 def assign(flow: Flow, node: ast.Assign, target: ast.expr, out: list[Stmt]) -> Flow:
     """`v = e`, `C[y, x] = e`, `a, b = b, a + b`."""
+    if isinstance(target, ast.Subscript) and _base(target) in flow.updated:
+        found = block_updates.update(flow.here, target, node.value)
+        if found is not None:
+            op, value = found
+            stores = _store(flow, target, value, flow.context.report.origin(node))
+            out += [replace(s, reduce=op) for s in stores]
+            return flow
     left = list(target.elts) if isinstance(target, ast.Tuple) else [target]
     right = [node.value]
     if isinstance(target, ast.Tuple):
@@ -208,7 +217,7 @@ def _new_local(flow: Flow, c: Context, node: ast.Name) -> bool:
     return True
 
 
-def _store(flow: Flow, node: ast.Subscript, value: Expr, origin: Origin) -> list[Stmt]:
+def _store(flow: Flow, node: ast.Subscript, value: Expr, origin: Origin) -> list[Store]:
     c = flow.here
     assert isinstance(node.value, ast.Name)
     name = node.value.id
@@ -316,8 +325,10 @@ def augmented(flow: Flow, node: ast.AugAssign, out: list[Stmt]) -> Flow:
                 out.append(Assign(name, e, origin=c.report.origin(node)))
         case ast.Subscript(value=ast.Name(id=name)) if name in flow.private:
             _update(flow, node, node.target, out)
+        case ast.Subscript(value=ast.Name(id=name)) if name in flow.updated:
+            return assign(flow, written_out(node, node.target), node.target, out)
         case ast.Subscript(value=ast.Name(id=name)):
-            refuse.update(c, node, name)
+            refuse.block_update(c, node.target, name)
         case _:
             c.wrong(node, "only a local can be updated", hint="acc += ...")
     return flow

@@ -12,7 +12,9 @@ from workbench.ir.graph import Array, Block
 from workbench.ir.stmt import Body, Break, Continue, For, If, LoopKind, Stmt, While
 from workbench.lang import refuse
 from workbench.lang.assignments import Flow, annotated, assign, augmented
+from workbench.lang.block_updates import written_here
 from workbench.lang.expressions import condition, expression
+from workbench.lang.extents import Declared
 from workbench.lang.locals import declare
 from workbench.lang.names import ArrayName, Broken, Context, Index, Name
 from workbench.lang.private import check_written, private_names
@@ -21,8 +23,6 @@ from workbench.lang.values import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from workbench.lang.extents import Declared
 
 
 def written(c: Context, node: ast.For) -> dict[str, Span]:
@@ -42,16 +42,20 @@ def block(c: Context, node: ast.For, declared: Mapping[str, Declared]) -> Block 
     """The block that a `for ... in grid(...)` says, or mistakes and None."""
     before = len(c.report.mistakes)
     arrays = _targets(c, node, declared)
+    updated = {a.name: old for a in arrays if isinstance(old := c.names.get(a.name), ArrayName)}
+    declared = {**declared, **{k: _as_declared(old) for k, old in updated.items()}}
     if node.orelse:
         c.wrong(node.orelse[0], "'else' of a loop is not part of the language", hint="if ...:")
     loops = _grid(c, node)
+    places = written(c, node)
     names: dict[str, Name] = {a.name: _blocked(c, a) for a in arrays}
+    names |= {k: written_here(old, places[k]) for k, old in updated.items()}
     names |= {x.id: Broken(c.report.span(x)) for x in _names(node.target) if x.id not in c.names}
     names |= {var: Index(span) for var, span, _ in loops}
     for name, span in written(c, node).items():
         names.setdefault(name, c.names.get(name, Broken(span)))
     inner = replace(c.adding(names), in_block=True)
-    flow = Flow(inner, {}, declared, _variables(node))
+    flow = Flow(inner, {}, declared, _variables(node), updated=frozenset(updated))
     body, _ = _body(flow, node.body)
     check_written(inner, body)
     if len(c.report.mistakes) > before:
@@ -80,8 +84,10 @@ def _targets(c: Context, node: ast.For, declared: Mapping[str, Declared]) -> lis
         old, said = c.names.get(name), declared.get(name)
         if isinstance(old, Broken):
             continue
-        if isinstance(old, ArrayName):
-            refuse.update(c, _statement_at(c, node, span), name)
+        if isinstance(old, ArrayName) and old.blocked:
+            c.wrong(span, old.blocked)
+        elif isinstance(old, ArrayName):
+            found.append(replace(old.array, origin=Origin(span)))
         elif old is not None or name.startswith("__"):
             c.clash(span, name, "an array")
         elif said is None:
@@ -92,13 +98,8 @@ def _targets(c: Context, node: ast.For, declared: Mapping[str, Declared]) -> lis
     return found
 
 
-def _statement_at(c: Context, node: ast.For, span: Span) -> ast.stmt:
-    """The innermost statement that holds a place."""
-    holding = [
-        x for x in ast.walk(node)
-        if isinstance(x, ast.stmt) and c.report.span(x).start <= span.start < c.report.span(x).end
-    ]  # fmt: skip
-    return holding[-1]
+def _as_declared(name: ArrayName) -> Declared:
+    return Declared(name.array.dtype, name.array.shape, name.span)
 
 
 def _blocked(c: Context, a: Array) -> ArrayName:

@@ -10,8 +10,8 @@ from workbench.base.source import Origin, Span
 from workbench.ir.expr import Expr, loads
 from workbench.ir.graph import Array, Definition, Graph, Repeat, defined
 from workbench.lang import blocks, refuse
-from workbench.lang.bounds import check_bounds, world_of
-from workbench.lang.cover import check_cover
+from workbench.lang.bounds import check_bounds
+from workbench.lang.cover import check_writes
 from workbench.lang.equations import equation, written_out
 from workbench.lang.expressions import condition, expression
 from workbench.lang.extents import Declared, same, shape_text
@@ -72,7 +72,7 @@ def kernel(report: Report, node: ast.FunctionDef, functions: Mapping[str, Callee
         origin=report.origin(node),
     )  # fmt: skip
     graph = check_bounds(report, graph)
-    check_cover(report, world_of(graph), graph)
+    graph = check_writes(report, graph)
     return None if len(report.mistakes) > before else graph
 
 

@@ -14,8 +14,8 @@ from workbench.base.errors import SourceError
 from workbench.ir.expr import Apply, Expr, free_names, integer, substitute, walk
 from workbench.ir.forms import constant
 from workbench.lang.accesses import accesses
-from workbench.lang.bounds import check_bounds, checked, world_of
-from workbench.lang.cover import check_cover
+from workbench.lang.bounds import check_bounds, checked
+from workbench.lang.cover import check_writes
 from workbench.lang.report import Report
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ _PRODUCTS = frozenset({"mul", "mod", "floordiv"})
 def prove_literal(graph: Graph, special: Graph, dims: Mapping[str, int]) -> Graph:
     """Prove `special`, the graph with these literal dims, where something had to wait for them.
 
-    Gives it with the marks of the accesses that are checked when they run.
+    Gives it with the marks of the accesses that are checked when they run, and of the stores
+    that are atomic or not proved apart.
 
     Raises `SourceError` with every access that may leave its array and every element that a
     block may leave out or write twice. Where nothing waited, nothing is asked.
@@ -42,7 +43,7 @@ def prove_literal(graph: Graph, special: Graph, dims: Mapping[str, int]) -> Grap
     known = replace(special, facts=tuple(substitute(f, values) for f in graph.facts))
     report = Report.of(span.source)
     known = check_bounds(report, known)
-    check_cover(report, world_of(known), known)
+    known = check_writes(report, known)
     if report.mistakes:
         shown = ", ".join(f"{name} = {dims[name]}" for name in graph.symbols())
         raise SourceError(

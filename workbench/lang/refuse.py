@@ -154,6 +154,15 @@ def update(c: Context, node: ast.stmt, target: str) -> None:
     )
 
 
+def block_update(c: Context, node: ast.Subscript, target: str) -> None:
+    """`h[b[i]] += e` on an array without values."""
+    c.wrong(
+        node,
+        f"'{target}' has no values to update yet",
+        hint=f"{target}[...] = 0 as an equation before the block, or a local: acc += ...",
+    )
+
+
 def point_write(c: Context, node: ast.expr, target: str) -> None:
     """`y[0] = e`, `y[i + 1] = e`, `y[n] = e` as an equation."""
     c.wrong(

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from workbench.base.errors import CallError, CodegenError, DeviceError, RunError, ScheduleError
+from workbench.ir.apart import Apart
 from workbench.ir.device import Mapped
 from workbench.ir.graph import Graph, repeats
 from workbench.ir.interpret import run_graph, run_loops
 from workbench.ir.loops import Loops
 from workbench.ir.simt import run_mapped
-from workbench.measure.indices import indexed
+from workbench.measure.indices import indexed, scattering
 from workbench.measure.reference import Reference, reference, work
 from workbench.measure.samples import sampled
 from workbench.passes.fold import literal_int
@@ -176,14 +177,17 @@ def small_dims(graph: Graph, dims: Mapping[str, int]) -> dict[str, int]:
 def random_inputs(graph: Graph, seed: int = 0) -> dict[str, np.ndarray]:
     """Inputs for a specialised graph: floats in [-1, 1), small ints, random bools.
 
-    Integers that index an array, or bound a range that does, are elements of it.
+    Integers that index an array, or bound a range that does, are elements of it; where writes
+    are not proved apart, each another one if there are as many.
     """
     rng = np.random.default_rng(seed)
-    limits = indexed(graph)
+    limits, apart = indexed(graph), scattering(graph)
     found: dict[str, np.ndarray] = {}
     for a in graph.inputs:
         shape = tuple(literal_int(x) or 0 for x in a.shape)
         match a.dtype.kind:
+            case "i" | "u" if a.name in apart and math.prod(shape) <= limits[a.name]:
+                values = rng.permutation(limits[a.name])[: math.prod(shape)].reshape(shape)
             case "i" | "u" if a.name in limits:
                 values = rng.integers(0, max(1, limits[a.name]), shape)
             case "f":
@@ -226,7 +230,7 @@ def _check_stage(s: Snapshot, c: Compilation, case: _Case, ran: dict[int, Check]
             pairs = zip(case.reference.values, special.outputs, strict=True)
             return _compare(s.name, {new: found[old] for new, old in pairs}, case)
         case Loops():
-            return _compare(s.name, run_loops(s.value, case.inputs, case.scalars), case)
+            return _check_loops(s.name, s.value, case)
         case Mapped():
             outputs, findings = run_mapped(s.value, case.inputs, case.scalars, seed=0)
             if not findings.ok:
@@ -239,6 +243,15 @@ def _check_stage(s: Snapshot, c: Compilation, case: _Case, ran: dict[int, Check]
             return replace(ran[id(s.value)], stage=s.name)
         case _:
             return Check(s.name, "none", "your text")
+
+
+def _check_loops(stage: str, loops: Loops, case: _Case) -> Check:
+    apart = Apart()
+    found = run_loops(loops, case.inputs, case.scalars, apart=apart)
+    clash = next(apart.faults({b.name: b.shape for b in loops.buffers}), None)
+    if clash is not None:
+        return Check(stage, "cross", clash.words)
+    return _compare(stage, found, case)
 
 
 def _check_program(stage: str, program: Program, c: Compilation, case: _Case) -> Check:

@@ -29,6 +29,20 @@ def indexed(graph: Graph) -> dict[str, int]:
     return limits
 
 
+def scattering(graph: Graph) -> frozenset[str]:
+    """The arrays whose elements say where stores write that are not proved apart."""
+    bounds = _bounds(graph)
+    return frozenset(
+        name
+        for d in each(graph.definitions)
+        if isinstance(d, Block)
+        for s in walk_stmts(d.body)
+        if isinstance(s, Store) and s.unproved
+        for e in s.index
+        for name in _sources(e, bounds)
+    )
+
+
 def _shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
     shapes = {n: tuple(literal_int(x) or 0 for x in a.shape) for n, a in graph.arrays().items()}
     for d in each(graph.definitions):

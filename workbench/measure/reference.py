@@ -20,6 +20,7 @@ from workbench.ir.demand import run_graph_at
 from workbench.ir.expr import Expr, Reduce, apply, rebuild, substitute, walk
 from workbench.ir.graph import Block, Equation, Graph, Repeat, expanded
 from workbench.ir.interpret import run_graph
+from workbench.ir.stmt import For, LoopKind, Store, map_bodies, walk_stmts
 from workbench.passes.fold import fold, literal_int
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from workbench.ir.compare import Agreement
     from workbench.ir.graph import Definition
+    from workbench.ir.stmt import Stmt
 
     Arrays = Mapping[str, np.ndarray]
 
@@ -141,7 +143,7 @@ def _work(graph: Graph, definitions: tuple[Definition, ...]) -> int:
                 )
                 total += per_point * math.prod(literal_int(a.extent) or 0 for a in d.axes)
             case Block():
-                total += BLOCK_STEPS * sum(_size(graph, a.name) for a in d.defines)
+                total += BLOCK_STEPS * max(_points(d), sum(_size(graph, a.name) for a in d.defines))
             case Repeat():
                 start, stop = literal_int(d.start) or 0, literal_int(d.stop)
                 turns = max(0, BLOCK_STEPS if stop is None else stop - start)
@@ -149,6 +151,12 @@ def _work(graph: Graph, definitions: tuple[Definition, ...]) -> int:
             case _:
                 assert_never(d)
     return total
+
+
+def _points(d: Block) -> int:
+    """How many iterations the grid of a block has."""
+    loops = [s for s in walk_stmts(d.body) if isinstance(s, For) and s.kind is LoopKind.PARALLEL]
+    return math.prod(max(0, literal_int(s.stop) or 0) for s in loops)
 
 
 def _terms_of(e: Reduce, largest: Mapping[str, Expr]) -> int:
@@ -168,12 +176,21 @@ def can_select(graph: Graph) -> bool:
 
 
 def magnitude(graph: Graph) -> Graph:
-    """The graph with `sum(abs(term))` for every `sum(term)` of floats."""
+    """The graph with `sum(abs(term))` for every `sum(term)` of floats, in updates of blocks too."""
 
     def sized(d: Equation | Block) -> tuple[Definition, ...]:
-        return (replace(d, value=_absolute(d.value)) if isinstance(d, Equation) else d,)
+        if isinstance(d, Equation):
+            return (replace(d, value=_absolute(d.value)),)
+        return (replace(d, body=tuple(map(_sized_updates, d.body))),)
 
     return replace(graph, definitions=expanded(graph.definitions, sized))
+
+
+def _sized_updates(s: Stmt) -> Stmt:
+    inner = map_bodies(s, lambda body: tuple(map(_sized_updates, body)))
+    if isinstance(inner, Store) and inner.reduce == "add" and inner.value.dtype.kind == "f":
+        return replace(inner, value=apply("abs", inner.value))
+    return inner
 
 
 def _absolute(e: Expr) -> Expr:

@@ -374,14 +374,12 @@ def _stmt(s: Stmt, scope: _Scope, out: list[Stmt]) -> _Scope:
             target = scope.values[name]
             assert isinstance(target, Var), "an assigned name stands for a local"
             out.append(replace(s, name=target.name, value=_expr(value, scope, out)))
-        case Store() if s.checked:
+        case Store():
             index = _held(s, scope, out)
             value = _expr(s.value, scope, out)
-            plain = replace(s, index=index, value=value, checked=())
+            unproved = tuple(_expr(x, scope, out) for x in s.unproved)
+            plain = replace(s, index=index, value=value, checked=(), unproved=unproved)
             out += inside(s, index, scope.shapes[s.array], (plain,))
-        case Store():
-            index = tuple(_expr(x, scope, out) for x in s.index)
-            out.append(replace(s, index=index, value=_expr(s.value, scope, out)))
         case Alloc() | Break() | Continue() | Barrier() | Outside():
             out.append(s)
         case _:

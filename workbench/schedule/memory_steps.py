@@ -78,6 +78,10 @@ def _plan(step: Cache, loops: Loops) -> Plan | Verdict:
         return no(f"'{step.at}' does not touch {step.array}", found.origin)
     if leaves(found.body):
         return no(f"a break or continue belongs to '{step.at}'", found.origin)
+    update = next((a for a in touched if a.atomic), None)
+    if update is not None:
+        reason = f"{step.array} is updated atomically; a copy would miss what others add meanwhile"
+        return no(reason, update.origin)
     deeper = next((x for x in loops_in(found.body) if x.kind.mapped), None)
     if deeper is not None:
         reason = (

@@ -145,6 +145,6 @@ def _accumulated(innermost: For, loops: Loops) -> list[str]:
     found = [
         s.array
         for s in walk_stmts(innermost.body)
-        if isinstance(s, Store) and s.reduce is not None and s.array not in private
+        if isinstance(s, Store) and s.reduce is not None and not s.atomic and s.array not in private
     ]
     return [a for a in dict.fromkeys(found) if loops.buffer(a) is not None]
