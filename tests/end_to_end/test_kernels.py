@@ -6,12 +6,21 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from tests.end_to_end import kernels, kernels_functions, kernels_scans, kernels_steps
+from tests.end_to_end import (
+    kernels,
+    kernels_atomics,
+    kernels_functions,
+    kernels_scans,
+    kernels_steps,
+)
 from tests.end_to_end.kernels import Case, wide
 from workbench.ir.compare import agreement
 from workbench.runtime.device import open_device
 
-CASES = (*kernels.CASES, *kernels_functions.CASES, *kernels_scans.CASES, *kernels_steps.CASES)
+CASES = (
+    *kernels.CASES, *kernels_functions.CASES, *kernels_scans.CASES, *kernels_steps.CASES,
+    *kernels_atomics.CASES,
+)  # fmt: skip
 DEVICES = ("cpu", "wasm", "native")
 
 

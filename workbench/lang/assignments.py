@@ -13,7 +13,7 @@ from workbench.lang import block_updates, refuse
 from workbench.lang.equations import written_out
 from workbench.lang.expressions import OPERATIONS, binary, expression
 from workbench.lang.inline import Part
-from workbench.lang.names import Broken, Context, LocalName, Name, arrays_of
+from workbench.lang.names import ArrayName, Broken, Context, LocalName, Name, arrays_of
 from workbench.lang.private import declare_private, filled, names_of_private
 from workbench.lang.signature import dtype_of
 from workbench.lang.values import Value, fit, plural, settle, whole
@@ -70,11 +70,9 @@ class Target:
 def assign(flow: Flow, node: ast.Assign, target: ast.expr, out: list[Stmt]) -> Flow:
     """`v = e`, `C[y, x] = e`, `a, b = b, a + b`."""
     if isinstance(target, ast.Subscript) and _base(target) in flow.updated:
-        found = block_updates.update(flow.here, target, node.value)
-        if found is not None:
-            op, value = found
-            stores = _store(flow, target, value, flow.context.report.origin(node))
-            out += [replace(s, reduce=op) for s in stores]
+        around = block_updates.around_old(target, node.value)
+        if around is not None:
+            out += _array_update(flow, node, target, around)
             return flow
     left = list(target.elts) if isinstance(target, ast.Tuple) else [target]
     right = [node.value]
@@ -138,6 +136,20 @@ def _assign_all(flow: Flow, node: ast.stmt, pairs: Sequence[Target], out: list[S
     }
     flow = replace(flow, context=flow.context.adding(broken)) if broken else flow
     return flow.having(*names, *(p.node.id for p in pairs if isinstance(p.node, ast.Name)))
+
+
+def _array_update(
+    flow: Flow, node: ast.Assign, target: ast.Subscript, around: ast.expr
+) -> list[Store]:
+    """`h[e] += v` on an array with values."""
+    name = flow.here.names[_base(target)]
+    assert isinstance(name, ArrayName), "an updated array has values"
+    found = block_updates.operands(flow.here, name, target, around)
+    if found is None:
+        return []
+    op, value = found
+    stores = _store(flow, target, value, flow.context.report.origin(node))
+    return [replace(s, reduce=op) for s in stores]
 
 
 def _base(node: ast.Name | ast.Subscript) -> str:

@@ -35,28 +35,50 @@ def written_here(name: ArrayName, write: Span) -> ArrayName:
     return replace(name, blocked=why)
 
 
-def update(c: Context, target: ast.Subscript, value: ast.expr) -> tuple[str, Expr] | None:
-    """The operation and the other operand of an update; None for anything else.
+def around_old(target: ast.Subscript, value: ast.expr) -> ast.expr | None:
+    """The value of an update with a name in the place of the old element; None for no update.
 
     Updates are `h[e] = h[e] + v`, `v + h[e]`, `h[e] - v`, `max(h[e], v)` and `min(v, h[e])`.
-    After a mistake, which is reported, None, too.
     """
-    around = _around(target, value)
-    if around is None or not isinstance(target.value, ast.Name):
-        return None
-    name = c.names.get(target.value.id)
-    if not isinstance(name, ArrayName):
-        return None
+    match value:
+        case ast.BinOp(left, ast.Add(), right) if _same(right, target) and not _same(left, target):
+            new: ast.expr = ast.BinOp(left, value.op, _old(right))
+        case ast.BinOp(left, ast.Add() | ast.Sub(), right) if _same(left, target):
+            new = ast.BinOp(_old(left), value.op, right)
+        case ast.Call(func=ast.Name(id=name), args=[a, b], keywords=[]) if name in _FOLDS:
+            if _same(a, target):
+                new = ast.Call(value.func, [_old(a), b], [])
+            elif _same(b, target):
+                new = ast.Call(value.func, [a, _old(b)], [])
+            else:
+                return None
+        case _:
+            return None
+    return ast.copy_location(new, value)
+
+
+def operands(
+    c: Context, name: ArrayName, target: ast.Subscript, around: ast.expr
+) -> tuple[str, Expr] | None:
+    """The operation and the other operand of an update; None after a mistake."""
     readable = c.adding({name.array.name: replace(name, blocked="")})
     old = expression(readable, ast.copy_location(_read(target), target))
     if old is None:
         return None
     v = expression(c.adding({_OLD: Bound(old, c.report.span(target))}), around)
-    whole = None if v is None else fit(c, v, name.array.dtype, value, f"'{name.array.name}'")
+    dtype = name.array.dtype
+    if v is None:
+        return None
+    if v.dtype.kind == dtype.kind and v.dtype != dtype:
+        text = c.report.text(target)
+        c.wrong(around, f"'{name.array.name}' is {dtype}, the update computes in {v.dtype}",
+                hint=f"{text} += {dtype}(...)")  # fmt: skip
+        return None
+    whole = fit(c, v, dtype, around, f"'{name.array.name}'")
     return None if whole is None else _operands(whole, old)
 
 
-def _operands(whole: Expr, old: Value) -> tuple[str, Expr] | None:
+def _operands(whole: Expr, old: Value) -> tuple[str, Expr]:
     match whole:
         case Apply("add" | "max" | "min" as op, (a, b)) if _is(a, old):
             return op, b
@@ -68,29 +90,12 @@ def _operands(whole: Expr, old: Value) -> tuple[str, Expr] | None:
                 return "add", apply("sub", zero, b, origin=whole.origin)
             return "add", apply("neg", b, origin=whole.origin)
         case _:
-            return None
+            message = f"an update is an operation on the old value, not {whole}"
+            raise AssertionError(message)
 
 
 def _is(e: Expr, old: Value) -> bool:
     return isinstance(e, Load) and e is old.expr
-
-
-def _around(target: ast.Subscript, value: ast.expr) -> ast.expr | None:
-    """The value of an update with a name in the place of the old element, once."""
-    match value:
-        case ast.BinOp(left, ast.Add(), right) if _same(right, target) and not _same(left, target):
-            new: ast.expr = ast.BinOp(left, value.op, _name(right))
-        case ast.BinOp(left, ast.Add() | ast.Sub(), right) if _same(left, target):
-            new = ast.BinOp(_name(left), value.op, right)
-        case ast.Call(func=ast.Name(id=name), args=[a, b], keywords=[]) if name in _FOLDS:
-            if not _same(a, target) and not _same(b, target):
-                return None
-            first = _same(a, target)
-            args = [_name(a), b] if first else [a, _name(b)]
-            new = ast.Call(value.func, args, [])
-        case _:
-            return None
-    return ast.copy_location(new, value)
 
 
 def _same(e: ast.expr, target: ast.Subscript) -> bool:
@@ -101,5 +106,5 @@ def _read(target: ast.Subscript) -> ast.Subscript:
     return ast.Subscript(target.value, target.slice, ast.Load())
 
 
-def _name(e: ast.expr) -> ast.Name:
+def _old(e: ast.expr) -> ast.Name:
     return ast.copy_location(ast.Name(_OLD, ast.Load()), e)

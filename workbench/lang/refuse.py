@@ -156,10 +156,11 @@ def update(c: Context, node: ast.stmt, target: str) -> None:
 
 def block_update(c: Context, node: ast.Subscript, target: str) -> None:
     """`h[b[i]] += e` on an array without values."""
+    rank = len(node.slice.elts) if isinstance(node.slice, ast.Tuple) else 1
     c.wrong(
         node,
-        f"'{target}' has no values to update yet",
-        hint=f"{target}[...] = 0 as an equation before the block, or a local: acc += ...",
+        f"'{target}' has no values before this block to update",
+        hint=f"{subscripted(target, rank)} = 0 on a line before it, or a local: acc += ...",
     )
 
 

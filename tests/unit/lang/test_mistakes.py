@@ -257,12 +257,11 @@ def f(x: f32[N]) -> f32[N]:
         ("for t in range(n):\n    v = 1.0\ny[i] = v", "'v' may be read here before it has a value"),
         ("v = 0\nv = x[i]\ny[i] = 0", "'v' is i32 since line 3, the value is f32"),
         ("y[i] = 1\nbreak", "'break' leaves a serial loop; a grid has none to leave"),
-        ("y[i] = 1\ny[i] += 1", "'y' is defined already; updates of arrays are not there yet"),
+        ("y[i] = 1\ny[i] += 1", "'y' has no values before this block to update"),
         ("y[i] = y[i]", ("'y' is read in the block that writes it, which is not there yet; keep "
          "the value in a local")),
         ("for j in grid(M):\n    y[i] = 1", "a grid inside a block is not there yet"),
         ("z[i] = 1\ny[i] = 1", "'z' is written in a block and has no type"),
-        ("x[i] = 1\ny[i] = 1", "'x' is defined already; updates of arrays are not there yet"),
         ("i = 3\ny[i] = 1", ("'i' is a local here and an index at line 2, column 9 "
          "(for i in grid(N):); a kernel has one namespace")),
         ("t = 1\nfor t in range(3):\n    pass\ny[i] = t",
