@@ -102,7 +102,9 @@ def test_an_index_outside_is_reported(on: str) -> None:
     b[777] = 256
     result = wb.kernel(HISTOGRAM)(b, on=on)
 
-    with pytest.raises(wb.DeviceError, match=r"h\[b\[i\]\] in line 5 writes outside its extent 256"):
+    with pytest.raises(
+        wb.DeviceError, match=r"h\[b\[i\]\] in line 5 writes outside its extent 256"
+    ):
         result.numpy()
 
 

@@ -30,7 +30,12 @@ _serial = itertools.count()
 
 @cache
 def _linker() -> Any:
-    return llvm().create_lljit_compiler(target_machine("host"))
+    """One linker for all kernels: JITLink lays the sections of a kernel side by side.
+
+    LLVM's older one maps each where there is room, and aborts the process where two of them come
+    to lie more than 2 GiB apart, as they do beside WebAssembly's reserved memory.
+    """
+    return llvm().create_lljit_compiler(target_machine("host"), use_jit_link=True)
 
 
 @dataclass(slots=True, eq=False)
