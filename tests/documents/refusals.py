@@ -274,9 +274,6 @@ NOT_YET: tuple[tuple[str, Cell], ...] = (
     ("A function that kernels inline.",
      Cell("def square(a):\n    return a * a\n\n"
           "def f(x: f32[N]) -> f32[N]:\n    y[i] = square(x[i])\n    return y\n")),
-    ("A kernel that calls another.",
-     Cell("def g(x: f32[N]) -> f32[N]:\n    return x\n\n"
-          "def f(x: f32[N]) -> f32[N]:\n    y = g(x)\n    return y\n")),
     ("Other dtypes: f16, f64, i8, u8, i64.",
      Cell("def f(x: f16[N]) -> f16[N]:\n    return x\n")),
 )  # fmt: skip

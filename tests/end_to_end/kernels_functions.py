@@ -2,11 +2,60 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tests.end_to_end.kernels import Case, f32, given, ints
 
 MULTIPLY = "def multiply(ar, ai, br, bi):\n    return ar * br - ai * bi, ar * bi + ai * br\n\n"
+
+CONVOLUTION = (
+    "def convolve(x: f32[N], w: f32[K], s: f32 = 2.0) -> f32[N - K + 1]:\n"
+    "    assert K > 0\n    assert N >= K\n    z[j] = x[j] * s\n"
+    "    y[i] = sum(z[i + k] * w[k] for k in range(K))\n    return y\n\n"
+)
+
+
+def convolve(x: np.ndarray, w: np.ndarray, s: float) -> np.ndarray:
+    return np.correlate(x * s, w, "valid")
+
+
+CALLED = (
+    "def third(x: f32[N]) -> f32:\n    s = sum(x[i] for i in range(N)) / 3\n    return s\n\n"
+    "def pair(x: f32[M], k: i32 = 1) -> (f32[M], f32):\n    assert k > 0\n    s = third(x)\n"
+    "    for i in grid(M):\n        w: f32[2] = s\n        w[1] += x[i]\n        i_1 = w[0]\n"
+    "        y[i] = i_1 + w[1] / k\n    return y, s\n\n"
+)
+
+
+def pair(x: np.ndarray, k: int) -> tuple[np.ndarray, Any]:
+    s = x.sum() / 3
+    return s + (s + x) / k, s
+
+
+def both(x: np.ndarray, k: int) -> tuple[np.ndarray, Any]:
+    z, t = pair(x, k)
+    y, s = pair(z, k + 1)
+    return y, s + t
+
+
+def cool(u: np.ndarray, r: float, steps: int) -> np.ndarray:
+    for _ in range(steps):
+        u = u + r * (np.concatenate([u[:1], u[:-1]]) - u)
+    return u
+
+
+def turns(u: np.ndarray, end: int) -> tuple[np.ndarray, Any]:
+    total = 0.5
+    for t in range(1, end):
+        u = u[np.minimum(np.arange(u.size) + t, u.size - 1)] * (u[0] * 0.25) + t
+        total = total + u.sum()
+    return u, total
+
+
+def mixed(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return x + y[::-1], x - y
 
 
 def powers(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -82,5 +131,83 @@ CASES = (
         "                y[i, u, v] = a[u, v]\n    return y\n",
         given(x=f32(8, 2, 2)),
         lambda x: np.array([[[m[1, 1], -m[0, 1]], [-m[1, 0], m[0, 0]]] for m in x]),
+    ),
+    Case(
+        "a_kernel_called_twice",
+        CONVOLUTION + "def twice(x: f32[k], w: f32[3], s: f32) -> (f32[k - 4], f32[k - 2]):\n"
+        "    assert k >= 5\n    h = convolve(x, w)\n    y = convolve(h, w, s=s + 1.0)\n"
+        "    return y, h\n",
+        given(x=f32(29), w=f32(3), s=1.5),
+        lambda x, w, s: (convolve(convolve(x, w, 2), w, s + 1), convolve(x, w, 2)),
+    ),
+    Case(
+        "a_called_block_and_a_returned_parameter",
+        "def parts(x: f32[N], v: f32) -> (f32[N], f32[N]):\n    for i in grid(N):\n"
+        "        p: f32[2] = x[i]\n        t = p[1] + v\n        d[i] = t\n    return x, d\n\n"
+        "def join(t: f32[p], v: f32[p]) -> f32[p]:\n    x, d = parts(t, 1.0)\n"
+        "    e, f = parts(v, 2.0)\n"
+        "    for i in grid(p):\n        u = x[i] + d[i]\n        y[i] = u * (e[i] - f[i])\n"
+        "    return y\n",
+        given(t=f32(21), v=f32(21)),
+        lambda t, v: (2 * t + 1) * (v - (v + 2)),
+    ),
+    Case(
+        "a_scalar_as_an_extent_of_a_called_kernel",
+        "def spread(x: f32[M], n: i32) -> f32[M, n]:\n    y[i, j] = x[i] * j\n    return y\n\n"
+        "def total(x: f32[n]) -> f32[n]:\n    j = spread(x, n + 1)\n"
+        "    y[i] = sum(j[i, k] for k in range(n + 1))\n    return y\n",
+        given(x=f32(11)),
+        lambda x: x * 66,
+    ),
+    Case(
+        "kernels_in_kernels_in_kernels",
+        CALLED + "def h(x: f32[N], k: i32) -> (f32[N], f32):\n    z, t = pair(x, k)\n"
+        "    y, s = pair(z, k + 1)\n    u = s + t\n    return y, u\n\n"
+        "def f(x: f32[Q]) -> (f32[Q], f32):\n    y, s = h(x, 3)\n"
+        "    z, t = h(y, 2)\n    return z, t\n",
+        given(x=f32(13)),
+        lambda x: both(both(x, 3)[0], 2),
+    ),
+    Case(
+        "a_called_kernel_that_updates_its_parameter",
+        "def cool(u: f32[N], r: f32 = 0.5, steps: i32 = 3) -> f32[N]:\n"
+        "    for t in range(steps):\n        u[i] = u[i] + r * (u[max(i - 1, 0)] - u[i])\n"
+        "    return u\n\n"
+        "def f(x: f32[N]) -> (f32[N], f32[N], f32[N]):\n    y = cool(x, steps=2)\n"
+        "    z = cool(y, 0.25)\n    y = cool(y)\n    return x, y, z\n",
+        given(x=f32(19)),
+        lambda x: (x, cool(cool(x, 0.5, 2), 0.5, 3), cool(cool(x, 0.5, 2), 0.25, 3)),
+    ),
+    Case(
+        "calls_in_a_time_loop",
+        "def step(u: f32[N], t: i32, s: f32) -> (f32[N], f32):\n"
+        "    v[i] = u[min(i + t, N - 1)] * s + t\n    r = sum(v[i] for i in range(N))\n"
+        "    return v, r\n\n"
+        "def f(u: f32[N], T: i32) -> (f32[N], f32):\n    assert N > 0\n    total = 0.5\n"
+        "    for t in range(1, T):\n        u, r = step(u, t, u[0] * 0.25)\n"
+        "        total = total + r\n    return u, total\n",
+        given(u=f32(12), T=5),
+        lambda u, T: turns(u, end=T),
+        scale=60.0,
+    ),
+    Case(
+        "called_kernels_that_swap",
+        "def swap(x: f32[N], y: f32[N]) -> (f32[N], f32[N]):\n    return y, x\n\n"
+        "def mix(x: f32[N], y: f32[N]) -> (f32[N], f32[N]):\n    a[i] = x[i] + y[N - 1 - i]\n"
+        "    b[i] = x[i] - y[i]\n    return a, b\n\n"
+        "def f(x: f32[N], y: f32[N]) -> (f32[N], f32[N]):\n    x, y = swap(x, y)\n"
+        "    x, y = mix(x, y)\n    x, y = mix(y, x)\n    x, y = swap(y, x)\n    return x, y\n",
+        given(x=f32(9), y=f32(9)),
+        lambda x, y: mixed(*mixed(y, x)[::-1]),
+    ),
+    Case(
+        "a_kernel_of_its_own_target",
+        "def back(x: f32[N]) -> f32[N]:\n    y[i] = x[N - 1 - i] + x[i] * 2\n    return y\n\n"
+        "def add(x: f32[N], y: f32[N]) -> f32[N]:\n    for t in range(2):\n"
+        "        x[i] = x[i] + y[i]\n    return x\n\n"
+        "def f(x: f32[N]) -> f32[N]:\n    x = back(x)\n    x = add(x, x)\n"
+        "    x = add(x=x, y=x)\n    return x\n",
+        given(x=f32(15)),
+        lambda x: 9 * (x[::-1] + 2 * x),
     ),
 )

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
+from workbench.ir.graph import Array, Graph, Scalar
+
 if TYPE_CHECKING:
     import ast
     from collections.abc import Mapping
 
     from workbench.base.dtypes import DType
     from workbench.base.source import Span
-    from workbench.ir.graph import Array, Scalar
     from workbench.lang.report import Place, Report
     from workbench.lang.values import Value
 
@@ -100,7 +101,7 @@ class Function:
     returned: tuple[ast.expr, ...]
 
 
-Callee = Function | None
+Callee = Function | Graph | None
 """What a name of another function of the text stands for; None: it is not callable here."""
 
 

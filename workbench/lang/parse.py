@@ -105,7 +105,9 @@ def _module(report: Report, tree: ast.Module) -> Module:
             case ast.FunctionDef():
                 _refuse_decorators(report, statement)
                 if _is_kernel(statement):
-                    kernels += _some(kernel(report, statement, known))
+                    graph = kernel(report, statement, known)
+                    known[statement.name] = graph
+                    kernels += _some(graph)
             case ast.Expr(value=ast.Constant(value=str())):
                 pass
             case _:

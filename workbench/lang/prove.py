@@ -17,6 +17,7 @@ from workbench.ir.expr import (
     Cast,
     Const,
     Expr,
+    Range,
     Select,
     Var,
     apply,
@@ -115,6 +116,23 @@ def _decided(world: World, scene: Scene, index: Expr, extent: Expr) -> Verdict:
         if not f.exact:
             return Waits() if waits else Unknown(f.parts)
         return _example(f, world, outside)
+
+
+def prove_fact(world: World, ranges: tuple[Range, ...], fact: Expr) -> bool:
+    """Whether a condition on dims, scalars and loops around it holds for all of them."""
+    variables = tuple(dict.fromkeys((*world.dims, *world.scalars, *(r.var for r in ranges))))
+    given: list[Expr] = [apply("le", integer(0), Var(d)) for d in world.dims]
+    for r in ranges:
+        given += [apply("le", r.start, Var(r.var)), apply("lt", Var(r.var), r.stop)]
+    for c in world.facts:
+        given += _conjuncts(c)
+    conditions, (said,) = tame(world, variables, given, (fact,))
+    f = affine.frame(variables, [*conditions, said])
+    try:
+        with affine.bounded(f):
+            return bool(meet(f, conditions).is_subset(affine.condition(f, said)))
+    except affine.EffortError:
+        return False
 
 
 def meet(f: affine.Frame, conditions: Sequence[Expr]) -> Points:

@@ -1,0 +1,238 @@
+"""The lines of a kernel: equations, declarations, blocks, time loops, calls of kernels."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+from workbench.base.source import Origin, Span
+from workbench.ir.expr import Range
+from workbench.ir.graph import Definition, Graph, Repeat
+from workbench.lang import blocks, refuse
+from workbench.lang.draft import Draft, agree, break_names, define, has_values, taken
+from workbench.lang.equations import equation, written_out
+from workbench.lang.expressions import expression
+from workbench.lang.extents import Declared, shape_text
+from workbench.lang.inline import Part
+from workbench.lang.kernel_calls import kernel_call
+from workbench.lang.names import ArrayName, Broken, Context, Function, Index
+from workbench.lang.private import private_arrays
+from workbench.lang.reductions import bounds_of
+from workbench.lang.signature import declared
+
+
+def statement(draft: Draft, node: ast.stmt) -> None:
+    """One line of a kernel; what is wrong is reported."""
+    match node:
+        case ast.Assign(targets=[target]):
+            _assign(draft, node, target)
+        case ast.AnnAssign(target=ast.Name() as target):
+            _annotated(draft, node, target)
+        case ast.AugAssign(target=ast.Subscript(value=ast.Name()) | ast.Name() as target):
+            _update(draft, node, target)
+        case ast.For():
+            _for(draft, node)
+        case ast.Assert():
+            draft.context.wrong(node, "facts stand at the top of a kernel", hint="the line first")
+        case ast.Return():
+            draft.context.wrong(node, "'return' is the last line of a kernel", hint="return y")
+        case ast.Assign():
+            draft.context.wrong(node, "one equation defines one array", hint="a line for each")
+        case _:
+            refuse.statement(draft.context, node)
+            break_names(draft, node)
+
+
+def _update(draft: Draft, node: ast.AugAssign, target: ast.Subscript | ast.Name) -> None:
+    """`C[i, j] += e`."""
+    name = target.id if isinstance(target, ast.Name) else ast.unparse(target.value)
+    if name not in draft.names and not draft.context.dunder(target, name):
+        place = draft.context.report.text(target)
+        hint = f"{place} = 0 on a line before it"
+        draft.context.wrong(target, f"'{name}' has no values to update yet", hint=hint)
+        draft.names[name] = Broken(draft.start.report.span(target))
+        return
+    _assign(draft, written_out(node, target), target)
+
+
+def _assign(draft: Draft, node: ast.Assign, target: ast.expr) -> None:
+    c = draft.context
+    if _is_kernel_call(c, node.value) and not isinstance(target, ast.Subscript):
+        assert isinstance(node.value, ast.Call)
+        _call(draft, node, target, node.value)
+        return
+    match target:
+        case ast.Name(id=name) | ast.Subscript(value=ast.Name(id=name)):
+            old = draft.names.get(name)
+            said = draft.declared.get(name)
+            if isinstance(old, ArrayName) and not old.blocked:
+                said = Declared(old.array.dtype, old.array.shape, old.span)
+            elif taken(draft, target, name):
+                draft.names[name] = draft.names.get(name, Broken(c.report.span(target)))
+                return
+            found = equation(c, node, target, said)
+            define(draft, name, target, found)
+        case ast.Tuple(elts=targets) if isinstance(node.value, ast.Call):
+            _assign_parts(draft, targets, node.value)
+        case ast.Tuple():
+            c.wrong(target, "one equation defines one array", hint="a line for each")
+            break_names(draft, node)
+        case _:
+            text = c.report.text(target)
+            c.wrong(target, f"'{text}' cannot be defined", hint="y[i] = ...")
+
+
+def _is_kernel_call(c: Context, node: ast.expr) -> bool:
+    """Whether an expression calls another kernel of the text."""
+    match node:
+        case ast.Call(func=ast.Name(id=name)) if name in c.functions and name not in c.names:
+            return not isinstance(c.functions[name], Function)
+        case _:
+            return False
+
+
+def _call(draft: Draft, node: ast.Assign, target: ast.expr, call: ast.Call) -> None:
+    """`h = conv(x, w)`: what the called kernel defines, under new names."""
+    c = draft.context
+    parts = target.elts if isinstance(target, ast.Tuple) else [target]
+    targets = [x for x in parts if isinstance(x, ast.Name)]
+    assert isinstance(call.func, ast.Name)
+    callee = c.functions[call.func.id]
+    if not isinstance(callee, Graph):
+        if not c.report.mistakes:
+            hint = f"def {call.func.id}(...) before this kernel"
+            c.wrong(call, f"'{call.func.id}' stands after this kernel, or calls it", hint=hint)
+        break_names(draft, node)
+        return
+    new = [not has_values(draft, x.id) and taken(draft, x, x.id) for x in targets]
+    if len(targets) != len(parts) or len({x.id for x in targets}) != len(parts):
+        c.wrong(target, "a kernel defines whole arrays, each once", hint="h = conv(x, w)")
+    elif not any(new):
+        found = kernel_call(
+            c, call, callee, targets, words=draft.words, world=draft.world, turns=draft.turns,
+            declared=draft.declared,
+        )  # fmt: skip
+        if found is not None:
+            draft.facts += found.facts
+            for d in found.definitions:
+                define(draft, "", call, d)
+            return
+    break_names(draft, node)
+
+
+def _assign_parts(draft: Draft, targets: list[ast.expr], call: ast.Call) -> None:
+    """`a[i], b[i] = f(x[i])`: an equation for each value, none of which reads the others."""
+    c = draft.context
+    found: list[tuple[str, ast.expr, Definition | None]] = []
+    for target, value in zip(targets, Part.of(call, len(targets)), strict=True):
+        match target:
+            case ast.Name(id=name) | ast.Subscript(value=ast.Name(id=name)):
+                line = ast.copy_location(ast.Assign([target], value), call)
+                if any(name == other for other, _, _ in found):
+                    c.wrong(target, f"'{name}' stands twice on the left", hint="a[i], b[i] = ...")
+                elif isinstance(draft.names.get(name), ArrayName):
+                    refuse.update(c, line, name)
+                elif not taken(draft, target, name):
+                    said = draft.declared.get(name)
+                    found.append((name, target, equation(c, line, target, said)))
+                else:
+                    draft.names.setdefault(name, Broken(c.report.span(target)))
+            case _:
+                text = c.report.text(target)
+                c.wrong(target, f"'{text}' cannot be defined", hint="a[i], b[i] = ...")
+    for name, target, definition in found:
+        define(draft, name, target, definition)
+
+
+def _annotated(draft: Draft, node: ast.AnnAssign, target: ast.Name) -> None:
+    """`T: f32[M, N]` declares; `s: f32 = ...` is an equation without axes."""
+    c = draft.context
+    if taken(draft, target, target.id):
+        return
+    said = declared(c, node.annotation)
+    if said is None:
+        return
+    old = draft.declared.get(target.id)
+    if old is not None and not agree(old, said):
+        c.wrong(
+            node.annotation,
+            f"'{target.id}' is {shape_text(said.dtype, said.shape)} here and "
+            f"{shape_text(old.dtype, old.shape)} in the signature",
+            hint=f"{target.id}: {shape_text(old.dtype, old.shape)}",
+        )
+        return
+    draft.declared[target.id] = said
+    if node.value is None:
+        return
+    if said.shape:
+        refuse.array_value(c, node, target.id)
+        draft.names[target.id] = Broken(said.span)
+        return
+    line = ast.copy_location(ast.Assign([target], node.value), node)
+    define(draft, target.id, target, equation(c, line, target, said))
+
+
+def _for(draft: Draft, node: ast.For) -> None:
+    c = draft.context
+    match node.iter:
+        case ast.Call(func=ast.Name(id="grid")):
+            found = blocks.block(c, node, draft.declared)
+            for name, span in blocks.written(c, node).items():
+                if found is None and name not in draft.names:
+                    draft.names[name] = Broken(span)
+            if found is not None:
+                define(draft, "", node.target, found)
+                _close(draft, node, found)
+        case ast.Call(func=ast.Name(id="range")):
+            _repeat(draft, node)
+        case _:
+            c.wrong(node.iter, f"a block runs over a grid, not over '{c.report.text(node.iter)}'",
+                    hint="for y, x in grid(H, W):")  # fmt: skip
+
+
+def _close(draft: Draft, node: ast.For, block: Definition) -> None:
+    """The names of private arrays stay taken after their block, and cannot be read."""
+    line = draft.start.report.span(node).position[0]
+    for a in private_arrays(block):
+        why = f"'{a.name}' is private to the block at line {line}"
+        span = a.origin.nearest_span() or draft.start.report.span(node)
+        draft.names[a.name] = ArrayName(a, span, why)
+
+
+def _repeat(draft: Draft, node: ast.For) -> None:
+    """`for t in range(T):` around equations and blocks."""
+    c = draft.context
+    if node.orelse:
+        c.wrong(node.orelse[0], "'else' of a loop is not part of the language", hint="if ...:")
+    if not isinstance(node.target, ast.Name):
+        c.wrong(node.target, "a loop binds a name", hint="for t in range(T):")
+        break_names(draft, node)
+        return
+    name, span = node.target.id, c.report.span(node.target)
+    bounds = bounds_of(c, node.iter, name, expression)
+    if c.clash(node.target, name, "a loop"):
+        break_names(draft, node)
+        return
+    before, outside = draft.definitions, dict(draft.names)
+    draft.definitions = []
+    draft.names[name] = Index(span)
+    around = draft.turns
+    draft.turns = around if bounds is None else (*around, Range(name, *bounds))
+    for inner in node.body:
+        statement(draft, inner)
+    draft.turns = around
+    body, draft.definitions = tuple(draft.definitions), before
+    del draft.names[name]
+    for made, old in draft.names.items():
+        if made not in outside and isinstance(old, ArrayName) and not old.blocked:
+            draft.names[made] = replace(old, blocked=_gone(made, span))
+    if bounds is not None and body:
+        header = Span(span.source, c.report.span(node).start, c.report.span(node.iter).end)
+        draft.definitions.append(Repeat(name, *bounds, body, origin=Origin(header)))
+
+
+def _gone(name: str, loop: Span) -> str:
+    return (
+        f"'{name}' is new in each turn of the loop at line {loop.position[0]} and gone after it; "
+        "an array defined before the loop keeps its values"
+    )
