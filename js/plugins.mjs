@@ -16,6 +16,7 @@ async function workerModule(path, minify) {
     minify,
     write: false,
     logLevel: "silent",
+    plugins: [bundled({ minify })], // a worker may start workers
   });
   return `export default ${JSON.stringify(built.outputFiles[0].text)};`;
 }

@@ -6,7 +6,7 @@
  * Nothing here touches the GPU, the DOM or a socket.
  */
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /**
  * Payload bytes of a binary frame: far below the 10 MiB at which Jupyter's servers cut the socket,
@@ -88,9 +88,13 @@ export function bytesOf(plan: BufferPlan, scalarCount: number): number {
 
 // ---------------------------------------------------------------- kernel -> page
 
+/** What computes in a page; handles and keys belong to one of them. */
+export type EngineName = "gpu" | "wasm";
+
 export interface CompileRequest {
   readonly kind: "compile";
   readonly id: number;
+  readonly engine: EngineName;
   readonly key: string;
   readonly program: Program;
 }
@@ -98,6 +102,7 @@ export interface CompileRequest {
 export interface AllocateRequest {
   readonly kind: "alloc";
   readonly id: number;
+  readonly engine: EngineName;
   readonly buffer: number;
   readonly bytes: number;
 }
@@ -106,6 +111,7 @@ export interface AllocateRequest {
 export interface WriteRequest {
   readonly kind: "write";
   readonly id: number;
+  readonly engine: EngineName;
   readonly buffer: number;
   readonly offset: number;
   readonly bytes: number;
@@ -114,6 +120,7 @@ export interface WriteRequest {
 export interface RunRequest {
   readonly kind: "run";
   readonly id: number;
+  readonly engine: EngineName;
   readonly key: string;
   /** Handles of the inputs, outputs and constants by their name in the program. */
   readonly buffers: Readonly<Record<string, number>>;
@@ -126,6 +133,7 @@ export interface RunRequest {
 export interface ReadRequest {
   readonly kind: "read";
   readonly id: number;
+  readonly engine: EngineName;
   readonly buffer: number;
   readonly offset: number;
   readonly bytes: number;
@@ -134,6 +142,7 @@ export interface ReadRequest {
 export interface FreeRequest {
   readonly kind: "free";
   readonly id: number;
+  readonly engine: EngineName;
   readonly buffers: readonly number[];
 }
 
@@ -188,6 +197,11 @@ export type GpuReport =
   | { readonly available: true; readonly adapter: AdapterReport }
   | { readonly available: false; readonly cause: string; readonly remedy: string };
 
+/** `shared`: several workers see one memory, which a page has to be isolated for. */
+export type WasmReport =
+  | { readonly available: true; readonly workers: number; readonly shared: boolean }
+  | { readonly available: false; readonly cause: string; readonly remedy: string };
+
 export interface KernelTime {
   readonly kernel: string;
   readonly dispatches: number;
@@ -199,7 +213,7 @@ export interface RunResult {
   readonly dispatches: number;
   /** From the first submit until the queue was idle; absent unless the run was timed. */
   readonly milliseconds?: number;
-  /** Per kernel from GPU timestamps; absent unless timed and the device has `timestamp-query`. */
+  /** Per kernel by the engine's clock; absent unless timed, and where it has none. */
   readonly kernels?: readonly KernelTime[];
 }
 
@@ -222,6 +236,7 @@ export type PageMessage =
       readonly where: "worker" | "page";
       readonly user_agent: string;
       readonly gpu: GpuReport;
+      readonly wasm: WasmReport;
     }
   | { readonly kind: "pong"; readonly id: number }
   | { readonly kind: "received"; readonly id: number; readonly bytes: number }

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { takeText } from "../src/gpu/connection.ts";
 import { DeviceSource } from "../src/gpu/device.ts";
+import { gpuEngines } from "../src/gpu/engine.ts";
 import { Runtime } from "../src/gpu/runtime.ts";
 import { packFrame, type PageMessage } from "../src/protocol.ts";
 
@@ -34,13 +36,14 @@ function start() {
   vi.spyOn(source, "open").mockImplementation(() => opened.then(() => ({ device, adapter })));
   const signal = new AbortController().signal;
   const runtime = new Runtime({
-    source,
+    source: gpuEngines(source),
     send: (message) => sent.push(message),
     sendBytes: () => undefined,
     signal,
   });
   const ask = (message: object): void => {
-    runtime.text(JSON.stringify(message));
+    const text = JSON.stringify({ engine: "gpu", ...message });
+    takeText(text, { gpu: runtime, wasm: runtime }, (answer) => sent.push(answer));
   };
   return { ask, ready, runtime, sent, writes };
 }

@@ -20,6 +20,7 @@ from workbench.base.dtypes import BOOL, DTYPES, DType
 from workbench.base.errors import CallError, DeviceError
 from workbench.runtime.calls import Call
 from workbench.runtime.changes import Changes, touched
+from workbench.runtime.device import StoppedError
 from workbench.runtime.residency import born
 
 if TYPE_CHECKING:
@@ -261,6 +262,8 @@ class Array:
         if self.call is not None:
             try:
                 self.call.wait()
+            except StoppedError:
+                raise
             except DeviceError:
                 if not self._places or any(p.memory.alive for p in self._places.values()):
                     raise

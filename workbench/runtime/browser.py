@@ -1,4 +1,6 @@
-"""The device `browser`: the GPU of the page that shows the notebook, or of `wb.connect()`'s page.
+"""The device `browser`: the page that shows the notebook, or `wb.connect()`'s page.
+
+Its GPU computes; where it has no WebGPU, its WebAssembly does, and `describe` says why.
 
 Calls are sent to the page and not waited for; reads and `Run.wait` wait, in short slices so that
 an interrupt gets through. Buffers stay in the page, and are lost when it is reloaded: then the
@@ -19,9 +21,17 @@ from typing import TYPE_CHECKING
 
 from workbench.base.errors import DeviceError
 from workbench.runtime import page_messages as messages
-from workbench.runtime.device import Description, Memory, Run, Timing, check_limits
+from workbench.runtime.device import (
+    Description,
+    Memory,
+    Run,
+    StoppedError,
+    Timing,
+    check_limits,
+)
 from workbench.runtime.page_messages import (
     Answer,
+    Engine,
     PageFailure,
     PageReport,
     Request,
@@ -32,7 +42,9 @@ from workbench.runtime.page_values import (
     limits_of,
     scalar_words,
     timing_of,
+    wasm_words,
 )
+from workbench.runtime.wasm_memory import FEATURES as WASM_FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,10 +78,9 @@ class _Compiled:
 
 
 class BrowserDevice:
-    """The GPU of a page, driven from here. Opening it starts nothing."""
+    """The GPU of a page, or its WebAssembly, driven from here. Opening it starts nothing."""
 
     name = "browser"
-    target: Target = "wgsl"
 
     def __init__(self, server: PageServer | None = None) -> None:
         """Use that server; without one, `serve` makes it when a page is wanted."""
@@ -85,6 +96,13 @@ class BrowserDevice:
     def generation(self) -> int:
         """Grows with every page that comes or goes, and with every GPU that is lost."""
         return 0 if self._server is None else self._server.generation
+
+    @property
+    def target(self) -> Target:
+        """What the page runs: wgsl, or wasm where it has no GPU."""
+        page = None if self._server is None else self._server.page
+        report = None if page is None else page.report
+        return "wasm" if report is not None and report.engine == "wasm" else "wgsl"
 
     def serve(self, server: PageServer | None = None) -> PageServer:
         """The running server that pages connect to; the first call starts it.
@@ -114,9 +132,14 @@ class BrowserDevice:
         if report is None:
             cause, remedy = self._absence()
             return Description(self.name, self.target, available=False, cause=cause, remedy=remedy)
-        if report.cause:
+        if report.engine is None:
             cause, remedy = report.cause, report.remedy
             return Description(self.name, self.target, available=False, cause=cause, remedy=remedy)
+        if report.engine == "wasm":
+            return Description(
+                self.name, "wasm", available=True, adapter=wasm_words(report),
+                limits=limits_of(report), features=WASM_FEATURES,
+            )  # fmt: skip
         return Description(
             self.name,
             self.target,
@@ -227,7 +250,7 @@ class BrowserDevice:
         """Seconds that a question to the page and back takes."""
         peer, _ = self._page()
         started = time.perf_counter()
-        self._wait(peer, peer.send(messages.Free(())), DEADLINE)
+        self._wait(peer, peer.send(messages.Free(()), None, _engine(peer)), DEADLINE)
         return time.perf_counter() - started
 
     def _absence(self) -> tuple[str, str]:
@@ -257,7 +280,7 @@ class BrowserDevice:
         if peer is None or peer.report is None:
             cause, remedy = self._absence()
             raise DeviceError(f"device 'browser': {cause}", hint=remedy)
-        if peer.report.cause:
+        if peer.report.engine is None:
             raise DeviceError(f"device 'browser': {peer.report.cause}", hint=peer.report.remedy)
         return peer, peer.report
 
@@ -277,8 +300,8 @@ class BrowserDevice:
             if generation == self.generation:
                 handles.append(handle)
         if handles:
-            peer.send(messages.Free(handles))
-        return peer.send(request, content)
+            peer.send(messages.Free(handles), None, _engine(peer))
+        return peer.send(request, content, _engine(peer))
 
     def _compile(self, peer: Peer, program: Program, report: PageReport) -> _Compiled:
         known = self._programs.get(program)
@@ -307,14 +330,18 @@ class BrowserDevice:
                         peer.cancel()
                         cancelled = True
                     if late > _GRACE_SECONDS:
-                        raise DeviceError(_late(deadline), hint=LATE_HINT) from None
+                        raise StoppedError(_late(deadline), hint=LATE_HINT) from None
                 except PageFailure as raised:
                     if cancelled and raised.failure.kind == "cancelled":
-                        raise DeviceError(_late(deadline), hint=LATE_HINT) from None
+                        raise StoppedError(_late(deadline), hint=LATE_HINT) from None
                     raise device_error(raised.failure, program) from None
         except KeyboardInterrupt:
             peer.cancel()
             raise
+
+
+def _engine(peer: Peer) -> Engine:
+    return (peer.report and peer.report.engine) or "gpu"
 
 
 def _sound(peer: Peer, answer: Answer) -> Answer:

@@ -34,7 +34,7 @@ class Call:
             try:
                 self.timing = self.run.wait(self.deadline)
             except DeviceError as error:
-                self.error = DeviceError(
+                self.error = type(error)(
                     *(replace(m, message=f"{self.words}: {m.message}") for m in error.mistakes)
                 )
                 self.error.__cause__ = error

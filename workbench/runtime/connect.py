@@ -28,7 +28,7 @@ _PAGE = """<!doctype html>
   output { font-weight: 600; }
 </style>
 <h1>workbench</h1>
-<p>This page lends its GPU to Python: <output id="state" aria-live="polite">connecting</output>.
+<p>This page computes for Python: <output id="state" aria-live="polite">connecting</output>.
 <p>Leave it open while the script runs.
 <script type="module">
   import { joinPage } from "./workbench.js";
@@ -76,7 +76,8 @@ def connect(*, open_browser: bool = True, seconds: float = 30.0) -> Description:
     """Open a page in this machine's browser and wait until it is the device "browser".
 
     Without `open_browser` the address is printed, to be opened by hand.
-    Raises `DeviceError` where no page came within `seconds`, or one without WebGPU did.
+    Without WebGPU the page's WebAssembly computes.
+    Raises `DeviceError` where no page came within `seconds`, or one that can do neither.
     """
     device: BrowserDevice = open_device("browser")  # pyright: ignore[reportAssignmentType]
     address = page_address(device)

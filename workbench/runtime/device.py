@@ -24,6 +24,10 @@ NAMES = ("browser", "native", "cpu", "wasm", "null")
 Target = Literal["wgsl", "llvm", "wasm"]
 
 
+class StoppedError(DeviceError):
+    """A run was stopped, or ended at its deadline; it is not made again by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """What a device says of itself; `cause` and `remedy` are empty where it is available.
@@ -89,7 +93,11 @@ class Device(Protocol):
     """A place where programs run. Calls are made from one thread at a time."""
 
     name: str
-    target: Target
+
+    @property
+    def target(self) -> Target:
+        """What it runs."""
+        ...
 
     @property
     def generation(self) -> int:

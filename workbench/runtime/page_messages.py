@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 CHUNK_BYTES = 4 * 1024 * 1024
 """Payload of a binary frame.
 
@@ -90,10 +90,14 @@ _KINDS: dict[type[Request], str] = {
 }
 
 
-def request_text(request: Request, identity: int) -> str:
-    """The text frame of a request; its answer will carry `identity`."""
+Engine = Literal["gpu", "wasm"]
+"""What computes in a page; buffers and programs belong to one of them."""
+
+
+def request_text(request: Request, identity: int, engine: Engine) -> str:
+    """The text frame of a request to an engine; its answer will carry `identity`."""
     content = {field.name: getattr(request, field.name) for field in fields(request)}
-    return json.dumps({"kind": _KINDS[type(request)], "id": identity, **content})
+    return json.dumps({"kind": _KINDS[type(request)], "id": identity, "engine": engine, **content})
 
 
 def ping_text(identity: int) -> str:
@@ -152,7 +156,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class PageReport:
-    """What a page says of itself; `cause` and `remedy` are empty where it has a GPU."""
+    """What a page says of itself; `cause` and `remedy` are empty where it has a GPU.
+
+    `wasm_workers` run its WebAssembly, 0 where it has none; where `wasm_shared`, at once.
+    """
 
     where: str
     user_agent: str
@@ -164,6 +171,13 @@ class PageReport:
     features: tuple[str, ...] = ()
     cause: str = ""
     remedy: str = ""
+    wasm_workers: int = 0
+    wasm_shared: bool = False
+
+    @property
+    def engine(self) -> Engine | None:
+        """What computes for device `browser`: the GPU, else WebAssembly, if there is one."""
+        return "gpu" if not self.cause else "wasm" if self.wasm_workers else None
 
     @property
     def adapter(self) -> str:
@@ -258,8 +272,14 @@ def _failure(error: Mapping[str, Any]) -> Failure:
 
 def _report(hello: Mapping[str, Any]) -> PageReport:
     where, user_agent, gpu = str(hello["where"]), str(hello["user_agent"]), hello["gpu"]
+    wasm = hello["wasm"]
+    workers = int(wasm["workers"]) if wasm["available"] else 0
+    shared = bool(wasm["available"] and wasm["shared"])
     if not gpu["available"]:
-        return PageReport(where, user_agent, cause=gpu["cause"], remedy=gpu["remedy"])
+        return PageReport(
+            where, user_agent, cause=gpu["cause"], remedy=gpu["remedy"],
+            wasm_workers=workers, wasm_shared=shared,
+        )  # fmt: skip
     adapter = gpu["adapter"]
     return PageReport(
         where,
@@ -270,4 +290,6 @@ def _report(hello: Mapping[str, Any]) -> PageReport:
         software=bool(adapter["software"]),
         limits={name: int(value) for name, value in adapter["limits"].items()},
         features=tuple(adapter["features"]),
+        wasm_workers=workers,
+        wasm_shared=shared,
     )

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any, assert_never
 from tornado.websocket import WebSocketClosedError
 
 from workbench.runtime import page_messages as messages
-from workbench.runtime.page_messages import Answer, Failure, PageFailure, PageReport, Request
+from workbench.runtime.page_messages import (
+    Answer,
+    Engine,
+    Failure,
+    PageFailure,
+    PageReport,
+    Request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,7 +87,9 @@ class Peer:
         """Whether requests can still be sent."""
         return self._ended is None
 
-    def send(self, request: Request, content: memoryview | None = None) -> Future[Answer]:
+    def send(
+        self, request: Request, content: memoryview | None = None, engine: Engine = "gpu"
+    ) -> Future[Answer]:
         """Enqueue a request and return at once; `content` must not change until it is answered.
 
         The future raises `PageFailure`; one whose page is gone fails at once.
@@ -94,7 +103,7 @@ class Peer:
             self._last_identity += 1
             identity = self._last_identity
             self._pending[identity] = pending
-            text = messages.request_text(request, identity)
+            text = messages.request_text(request, identity, engine)
             outgoing = _Outgoing(text, identity, memoryview(content or b"").cast("B"))
             # Inside the lock, so that identities leave in their order.
             self._loop.call_soon_threadsafe(self._outgoing.put_nowait, outgoing)

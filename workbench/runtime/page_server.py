@@ -181,6 +181,9 @@ class _Content(RequestHandler):
         self.set_header("Cache-Control", "no-store")
         self.set_header("Referrer-Policy", "no-referrer")
         self.set_header("X-Content-Type-Options", "nosniff")
+        # An isolated page may share memory between its workers.
+        self.set_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.set_header("Cross-Origin-Embedder-Policy", "require-corp")
         self.clear_header("Server")
 
     def get(self, token: str, path: str) -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from workbench.base.errors import DeviceError
 from workbench.base.limits import GUARANTEED, Limits
 from workbench.program import OUTSIDE_HINT
-from workbench.runtime.device import Timing
+from workbench.runtime.device import StoppedError, Timing
 from workbench.runtime.rejected import rejected
+from workbench.runtime.wasm_memory import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,15 @@ def device_error(failure: Failure, program: Program | None = None) -> DeviceErro
         "outside": OUTSIDE_HINT,
         "deadline": LATE_HINT,
     }
-    return DeviceError(failure.message, hint=hints.get(failure.kind, ""))
+    kind = StoppedError if failure.kind in {"cancelled", "deadline"} else DeviceError
+    return kind(failure.message, hint=hints.get(failure.kind, ""))
+
+
+def wasm_words(report: PageReport) -> str:
+    """The page's WebAssembly in words, and why not its GPU."""
+    count = report.wasm_workers
+    workers = f"{count} workers" if count > 1 else "1 worker"
+    return f"WebAssembly in the page, {workers}, as there is no WebGPU: {report.cause}"
 
 
 def scalar_words(program: Program, scalars: Sequence[float]) -> list[int]:
@@ -57,6 +66,8 @@ def scalar_words(program: Program, scalars: Sequence[float]) -> list[int]:
 
 def limits_of(report: PageReport) -> Limits:
     """The page's limits under our names; what it does not say is the guaranteed minimum."""
+    if report.engine == "wasm":
+        return LIMITS
     said = {_snake(name): value for name, value in (report.limits or {}).items()}
     known = {field.name: said[field.name] for field in fields(GUARANTEED) if field.name in said}
     return Limits(**known)
@@ -74,4 +85,5 @@ def timing_of(answer: Answer, report: PageReport) -> Timing:
     if kernels is None:
         return Timing(total=total)
     seconds = sum(float(kernel["nanoseconds"]) for kernel in kernels) / 1e9
-    return Timing(kernel=seconds, total=total, clock=f"timestamps of {report.adapter}")
+    clock = "the page's workers" if report.engine == "wasm" else f"timestamps of {report.adapter}"
+    return Timing(kernel=seconds, total=total, clock=clock)

@@ -27,13 +27,11 @@ from workbench.program import Kernel
 from workbench.runtime.compiled import CompiledDevice
 from workbench.runtime.cpu_memory import workers
 from workbench.runtime.device import Description, Target
-from workbench.runtime.wasm_memory import LIMITS, MOST, PAGE, Spaces
+from workbench.runtime.wasm_memory import FEATURES, LIMITS, MOST, PAGE, Spaces
 
 REMEDY = "pip install 'wgpu-workbench[wasm]'"
 STACK_BYTES = 320 * 1024
 """What a call may take for private arrays, of which code has at most 256 KiB, and for spilling."""
-
-_FEATURES = ("simd128", "threads")
 
 
 @cache
@@ -211,7 +209,7 @@ class _Wasmtime:
             adapter=f"wasmtime {version}, {workers}",
             hardware=True,
             limits=LIMITS,
-            features=_FEATURES,
+            features=FEATURES,
         )
 
     def limits(self) -> Limits:

@@ -17,6 +17,9 @@ LARGEST = 2**31 - PAGE
 ALIGNMENT = 64
 """Bytes; compiled code relies on it."""
 
+FEATURES = ("simd128", "threads")
+"""What compiled code needs of an engine."""
+
 _MANY = 2**31 - 1
 
 LIMITS = Limits(

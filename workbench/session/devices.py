@@ -29,7 +29,7 @@ class Devices:
         lines: list[str] = []
         for d in self.rows:
             if d.available:
-                kind = "" if d.hardware else " (software)"
+                kind = " (software)" if _is_software(d) else ""
                 lines.append(f"{d.name:8} {d.target:5} {d.adapter}{kind}")
                 lines.append(" " * 15 + _limits(d))
             else:
@@ -41,7 +41,7 @@ class Devices:
         cells: list[str] = []
         for d in self.rows:
             if d.available:
-                kind = "" if d.hardware else " <em>(software)</em>"
+                kind = " <em>(software)</em>" if _is_software(d) else ""
                 what = f"{escape(d.adapter)}{kind}<br><small>{escape(_limits(d))}</small>"
             else:
                 what = f"not here: {escape(d.cause)}<br>try: <code>{escape(d.remedy)}</code>"
@@ -82,12 +82,18 @@ def choose(on: str, target: Target | None = None) -> tuple[str, str]:
         if d.available and d.hardware:
             because = f" ({'; '.join(passed)})" if passed else ""
             return name, f"auto: the best device here{because}"
-        passed.append(f"{name}: {'software adapter' if d.available else d.cause}")
+        why = "no WebGPU in the page" if d.target == "wasm" else "software adapter"
+        passed.append(f"{name}: {why if d.available else d.cause}")
     software = next((p.partition(":")[0] for p in passed if "software" in p), None)
     raise DeviceError(
         "no device here: " + "; ".join(passed),
         hint=f"on='{software}'" if software else "pip install llvmlite, for on='cpu'",
     )
+
+
+def _is_software(d: Description) -> bool:
+    """Whether it is a GPU made of software."""
+    return d.target == "wgsl" and not d.hardware
 
 
 def _limits(d: Description) -> str:

@@ -5,6 +5,7 @@
  * where its result is read and nowhere else. New buffers of megabytes are slow: freed ones are kept
  * up to a bound. No scheduling here: the caller orders the operations.
  */
+import type { Range } from "../engine.ts";
 import { CHUNK_BYTES, type Failure, GpuFailure } from "../protocol.ts";
 
 const POOL_BYTES = 256 * 1024 * 1024;
@@ -17,12 +18,6 @@ export interface Entry {
   readonly bytes: number;
   /** Tells, once what fills the buffer is through, why its content is worthless, if it is. */
   settled: Promise<Failure | undefined>;
-}
-
-export interface Range {
-  readonly handle: number;
-  readonly offset: number;
-  readonly bytes: number;
 }
 
 function roundUp(value: number, step: number): number {

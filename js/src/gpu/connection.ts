@@ -4,8 +4,10 @@
  * The addresses are tried in order; the one that worked is tried first from then on. After the
  * last failed round it stops for good: a restarted kernel has another address and another token.
  */
-import { PROTOCOL_VERSION, type PageMessage } from "../protocol.ts";
+import { type EngineName, PROTOCOL_VERSION, type PageMessage, parseRequest } from "../protocol.ts";
+import { wasmEngines, wasmReport } from "../wasm/engine.ts";
 import type { DeviceSource } from "./device.ts";
+import { gpuEngines } from "./engine.ts";
 import { Runtime } from "./runtime.ts";
 
 export type ConnectionState = "connecting" | "connected" | "stopped";
@@ -35,6 +37,33 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** Takes a text frame: pings and cancels at once, the others in their turn. */
+export function takeText(
+  text: string,
+  runtimes: Readonly<Record<EngineName, Runtime>>,
+  send: (message: PageMessage) => void,
+): void {
+  const request = parseRequest(text);
+  switch (request.kind) {
+    case "ping":
+      send({ kind: "pong", id: request.id });
+      break;
+    case "cancel":
+      for (const runtime of Object.values(runtimes)) runtime.cancel(request.through);
+      break;
+    case "write":
+    case "compile":
+    case "alloc":
+    case "run":
+    case "read":
+    case "free":
+      runtimes[request.engine].take(request);
+      break;
+    default:
+      request satisfies never;
+  }
+}
+
 /** Greets the kernel process and answers it, from the opening of a socket on. */
 function attach(socket: WebSocket, options: ConnectOptions, ended: AbortSignal): void {
   const { source, where, onState } = options;
@@ -44,15 +73,20 @@ function attach(socket: WebSocket, options: ConnectOptions, ended: AbortSignal):
   const sendBytes = (frame: ArrayBuffer): void => {
     if (socket.readyState === WebSocket.OPEN) socket.send(frame);
   };
-  const runtime = new Runtime({ source, send, sendBytes, signal: ended });
+  const shared = { send, sendBytes, signal: ended };
+  const runtimes: Readonly<Record<EngineName, Runtime>> = {
+    gpu: new Runtime({ ...shared, source: gpuEngines(source) }),
+    wasm: new Runtime({ ...shared, source: wasmEngines() }),
+  };
   socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
-    if (typeof data === "string") runtime.text(data);
-    else runtime.binary(data);
+    if (typeof data === "string") takeText(data, runtimes, send);
+    else for (const runtime of Object.values(runtimes)) runtime.binary(data);
   });
   socket.addEventListener("open", () => {
     void source.report().then((gpu) => {
       const user_agent = navigator.userAgent;
-      send({ kind: "hello", version: PROTOCOL_VERSION, where, user_agent, gpu });
+      const wasm = wasmReport();
+      send({ kind: "hello", version: PROTOCOL_VERSION, where, user_agent, gpu, wasm });
       onState("connected");
     });
   });

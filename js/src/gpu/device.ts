@@ -4,14 +4,9 @@
  * Says why there is none, and what to do about it. No DOM, no Jupyter, no socket; it runs in a
  * worker and on the page's thread alike.
  */
+import type { EngineEvents } from "../engine.ts";
 import { type AdapterReport, type GpuReport, GpuFailure } from "../protocol.ts";
 import { oncePerPage } from "./once.ts";
-
-/** What a holder of the device is told. */
-export interface DeviceEvents {
-  readonly lost: (message: string) => void;
-  readonly fault: (message: string) => void;
-}
 
 export interface OpenDevice {
   readonly device: GPUDevice;
@@ -95,7 +90,7 @@ async function openAdapter(adapter: GPUAdapter): Promise<OpenDevice> {
 
 /** The one device; nothing is asked of the browser before the first call. */
 export class DeviceSource {
-  readonly #watchers = new Set<DeviceEvents>();
+  readonly #watchers = new Set<EngineEvents>();
   #opened: Promise<OpenDevice> | undefined;
 
   /** The device; opened at the first call and again after a loss. Throws GpuFailure. */
@@ -115,7 +110,7 @@ export class DeviceSource {
   }
 
   /** Tells `events` of losses and faults until `signal` aborts. */
-  watch(events: DeviceEvents, signal: AbortSignal): void {
+  watch(events: EngineEvents, signal: AbortSignal): void {
     this.#watchers.add(events);
     signal.addEventListener("abort", () => this.#watchers.delete(events));
   }

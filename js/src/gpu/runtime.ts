@@ -1,10 +1,11 @@
 /**
- * What the page does for one kernel process: takes its messages in order, and answers each.
+ * What the page does for one kernel process: takes its requests in order, and answers each.
  *
- * Pings and cancels overtake everything else. After a loss of the device every handle of this
- * connection is gone, and the next request starts on a new device.
- * It sees neither the socket nor the GPU's set-up: `send` and `source` are given.
+ * Cancels overtake everything else. After a loss of the engine every handle of this connection is
+ * gone, and the next request starts on a new one.
+ * It sees neither the socket nor the engine's set-up: `send` and `source` are given.
  */
+import type { Engine, EngineSource } from "../engine.ts";
 import {
   type Failure,
   failureOf,
@@ -12,7 +13,6 @@ import {
   type OrderedRequest,
   packFrame,
   type PageMessage,
-  parseRequest,
   type Program,
   type Result,
   type RunRequest,
@@ -20,50 +20,22 @@ import {
   type WriteRequest,
 } from "../protocol.ts";
 import { type Arrival, arrival } from "./arrival.ts";
-import { BufferTable, type Entry } from "./buffers.ts";
-import { compileProgram, type ReadyProgram } from "./compile.ts";
-import type { DeviceSource } from "./device.ts";
-import { startProgram } from "./run.ts";
 
 export interface RuntimeOptions {
-  readonly source: DeviceSource;
+  readonly source: EngineSource;
   readonly send: (message: PageMessage) => void;
   readonly sendBytes: (frame: ArrayBuffer) => void;
   /** Ends the runtime and gives back everything it holds. */
   readonly signal: AbortSignal;
 }
 
-/** So many runs may be on the GPU's queue before the next has to wait. */
-const MOST_RUNS = 16;
-
-/** So long after an error the device may still turn out to be lost. */
+/** So long after an error the engine may still turn out to be lost. */
 const LOSS_GRACE_MS = 100;
 
-/** What became of a request: known now, or once the GPU is through. */
+/** What became of a request: known now, or once the engine is through. */
 type Outcome = { readonly now: Result } | { readonly later: Promise<Result> };
 
 const DONE: Outcome = { now: {} };
-
-/** Everything that lives on one device and dies with it. */
-interface Holdings {
-  readonly device: GPUDevice;
-  readonly buffers: BufferTable;
-  readonly programs: Map<string, Promise<ReadyProgram>>;
-  /** The runs on the GPU's queue, oldest first. */
-  readonly running: Promise<unknown>[];
-}
-
-function release({ buffers, programs }: Holdings): void {
-  buffers.destroy();
-  for (const program of programs.values()) {
-    void program.then(
-      ({ destroy }) => {
-        destroy();
-      },
-      () => undefined, // it never came to be
-    );
-  }
-}
 
 function stopFailure(request: RunRequest, cancelled: boolean): GpuFailure {
   if (cancelled) return new GpuFailure({ kind: "cancelled", message: "the run was stopped" });
@@ -71,32 +43,21 @@ function stopFailure(request: RunRequest, cancelled: boolean): GpuFailure {
   return new GpuFailure({ kind: "deadline", message });
 }
 
-/** The result of a run, unless one of the buffers it reads was worthless itself. */
-async function afterInputs(
-  inputs: readonly Promise<Failure | undefined>[],
-  finished: Promise<Result>,
-): Promise<Result> {
-  const [result, ...failures] = await Promise.all([finished, ...inputs]);
-  const first = failures.find((failure) => failure !== undefined);
-  if (first !== undefined) throw new GpuFailure(first);
-  return result;
-}
-
 export class Runtime {
   readonly #options: RuntimeOptions;
   readonly #arrivals = new Map<number, Arrival>();
   /** The tail of the chain of requests; it never rejects. */
   #tail = Promise.resolve();
-  #holdings: Promise<Holdings> | undefined;
+  #engine: Promise<Engine> | undefined;
   #cancelledThrough = -1;
-  /** Why the last device was lost, until the next one is open. */
+  /** Why the last engine was lost, until the next one is open. */
   #lostMessage: string | undefined;
 
   constructor(options: RuntimeOptions) {
     const { source, send, signal } = options;
     this.#options = options;
     const lost = (message: string): void => {
-      this.#holdings = undefined;
+      this.#engine = undefined;
       this.#lostMessage = message;
       send({ kind: "lost", message });
     };
@@ -105,33 +66,24 @@ export class Runtime {
     };
     source.watch({ lost, fault }, signal);
     signal.addEventListener("abort", () => {
-      void this.#holdings?.then(release, () => undefined);
+      void this.#engine?.then(
+        (engine) => {
+          engine.release();
+        },
+        () => undefined, // it never came to be
+      );
     });
   }
 
-  /** Takes a text frame. Throws GpuFailure for what is no request. */
-  text(message: string): void {
-    const request = parseRequest(message);
-    switch (request.kind) {
-      case "ping":
-        this.#options.send({ kind: "pong", id: request.id });
-        break;
-      case "cancel":
-        this.#cancelledThrough = Math.max(this.#cancelledThrough, request.through);
-        break;
-      case "write":
-        this.#expectBytes(request);
-        break;
-      case "compile":
-      case "alloc":
-      case "run":
-      case "read":
-      case "free":
-        this.#answer(request.id, () => this.#perform(request));
-        break;
-      default:
-        request satisfies never;
-    }
+  /** Ends every run whose request has at most the number `through`. */
+  cancel(through: number): void {
+    this.#cancelledThrough = Math.max(this.#cancelledThrough, through);
+  }
+
+  /** Takes a request, to be answered in its turn. */
+  take(request: OrderedRequest): void {
+    if (request.kind === "write") this.#expectBytes(request);
+    else this.#answer(request.id, () => this.#perform(request));
   }
 
   /** Takes a binary frame of a write that was announced. */
@@ -161,30 +113,30 @@ export class Runtime {
     });
   }
 
-  /** A failure as it is told; what breaks because the device is gone is called lost. */
+  /** A failure as it is told; what breaks because the engine is gone is called lost. */
   async #failure(cause: unknown): Promise<Failure> {
     const failure = failureOf(cause);
     if (failure.kind !== "internal") return failure;
     // Consequences of a loss may be known before the loss itself is.
-    const held = await this.#holdings?.catch(() => undefined);
+    const held = await this.#engine?.catch(() => undefined);
     const grace = new Promise((resolve) => setTimeout(resolve, LOSS_GRACE_MS));
-    if (held !== undefined) await Promise.race([held.device.lost, grace]);
+    if (held !== undefined) await Promise.race([held.lost, grace]);
     const message = this.#lostMessage;
     return message === undefined ? failure : { kind: "lost", message };
   }
 
-  #held(): Promise<Holdings> {
-    this.#holdings ??= this.#hold().catch((cause: unknown) => {
-      this.#holdings = undefined;
+  #held(): Promise<Engine> {
+    this.#engine ??= this.#hold().catch((cause: unknown) => {
+      this.#engine = undefined;
       throw cause;
     });
-    return this.#holdings;
+    return this.#engine;
   }
 
-  async #hold(): Promise<Holdings> {
-    const { device } = await this.#options.source.open();
+  async #hold(): Promise<Engine> {
+    const engine = await this.#options.source.open();
     this.#lostMessage = undefined;
-    return { device, buffers: new BufferTable(device), programs: new Map(), running: [] };
+    return engine;
   }
 
   #expectBytes(request: WriteRequest): void {
@@ -200,10 +152,10 @@ export class Runtime {
   }
 
   async #write(request: WriteRequest, incoming: Arrival): Promise<Outcome> {
-    const { buffers } = await this.#held();
+    const engine = await this.#held();
     for (let written = 0; written < request.bytes; ) {
       const { offset, payload } = await incoming.next();
-      buffers.write(request.buffer, request.offset + offset, payload);
+      engine.write(request.buffer, request.offset + offset, payload);
       written += payload.byteLength;
       const { id } = request;
       this.#options.send({ kind: "received", id, bytes: payload.byteLength });
@@ -212,17 +164,17 @@ export class Runtime {
   }
 
   async #perform(request: Exclude<OrderedRequest, WriteRequest>): Promise<Outcome> {
-    const held = await this.#held();
+    const engine = await this.#held();
     switch (request.kind) {
       case "compile":
-        return this.#compile(held, request.key, request.program);
+        return this.#compile(engine, request.key, request.program);
       case "alloc":
-        await held.buffers.allocate(request.buffer, request.bytes);
+        await engine.allocate(request.buffer, request.bytes);
         return DONE;
       case "run":
-        return this.#run(held, request);
+        return { later: (await engine.run(request, this.#stopper(request))).result };
       case "read":
-        await held.buffers.read(
+        await engine.read(
           { handle: request.buffer, offset: request.offset, bytes: request.bytes },
           (offset, payload) => {
             this.#options.sendBytes(packFrame(request.id, offset, payload));
@@ -230,54 +182,17 @@ export class Runtime {
         );
         return DONE;
       case "free":
-        for (const handle of request.buffers) held.buffers.free(handle);
+        for (const handle of request.buffers) engine.free(handle);
         return DONE;
       default:
         return request satisfies never;
     }
   }
 
-  async #compile(held: Holdings, key: string, program: Program): Promise<Outcome> {
-    const { device, programs } = held;
+  async #compile(engine: Engine, key: string, program: Program): Promise<Outcome> {
     const started = performance.now();
-    const cached = programs.get(key);
-    const ready = cached ?? compileProgram(device, program);
-    programs.set(key, ready);
-    await ready;
-    const milliseconds = performance.now() - started;
-    return { now: { cached: cached !== undefined, milliseconds } };
-  }
-
-  /** Puts a run on the queue; its outputs are spoken for at once, also where it fails. */
-  async #run(held: Holdings, request: RunRequest): Promise<Outcome> {
-    const ready = await held.programs.get(request.key);
-    if (ready === undefined) {
-      throw new GpuFailure({ kind: "lost", message: "the page does not hold this program" });
-    }
-    if (held.running.length >= MOST_RUNS) await held.running.shift();
-    const entries = new Map<string, Entry>();
-    for (const [name, handle] of Object.entries(request.buffers)) {
-      entries.set(name, held.buffers.entry(handle));
-    }
-    const outputs = new Set(ready.program.outputs);
-    const inputs = [...entries].flatMap(([name, { settled }]) =>
-      outputs.has(name) ? [] : settled,
-    );
-    const buffers = new Map([...entries].map(([name, { gpu }]) => [name, gpu]));
-    const proceed = this.#stopper(request);
-    const started = startProgram(ready, request, { device: held.device, buffers, proceed });
-    const later = afterInputs(
-      inputs,
-      started.then(({ finished }) => finished),
-    );
-    const settled = later.then(() => undefined, failureOf);
-    for (const name of outputs) {
-      const output = entries.get(name);
-      if (output !== undefined) output.settled = settled;
-    }
-    held.running.push(settled);
-    await started.catch(failureOf);
-    return { later };
+    const cached = await engine.compile(key, program);
+    return { now: { cached, milliseconds: performance.now() - started } };
   }
 
   /** What throws GpuFailure once a run is to end. */

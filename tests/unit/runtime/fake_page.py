@@ -25,6 +25,8 @@ GPU = {
     },
 }
 
+NO_WASM = {"available": False, "cause": "it is old", "remedy": "a new one"}
+
 
 class FakePage:
     """A page without a browser: says hello and answers requests as it is told."""
@@ -37,8 +39,12 @@ class FakePage:
         address = f"ws://127.0.0.1:{server.port}/{server.token}/ws"
         self.socket = websocket.create_connection(address, timeout=10, **options)
 
-    def hello(self, *, version: int = messages.PROTOCOL_VERSION, gpu: Any = GPU) -> None:
-        self.send(kind="hello", version=version, where="worker", user_agent="test", gpu=gpu)
+    def hello(
+        self, *, version: int = messages.PROTOCOL_VERSION, gpu: Any = GPU, wasm: Any = NO_WASM
+    ) -> None:
+        self.send(
+            kind="hello", version=version, where="worker", user_agent="test", gpu=gpu, wasm=wasm
+        )
 
     def send(self, **message: Any) -> None:
         self.socket.send(json.dumps(message))

@@ -128,7 +128,9 @@ def test_a_buffer_beyond_a_limit_is_refused_here(device: BrowserDevice, page: Fa
         device.allocate(1 << 31)
     device.free(device.allocate(16))
 
-    assert take(page) == {"kind": "alloc", "id": 1, "buffer": 1, "bytes": 16}
+    assert take(page) == {
+        "kind": "alloc", "id": 1, "engine": "gpu", "buffer": 1, "bytes": 16,
+    }  # fmt: skip
 
 
 def test_calls_return_before_the_page_answers(device: BrowserDevice, page: FakePage) -> None:
@@ -162,7 +164,7 @@ def test_freed_buffers_travel_with_the_next_request(device: BrowserDevice, page:
     device.write(kept, memoryview(bytes(4)))
     kinds = [take(page) for _ in range(4)]
 
-    assert kinds[2] == {"kind": "free", "id": 3, "buffers": [2]}
+    assert kinds[2] == {"kind": "free", "id": 3, "engine": "gpu", "buffers": [2]}
     assert kinds[3]["kind"] == "write"
 
 

@@ -134,7 +134,9 @@ def test_a_request_is_a_future_of_its_answer(
     assert not future.done()
     page.send(kind="reply", id=request["id"], ok={"x": 1})
 
-    assert request == {"kind": "alloc", "id": 1, "buffer": 1, "bytes": 16}
+    assert request == {
+        "kind": "alloc", "id": 1, "engine": "gpu", "buffer": 1, "bytes": 16,
+    }  # fmt: skip
     assert future.result(5).values == {"x": 1}
 
 

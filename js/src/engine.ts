@@ -1,0 +1,54 @@
+/**
+ * What computes for a page: its GPU or its WebAssembly. The runtime hands requests to one of them.
+ *
+ * An engine holds buffers and programs under the handles and keys of one connection.
+ */
+import type { Program, Result, RunRequest } from "./protocol.ts";
+
+/** A part of a buffer. */
+export interface Range {
+  readonly handle: number;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** What a holder of an engine is told. */
+export interface EngineEvents {
+  readonly lost: (message: string) => void;
+  readonly fault: (message: string) => void;
+}
+
+/** All methods throw GpuFailure. */
+export interface Engine {
+  /** Resolves once everything that it holds is gone. */
+  readonly lost: Promise<unknown>;
+  /** A buffer under a new handle, contents undefined. */
+  readonly allocate: (handle: number, bytes: number) => Promise<void>;
+  readonly write: (handle: number, offset: number, payload: Uint8Array<ArrayBuffer>) => void;
+  /** The bytes of a range, in pieces with their offset in the range. */
+  readonly read: (
+    range: Range,
+    piece: (offset: number, payload: Uint8Array) => void,
+  ) => Promise<void>;
+  readonly free: (handle: number) => void;
+  /** Makes a program ready; tells whether it was. */
+  readonly compile: (key: string, program: Program) => Promise<boolean>;
+  /**
+   * Starts a run, and resolves once the next may start; `proceed` throws where it is to end.
+   * The outputs of a run that fails carry its failure.
+   */
+  readonly run: (request: RunRequest, proceed: () => void) => Promise<StartedRun>;
+  readonly release: () => void;
+}
+
+/** A run that is under way; `result` rejects with GpuFailure. */
+export interface StartedRun {
+  readonly result: Promise<Result>;
+}
+
+/** Where the engine of a connection comes from. */
+export interface EngineSource {
+  readonly open: () => Promise<Engine>;
+  /** Tells `events` of losses and faults until `signal` aborts. */
+  readonly watch: (events: EngineEvents, signal: AbortSignal) => void;
+}

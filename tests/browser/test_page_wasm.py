@@ -1,0 +1,189 @@
+"""A real page without WebGPU: its WebAssembly computes, in workers, and says why."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page
+
+pytest.importorskip("llvmlite")
+
+import workbench as wb
+from tests.end_to_end.kernels import Case, wide
+from tests.end_to_end.test_kernels import CASES
+from tests.lab import FLAGS, find_chromium
+from workbench.base.errors import DeviceError
+from workbench.ir.compare import agreement
+from workbench.runtime import device as devices
+from workbench.runtime.browser import BrowserDevice
+from workbench.runtime.connect import page_address
+from workbench.runtime.wasm_memory import LARGEST
+
+TEXT = """
+def scaled(x: f32[N], factor: f32) -> f32[N]:
+    y[i] = x[i] * factor + sin(x[i])
+    return y
+"""
+GATHER = """
+def gather(x: f32[N], at: i32[M]) -> f32[M]:
+    y[i] = x[at[i]]
+    return y
+"""
+SPIN = """
+def spin(x: f32[N]) -> f32[N]:
+    y: f32[N]
+    for i in grid(N):
+        t = x[i]
+        while t > 0.0:
+            t = max(t, 1.0)
+        y[i] = t
+    return y
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A page that is device `browser`; `isolated` ones share memory between workers."""
+
+    device: BrowserDevice
+    page: Page
+    isolated: bool
+
+
+@pytest.fixture(scope="module")
+def plain_browser(browser: Browser) -> Iterator[Browser]:
+    """A browser as it is without the flags that force WebGPU onto software."""
+    flags = [flag for flag in FLAGS if "webgpu" not in flag]
+    opened = browser.browser_type.launch(executable_path=find_chromium(), args=flags)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["isolated", "plain"])
+def joined(request: pytest.FixtureRequest, plain_browser: Browser) -> Iterator[Joined]:
+    device = BrowserDevice()
+    page = plain_browser.new_page()
+    address = page_address(device)
+    if request.param:
+        page.goto(address)
+    else:  # a frame is isolated, and secure, only where the page around it is
+        page.set_content(f"<iframe src='{address}'></iframe>")
+    device.expect_page(20)
+    before = devices._opened.get("browser")
+    devices._opened["browser"] = device
+    yield Joined(device, page, request.param)
+    devices._opened.pop("browser")
+    if before is not None:
+        devices._opened["browser"] = before
+    page.close()
+    device.close()
+
+
+def test_devices_say_the_engine_and_why_it_is_not_the_gpu(joined: Joined) -> None:
+    found = wb.devices()["browser"]
+    peer = joined.device.serve().page
+    assert peer is not None
+    report = peer.report
+
+    assert found.available
+    assert found.target == "wasm"
+    assert not found.hardware
+    assert found.adapter.startswith("WebAssembly in the page, ")
+    assert "as there is no WebGPU: " in found.adapter
+    cause = "found no GPU adapter" if joined.isolated else "is not a secure context"
+    assert cause in found.adapter
+    assert report is not None
+    assert report.wasm_shared is joined.isolated
+    frame = joined.page.frames[-1]
+    assert frame.evaluate("crossOriginIsolated") is joined.isolated
+    assert joined.isolated or report.wasm_workers == 1
+
+
+@pytest.mark.usefixtures("joined")
+def test_a_call_computes_in_the_page() -> None:
+    x = np.linspace(-3, 3, 100_003).astype(np.float32)
+    y = wb.kernel(TEXT)(x, 2.5, on="browser")
+
+    assert y.places == ("browser",)
+    np.testing.assert_allclose(np.asarray(y), x * np.float32(2.5) + np.sin(x), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.usefixtures("joined")
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_a_kernel_gives_what_numpy_gives(case: Case) -> None:
+    values = case.inputs(np.random.default_rng(1))
+    expected = case.reference(**wide(values))
+    found = wb.kernel(case.text)(**values, on="browser")
+
+    pairs = zip(found, expected, strict=True) if isinstance(found, tuple) else [(found, expected)]
+    for a, e in pairs:
+        got = np.asarray(a)
+        result = agreement(got, np.asarray(e), got.dtype, terms=case.terms, scale=case.scale)
+        assert result.ok, result.words
+
+
+@pytest.mark.usefixtures("joined")
+def test_results_chain_without_a_read() -> None:
+    k = wb.kernel("def plus(x: f32[N]) -> f32[N]:\n    y[i] = x[i] + 1.0\n    return y\n")
+    x = k(np.zeros(1000, np.float32), on="browser")
+    for _ in range(9):
+        x = k(x, on="browser")
+
+    assert set(np.asarray(x).tolist()) == {10.0}
+
+
+@pytest.mark.usefixtures("joined")
+def test_an_access_outside_is_reported_with_its_index() -> None:
+    k = wb.kernel(GATHER)
+    y = k(np.ones(4, np.float32), np.array([0, 7, 1], np.int32), on="browser")
+
+    with pytest.raises(DeviceError, match="the index is 7"):
+        np.asarray(y)
+
+
+def test_many_megabytes_cross_in_both_directions(joined: Joined) -> None:
+    content = np.random.default_rng(2).integers(0, 256, 40 << 20, dtype=np.uint8)
+    memory = joined.device.allocate(content.nbytes)
+    joined.device.write(memory, content.data)
+    result = np.frombuffer(joined.device.read(memory, content.nbytes), np.uint8)
+    joined.device.free(memory)
+
+    assert np.array_equal(result, content)
+
+
+def test_more_than_an_address_reaches_is_refused(joined: Joined) -> None:
+    with pytest.raises(DeviceError, match=f"max_buffer_size is {LARGEST}"):
+        joined.device.allocate(LARGEST + 4)
+
+
+def test_the_page_stays_awake_while_a_kernel_runs(joined: Joined) -> None:
+    y = wb.kernel(SPIN)(np.ones(4, np.float32), on="browser")
+    threading.Timer(0.5, joined.device.stop).start()
+    awake = joined.page.evaluate("new Promise((done) => setTimeout(() => done('awake'), 100))")
+    started = time.monotonic()
+    with pytest.raises(DeviceError, match=r"stopped|did not stop"):
+        np.asarray(y)
+
+    assert awake == "awake"
+    assert time.monotonic() - started < 5
+
+
+def test_a_loop_without_end_is_stopped_and_the_next_call_computes(joined: Joined) -> None:
+    k, x = wb.kernel(SPIN), np.ones(4, np.float32)
+    c = k.compile(on="browser", dims={"N": 4})
+    buffers = {n: joined.device.allocate(16) for n in "xy"}
+    joined.device.write(buffers["x"], x.data.cast("B"))
+    generation = joined.device.generation
+    run = joined.device.enqueue(c.program, buffers, ())
+    with pytest.raises(DeviceError, match="stopped"):
+        run.wait(0.5)
+    again = wb.kernel(TEXT)(x, 2.0, on="browser")
+
+    np.testing.assert_allclose(np.asarray(again), 2 * x + np.sin(x), rtol=1e-6)
+    # Only what shares its memory can be told to stop; else the buffers go with the worker.
+    assert (joined.device.generation == generation) is joined.isolated
