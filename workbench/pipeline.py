@@ -16,6 +16,7 @@ from workbench.base.text import Text, concatenated
 from workbench.ir.device import Mapped
 from workbench.ir.graph import Graph
 from workbench.ir.loops import Loops
+from workbench.ir.remarks import Remark, remarks
 from workbench.ir.show import graph_text, loops_text, mapped_text
 from workbench.lang import LARGEST_DIM, prove_literal
 from workbench.passes.cleanup import clean
@@ -135,6 +136,11 @@ class Compilation:
     def seconds(self) -> float:
         """Time of all stages together."""
         return sum(s.seconds for s in self.stages.all)
+
+    @cached_property
+    def remarks(self) -> tuple[Remark, ...]:
+        """Where numbers may differ from run to run: floats in no fixed order, unproved writes."""
+        return remarks(self.stages["specialise"].value)
 
     def with_stage(self, name: str, value: Any) -> Compilation:
         """The same compilation with another value at one stage: for experiments and checks."""

@@ -45,6 +45,7 @@ export interface Run {
   readonly adapter: string;
   readonly reason: string;
   readonly caution: string;
+  readonly remarks: readonly string[];
   readonly times: Readonly<Record<"compile" | "transfer" | "run", number | null>>;
   readonly agreements: readonly { readonly device: string; readonly check: Check }[];
   readonly outputs: readonly Output[];

@@ -93,6 +93,15 @@ def above(x: f32[N]) -> i32:
     return at
 """
 
+HISTOGRAM = """\
+def histogram(b: i32[N]) -> i32[9]:
+    h: i32[9]
+    h[k] = 0
+    for i in grid(N):
+        {}
+    return h
+"""
+
 GROUPS: tuple[Group, ...] = (
     Group(
         "SourceError",
@@ -157,6 +166,18 @@ GROUPS: tuple[Group, ...] = (
                  "        if i > 0:\n            y[i] = x[i]\n    return y\n"),
             Cell("def f(x: f32[N]) -> f32[N]:\n    for i in grid(N):\n"
                  "        y[i // 2] = x[i]\n    return y\n"),
+        ),
+    ),
+    Group(
+        "SourceError",
+        "Elements that iterations share",
+        (
+            Cell(HISTOGRAM.format("h[b[i]] += 1\n        h[b[i]] = max(h[b[i]], 2)")),
+            Cell(HISTOGRAM.format("h[b[i]] += h[0]")),
+            Cell(HISTOGRAM.format("h[b[i]] *= 2")),
+            Cell(HISTOGRAM.format("h[0] = b[i]")),
+            Cell("def f(b: i32[N]) -> i32[9]:\n    for i in grid(N):\n        h[b[i]] += 1\n"
+                 "    return h\n"),
         ),
     ),
     Group(

@@ -26,6 +26,7 @@ from workbench.ir.stmt import (
     Stmt,
     Store,
     While,
+    adds_in_any_order,
 )
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ def _write_stmt(w: Writer, s: Stmt) -> None:
         case Store():
             _write_store(w, s)
             w.write("  # atomic" if s.atomic else "  # unproved" if s.unproved else "")
+            w.write(", floats in no fixed order" if adds_in_any_order(s) else "")
         case Alloc(name, dtype, shape, memory):
             with w.mark(s.origin):
                 extents = f"[{', '.join(map(str, shape))}]" if shape else ""

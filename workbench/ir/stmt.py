@@ -287,6 +287,11 @@ def reads(body: Body) -> Iterator[Load]:
             yield from loads(e)
 
 
+def adds_in_any_order(s: Store) -> bool:
+    """Whether an update adds floats as iterations come, so that its last digits may differ."""
+    return s.atomic and s.reduce == "add" and s.value.dtype.kind == "f"
+
+
 def writes(body: Body) -> Iterator[Store]:
     """Every store in a body, in text order."""
     return (s for s in walk_stmts(body) if isinstance(s, Store))
@@ -294,6 +299,7 @@ def writes(body: Body) -> Iterator[Store]:
 
 __all__ = [
     "NOWHERE", "Alloc", "Assign", "Barrier", "Body", "Break", "Continue", "For", "If", "Local",
-    "LoopKind", "Memory", "Outside", "Stmt", "Store", "While", "bodies", "expressions",
+    "LoopKind", "Memory", "Outside", "Stmt", "Store", "While", "adds_in_any_order", "bodies",
+    "expressions",
     "map_bodies", "map_exprs", "reads", "walk_stmts", "writes",
 ]  # fmt: skip

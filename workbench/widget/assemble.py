@@ -76,11 +76,17 @@ def _run(run: CellRun) -> Run:
         dims = ", ".join(f"{k} = {v}" for k, v in run.compilation.dims.items())
         missing = ", ".join(a.name for a in run.kernel.graph.inputs)
         reason = f"compiled for {dims or 'its own sizes'}, not run: no arrays named {missing}"
-    return _strip(run, reason, run.compilation.seconds, _outputs(run))
+    words = tuple(remark.words for remark in run.compilation.remarks)
+    return _strip(run, reason, run.compilation.seconds, _outputs(run), remarks=words)
 
 
 def _strip(
-    run: CellRun | ShaderRun, reason: str, compile_seconds: float, outputs: tuple[Output, ...]
+    run: CellRun | ShaderRun,
+    reason: str,
+    compile_seconds: float,
+    outputs: tuple[Output, ...],
+    *,
+    remarks: tuple[str, ...] = (),
 ) -> Run:
     d = open_device(run.device).describe()
     timing = run.timing
@@ -94,6 +100,7 @@ def _strip(
         transfer_seconds=None if timing is None else timing.transfer,
         run_seconds=None if timing is None else (timing.kernel or timing.total),
         caution="" if d.hardware else "software adapter",
+        remarks=remarks,
         agreements=tuple(map(_agreement, run.answers)),
         outputs=outputs,
     )

@@ -98,7 +98,8 @@ class Run:
     """What the run strip says: where the program ran and why there, how long, and what came out.
 
     Times are in seconds; None where a time was not measured. `caution` is said in words beside
-    the device, for example that the adapter is software.
+    the device, for example that the adapter is software. `remarks` are sentences on the numbers:
+    which array may differ from run to run, and why.
     """
 
     device: str
@@ -108,6 +109,7 @@ class Run:
     transfer_seconds: float | None = None
     run_seconds: float | None = None
     caution: str = ""
+    remarks: tuple[str, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     outputs: tuple[Output, ...] = ()
 
@@ -262,6 +264,7 @@ def _run(run: Run) -> dict[str, Json]:
         "adapter": run.adapter,
         "reason": run.reason,
         "caution": run.caution,
+        "remarks": list(run.remarks),
         "times": {
             "compile": run.compile_seconds,
             "transfer": run.transfer_seconds,

@@ -112,6 +112,7 @@ def _run_lines(run: Run) -> list[str]:
     lines += [
         f"  {SIGNS[each.check.state]} {each.device}  {each.check.words}" for each in run.agreements
     ]
+    lines += [f"  {remark}" for remark in run.remarks]
     for output in run.outputs:
         lines.append(f"  {_described(output)}")
         lines += [f"    {row}" for row in aligned(output.rows)]
@@ -214,7 +215,8 @@ def _run_html(run: Run) -> str:
         html.escape(f"{SIGNS[each.check.state]} {each.device} {each.check.words}".strip())
         for each in run.agreements
     )
-    lines = [f"<b>run</b> {html.escape(_device(run))}", times, agreements]
+    remarks = map(html.escape, run.remarks)
+    lines = [f"<b>run</b> {html.escape(_device(run))}", times, agreements, *remarks]
     outputs = "".join(
         _output_html(output, picture=place < PICTURES_MOST)
         for place, output in enumerate(run.outputs)

@@ -26,6 +26,7 @@ function strip(run: Run): readonly HTMLElement[] {
     ...fact("device", deviceCell(run)),
     ...fact("time", timeCell(run)),
     ...fact("agreement", agreementCell(run)),
+    ...fact("remarks", remarksCell(run)),
   );
   const outputs = element("div", { class: "wb-outputs" }, ...run.outputs.map(outputCard));
   return [facts, outputs];
@@ -87,6 +88,13 @@ function agreementCell(run: Run): HTMLElement | null {
       ),
     ),
   );
+}
+
+/** What a reader must know of the numbers: which may differ from run to run, and why. */
+function remarksCell(run: Run): HTMLElement | null {
+  if (run.remarks.length === 0) return null;
+  const lines = run.remarks.map((words) => element("li", {}, words));
+  return element("ul", { class: "wb-agreements" }, ...lines);
 }
 
 function outputCard(output: Output): HTMLElement {

@@ -176,6 +176,7 @@ def matmul(*, last: CheckState = "tick") -> PanelState:
         transfer_seconds=0.0012,
         run_seconds=0.0047,
         caution="software adapter",
+        remarks=("C may differ from run to run in its last digits: it is an example",),
         agreements=(
             Agreement("interpreter", Check("tick", "largest difference 2.4e-07")),
             Agreement("native", Check("tick", "equal")),
