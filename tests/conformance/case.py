@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 import workbench as wb
 from workbench.ir.compare import agreement
+from workbench.ir.graph import Graph
 from workbench.passes.fold import bind_dims, literal_int
 
 Values = dict[str, Any]
@@ -56,7 +58,7 @@ class Case:
     def values(self, dims: Mapping[str, int]) -> Values:
         """Inputs of these sizes, by name."""
         rng = np.random.default_rng(7)
-        graph = wb.kernel(self.text).graph
+        graph = _graph(self.text)
         found: Values = {}
         for a in graph.inputs:
             shape = tuple(literal_int(bind_dims(x, dict(dims))) or 0 for x in a.shape)
@@ -71,7 +73,7 @@ class Case:
 
     def expected(self, values: Values) -> tuple[np.ndarray, ...]:
         """NumPy's answer at float64, one array for each result."""
-        order = [n for n in wb.kernel(self.text).graph.parameters if n in values]
+        order = [n for n in _graph(self.text).parameters if n in values]
         with np.errstate(all="ignore"):
             answer = self.reference(*(_wide(values[n]) for n in order))
         return tuple(np.asarray(x) for x in (answer if isinstance(answer, tuple) else (answer,)))
@@ -87,6 +89,11 @@ class Case:
             if not one.ok:
                 return one.words
         return ""
+
+
+@cache
+def _graph(text: str) -> Graph:
+    return wb.kernel(text).graph
 
 
 def _drawn(rng: np.random.Generator, kind: str, shape: tuple[int, ...]) -> np.ndarray:

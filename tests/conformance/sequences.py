@@ -70,6 +70,13 @@ def viterbi(P: np.ndarray, E: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return v
 
 
+def extremes(label: np.ndarray, x: np.ndarray, K: int) -> tuple[np.ndarray, np.ndarray]:
+    top, low = np.full(K, -100, np.int32), np.full(K, 100, np.int32)
+    np.maximum.at(top, label, x)
+    np.minimum.at(low, label, x)
+    return top, low
+
+
 def found(table: np.ndarray, x: np.ndarray) -> np.ndarray:
     return np.searchsorted(table, x).astype(np.int32)
 
@@ -168,6 +175,37 @@ def filtered(a: f32[M, N], b: f32[M, N]) -> f32[M, N]:
     ),
     Case(
         "histogram",
+        """\
+def histogram(b: i32[N], K: i32) -> i32[K]:
+    h: i32[K]
+    h[v] = 0
+    for n in grid(N):
+        h[b[n]] += 1
+    return h
+""",
+        lambda b, K: np.bincount(b, minlength=K).astype(np.int32),
+        {"N": any_size(331), "K": at_least_one(13)},
+        given={"b": lambda rng, N, K: rng.integers(0, K, N)},
+    ),
+    Case(
+        "greatest_of_each_class",
+        """\
+def greatest(label: i32[N], x: i32[N], K: i32) -> (i32[K], i32[K]):
+    top: i32[K]
+    low: i32[K]
+    top[v] = -100
+    low[v] = 100
+    for n in grid(N):
+        top[label[n]] = max(top[label[n]], x[n])
+        low[label[n]] = min(low[label[n]], x[n])
+    return top, low
+""",
+        extremes,
+        {"N": any_size(211), "K": at_least_one(7)},
+        given={"label": lambda rng, N, K: rng.integers(0, K, N)},
+    ),
+    Case(
+        "histogram_by_comparison",
         """\
 def histogram(b: i32[N], K: i32) -> i32[K]:
     h[v] = sum(b[n] == v for n in range(N))

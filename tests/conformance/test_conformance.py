@@ -34,7 +34,7 @@ def test_one_wrong_element_is_noticed(name: str) -> None:
     assert case.wrong(wrong, expected) != ""
 
 
-@pytest.mark.parametrize("on", ["cpu", "native"])
+@pytest.mark.parametrize("on", ["cpu", "wasm", "native"])
 @pytest.mark.parametrize("name", NAMED)
 def test_a_device_gives_what_numpy_gives(name: str, on: str) -> None:
     description = open_device(on).describe()
