@@ -133,6 +133,28 @@ def attention(Q: f32[N, D], K: f32[N, D], V: f32[N, D]) -> f32[N, D]:
         {"N": any_size(19), "D": at_least_one(8)},
     ),
     Case(
+        "attention_by_kernels_that_it_calls",
+        """\
+def softmax(x: f32[M, N]) -> f32[M, N]:
+    top[i] = max(x[i, j] for j in range(N))
+    e[i, j] = exp(x[i, j] - top[i])
+    y[i, j] = e[i, j] / sum(e[i, k] for k in range(N))
+    return y
+
+def matmul(A: f32[M, K], B: f32[K, N]) -> f32[M, N]:
+    C[i, j] = sum(A[i, k] * B[k, j] for k in range(K))
+    return C
+
+def attention(Q: f32[M, D], K: f32[N, D], V: f32[N, D]) -> f32[M, D]:
+    s[i, j] = sum(Q[i, d] * K[j, d] for d in range(D)) / sqrt(f32(D))
+    p = softmax(s)
+    y = matmul(p, V)
+    return y
+""",
+        attention,
+        {"M": any_size(19), "N": at_least_one(23), "D": at_least_one(8)},
+    ),
+    Case(
         "grouped_query_attention",
         """\
 def attention(Q: f32[H, M, D], K: f32[G, N, D], V: f32[G, N, D]) -> f32[H, M, D]:
