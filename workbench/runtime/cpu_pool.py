@@ -59,7 +59,7 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class Share:
-    """The iterations of a dispatch, taken by `workers` in portions, of `size` at first.
+    """The iterations of a dispatch, taken by `workers` in portions, of `size` at first and least.
 
     `seconds` is the sum over the workers of the time spent in `call`.
     """
@@ -82,7 +82,7 @@ class Share:
                 left = self.count - begin
                 if left <= 0:
                     return
-                self.taken = begin + max(1, min(size, left // self.workers))
+                self.taken = begin + min(left, max(self.size, min(size, left // self.workers)))
                 end = self.taken
             began = time.perf_counter()
             self.call(begin, end)

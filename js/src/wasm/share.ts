@@ -19,6 +19,7 @@ export async function share(
   let taken = 0;
   let spent = 0;
   const single = pace > 0 && pace * count < PORTION_MS / 10;
+  const least = Math.max(1, Math.floor(count / 256));
   const first = pace > 0 ? PORTION_MS / pace : count / 256;
   const work = async (worker: number): Promise<void> => {
     let size = first;
@@ -26,7 +27,8 @@ export async function share(
       proceed();
       const begin = taken;
       const most = Math.max(1, Math.ceil((count - begin) / workers));
-      const end = single ? count : begin + Math.max(1, Math.min(Math.floor(size), most));
+      const portion = Math.max(least, Math.min(Math.floor(size), most));
+      const end = single ? count : Math.min(count, begin + portion);
       taken = end;
       const took = await call(worker, begin, end);
       spent += took;
