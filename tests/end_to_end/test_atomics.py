@@ -123,7 +123,7 @@ def add(h: i32[8], b: i32[N]) -> i32[8]:
     np.testing.assert_array_equal(h, np.arange(8))
 
 
-@pytest.mark.parametrize("target", ["native", "cpu"])
+@pytest.mark.parametrize("target", ["native", "cpu", "wasm"])
 def test_a_clash_of_writes_is_found_by_the_check(target: str) -> None:
     compiled = wb.kernel(SCATTER).compile(on=target, dims={"N": 100})
     p = np.random.default_rng(3).permutation(100).astype(np.int32)

@@ -191,7 +191,7 @@ def test_arrays_that_would_share_a_buffer_while_one_changes_are_copied(steps: in
     assert "swap" not in list(compiled(KEPT, {"N": 7, "steps": steps}).stages)
 
 
-@pytest.mark.parametrize("on", ["native", "cpu"])
+@pytest.mark.parametrize("on", ["native", "cpu", "wasm"])
 @pytest.mark.parametrize(
     ("text", "each", "after"), [(HEAT, 1, 1), (GRAY_SCOTT, 3, 2), (WAVE, 1, 2)]
 )
