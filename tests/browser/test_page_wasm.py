@@ -20,9 +20,11 @@ from tests.lab import FLAGS, find_chromium
 from workbench.base.errors import DeviceError
 from workbench.ir.compare import agreement
 from workbench.runtime import device as devices
+from workbench.runtime.arrays import Array, array, enqueue
 from workbench.runtime.browser import BrowserDevice
 from workbench.runtime.connect import page_address
 from workbench.runtime.wasm_memory import LARGEST
+from workbench.runtime.wasm_page import PageWasm
 
 TEXT = """
 def scaled(x: f32[N], factor: f32) -> f32[N]:
@@ -171,6 +173,30 @@ def test_the_page_stays_awake_while_a_kernel_runs(joined: Joined) -> None:
 
     assert awake == "awake"
     assert time.monotonic() - started < 5
+
+
+def test_both_engines_of_a_page_compute_side_by_side(browser: Browser) -> None:
+    gpu = BrowserDevice()
+    page = browser.new_page()
+    page.goto(page_address(gpu))
+    gpu.expect_page(20)
+    wasm = PageWasm(gpu)
+    k, x = wb.kernel(TEXT), np.linspace(-3, 3, 1000).astype(np.float32)
+    expected = x * np.float32(2.5) + np.sin(x)
+    results: dict[str, list[Array]] = {"wgsl": [], "wasm": []}
+    for _ in range(3):
+        for device in (gpu, wasm):
+            c = k.compile(on={"wgsl": "native", "wasm": "wasm"}[device.target], dims={"N": 1000})
+            (y,) = enqueue(c.program, device, (array(x),), (2.5,), words="scaled(x)")
+            results[device.target].append(y)
+
+    assert wasm.describe().adapter.startswith("WebAssembly in the page, ")
+    assert "no WebGPU" not in wasm.describe().adapter
+    for each in (*results["wgsl"], *results["wasm"]):
+        np.testing.assert_allclose(each.numpy(), expected, rtol=1e-5, atol=1e-5)
+    assert [y.places for y in results["wasm"]] == [("host", "wasm")] * 3
+    page.close()
+    gpu.close()
 
 
 def test_a_loop_without_end_is_stopped_and_the_next_call_computes(joined: Joined) -> None:

@@ -95,14 +95,23 @@ class BrowserDevice:
     @property
     def generation(self) -> int:
         """Grows with every page that comes or goes, and with every GPU that is lost."""
-        return 0 if self._server is None else self._server.generation
+        return 0 if self.pages is None else self.pages.generation
 
     @property
     def target(self) -> Target:
         """What the page runs: wgsl, or wasm where it has no GPU."""
-        page = None if self._server is None else self._server.page
+        page = None if self.pages is None else self.pages.page
         report = None if page is None else page.report
-        return "wasm" if report is not None and report.engine == "wasm" else "wgsl"
+        return "wasm" if report is not None and self._engine(report) == "wasm" else "wgsl"
+
+    @property
+    def pages(self) -> PageServer | None:
+        """The server, if it was started."""
+        return self._server
+
+    def _engine(self, report: PageReport) -> Engine | None:
+        """What of the page computes for this device."""
+        return report.engine
 
     def serve(self, server: PageServer | None = None) -> PageServer:
         """The running server that pages connect to; the first call starts it.
@@ -127,18 +136,19 @@ class BrowserDevice:
 
     def describe(self) -> Description:
         """The page's adapter; waits for a page only while one is being opened."""
-        peer = self._find_page()
+        peer = self.find_page()
         report = None if peer is None else peer.report
         if report is None:
-            cause, remedy = self._absence()
+            cause, remedy = self.absence()
             return Description(self.name, self.target, available=False, cause=cause, remedy=remedy)
-        if report.engine is None:
+        engine = self._engine(report)
+        if engine is None:
             cause, remedy = report.cause, report.remedy
             return Description(self.name, self.target, available=False, cause=cause, remedy=remedy)
-        if report.engine == "wasm":
+        if engine == "wasm":
             return Description(
                 self.name, "wasm", available=True, adapter=wasm_words(report),
-                limits=limits_of(report), features=WASM_FEATURES,
+                limits=limits_of(report, engine), features=WASM_FEATURES,
             )  # fmt: skip
         return Description(
             self.name,
@@ -146,14 +156,14 @@ class BrowserDevice:
             available=True,
             adapter=report.adapter,
             hardware=not report.software,
-            limits=limits_of(report),
+            limits=limits_of(report, engine),
             features=report.features,
         )
 
     def allocate(self, size: int) -> Memory:
         """A buffer in the page; returns at once. Raises `DeviceError` for sizes over its limits."""
         peer, report = self._page()
-        limits = limits_of(report)
+        limits = limits_of(report, self._engine(report))
         for limit in ("max_buffer_size", "max_storage_buffer_binding_size"):
             if size > (value := int(getattr(limits, limit))):
                 raise DeviceError(
@@ -229,13 +239,14 @@ class BrowserDevice:
         future = self._send(peer, request)
 
         def wait(deadline: float) -> Timing:
-            return timing_of(self._wait(peer, future, deadline, program), report)
+            answer = self._wait(peer, future, deadline, program)
+            return timing_of(answer, report, self._engine(report))
 
         return Run(wait=wait, done=future.done)
 
     def stop(self) -> None:
         """End every run that was enqueued so far, at its next slice."""
-        page = None if self._server is None else self._server.page
+        page = None if self.pages is None else self.pages.page
         if page is not None:
             page.cancel()
 
@@ -250,10 +261,10 @@ class BrowserDevice:
         """Seconds that a question to the page and back takes."""
         peer, _ = self._page()
         started = time.perf_counter()
-        self._wait(peer, peer.send(messages.Free(()), None, _engine(peer)), DEADLINE)
+        self._wait(peer, self._send(peer, messages.Free(())), DEADLINE)
         return time.perf_counter() - started
 
-    def _absence(self) -> tuple[str, str]:
+    def absence(self) -> tuple[str, str]:
         """Why there is no page, and what to do about it."""
         if self._seen:
             return "the page that was connected is closed", _REMEDY
@@ -261,7 +272,8 @@ class BrowserDevice:
             return "the notebook's page was asked to join and did not come", _PROXY_REMEDY
         return "there is no page: no browser shows this process", _REMEDY
 
-    def _find_page(self) -> Peer | None:
+    def find_page(self) -> Peer | None:
+        """The page, waited for only while one is being opened or reloaded."""
         server = self._server
         if server is None:
             return None
@@ -276,12 +288,12 @@ class BrowserDevice:
 
     def _page(self) -> tuple[Peer, PageReport]:
         """The page and its report. Raises `DeviceError` where there is none or it has no GPU."""
-        peer = self._find_page()
+        peer = self.find_page()
         if peer is None or peer.report is None:
-            cause, remedy = self._absence()
-            raise DeviceError(f"device 'browser': {cause}", hint=remedy)
-        if peer.report.engine is None:
-            raise DeviceError(f"device 'browser': {peer.report.cause}", hint=peer.report.remedy)
+            cause, remedy = self.absence()
+            raise DeviceError(f"device '{self.name}': {cause}", hint=remedy)
+        if self._engine(peer.report) is None:
+            raise DeviceError(f"device '{self.name}': {peer.report.cause}", hint=peer.report.remedy)
         return peer, peer.report
 
     def _handle(self, memory: Memory) -> int:
@@ -294,20 +306,21 @@ class BrowserDevice:
         self, peer: Peer, request: Request, content: memoryview | None = None
     ) -> Future[Answer]:
         """Send a request, and before it what was freed meanwhile."""
+        engine: Engine = (peer.report and self._engine(peer.report)) or "gpu"
         handles: list[int] = []
         while self._freed:
             generation, handle = self._freed.popleft()
             if generation == self.generation:
                 handles.append(handle)
         if handles:
-            peer.send(messages.Free(handles), None, _engine(peer))
-        return peer.send(request, content, _engine(peer))
+            peer.send(messages.Free(handles), None, engine)
+        return peer.send(request, content, engine)
 
     def _compile(self, peer: Peer, program: Program, report: PageReport) -> _Compiled:
         known = self._programs.get(program)
         if known is not None and known.generation == self.generation:
             return known
-        check_limits(program, limits_of(report))
+        check_limits(program, limits_of(report, self._engine(report)))
         values = program.to_json()
         key = hashlib.sha256(json.dumps(values).encode()).hexdigest()
         answer = self._send(peer, messages.Compile(key, values))
@@ -338,10 +351,6 @@ class BrowserDevice:
         except KeyboardInterrupt:
             peer.cancel()
             raise
-
-
-def _engine(peer: Peer) -> Engine:
-    return (peer.report and peer.report.engine) or "gpu"
 
 
 def _sound(peer: Peer, answer: Answer) -> Answer:

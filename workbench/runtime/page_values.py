@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workbench.program import Program
-    from workbench.runtime.page_messages import Answer, Failure, PageReport
+    from workbench.runtime.page_messages import Answer, Engine, Failure, PageReport
 
 LATE_HINT = "smaller sizes, or a loop that ends"
 
@@ -50,7 +50,8 @@ def wasm_words(report: PageReport) -> str:
     """The page's WebAssembly in words, and why not its GPU."""
     count = report.wasm_workers
     workers = f"{count} workers" if count > 1 else "1 worker"
-    return f"WebAssembly in the page, {workers}, as there is no WebGPU: {report.cause}"
+    why = f", as there is no WebGPU: {report.cause}" if report.cause else ""
+    return f"WebAssembly in the page, {workers}{why}"
 
 
 def scalar_words(program: Program, scalars: Sequence[float]) -> list[int]:
@@ -64,9 +65,9 @@ def scalar_words(program: Program, scalars: Sequence[float]) -> list[int]:
     return words
 
 
-def limits_of(report: PageReport) -> Limits:
-    """The page's limits under our names; what it does not say is the guaranteed minimum."""
-    if report.engine == "wasm":
+def limits_of(report: PageReport, engine: Engine | None) -> Limits:
+    """An engine's limits under our names; what the page does not say is the guaranteed minimum."""
+    if engine == "wasm":
         return LIMITS
     said = {_snake(name): value for name, value in (report.limits or {}).items()}
     known = {field.name: said[field.name] for field in fields(GUARANTEED) if field.name in said}
@@ -77,7 +78,7 @@ def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
-def timing_of(answer: Answer, report: PageReport) -> Timing:
+def timing_of(answer: Answer, report: PageReport, engine: Engine | None) -> Timing:
     """The timing of a finished run, by the page's clocks."""
     values = answer.values
     kernels: list[dict[str, Any]] | None = values.get("kernels")
@@ -85,5 +86,5 @@ def timing_of(answer: Answer, report: PageReport) -> Timing:
     if kernels is None:
         return Timing(total=total)
     seconds = sum(float(kernel["nanoseconds"]) for kernel in kernels) / 1e9
-    clock = "the page's workers" if report.engine == "wasm" else f"timestamps of {report.adapter}"
+    clock = "the page's workers" if engine == "wasm" else f"timestamps of {report.adapter}"
     return Timing(kernel=seconds, total=total, clock=clock)

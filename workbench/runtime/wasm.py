@@ -26,7 +26,7 @@ from workbench.base.limits import Limits
 from workbench.program import Kernel
 from workbench.runtime.compiled import CompiledDevice
 from workbench.runtime.cpu_memory import workers
-from workbench.runtime.device import Description, Target
+from workbench.runtime.device import Description, Device, Target
 from workbench.runtime.wasm_memory import FEATURES, LIMITS, MOST, PAGE, Spaces
 
 REMEDY = "pip install 'wgpu-workbench[wasm]'"
@@ -234,8 +234,17 @@ class WasmDevice(CompiledDevice):
         super().__init__(_Wasmtime(workers))
 
 
-def open_device() -> WasmDevice:
-    """The device. Where wasmtime is missing its `describe` says so, and all else raises it."""
+def open_device() -> Device:
+    """Wasmtime; where that is missing, the WebAssembly of the page that is device `browser`.
+
+    Where there is neither, its `describe` says so, and all else raises it.
+    """
+    try:
+        _wasmtime()
+    except DeviceError as error:
+        from workbench.runtime.wasm_page import open_page_wasm  # noqa: PLC0415  (loads no page)
+
+        return open_page_wasm(error.mistakes[0].message, REMEDY)
     device = WasmDevice(workers())
     atexit.register(device.close)
     return device

@@ -25,6 +25,7 @@ from workbench.runtime.device import open_device
 from workbench.runtime.page_messages import Failure
 from workbench.runtime.page_values import device_error, scalar_words
 from workbench.runtime.rejected import rejected
+from workbench.runtime.wasm_page import PageWasm
 
 F32 = DTYPES["f32"]
 PROGRAM = Program(
@@ -349,3 +350,62 @@ def test_connect_says_when_nobody_came(capsys: pytest.CaptureFixture[str]) -> No
     open_device("browser").close()
 
     assert capsys.readouterr().out.startswith("open http://127.0.0.1:")
+
+
+NO_GPU = {"available": False, "cause": "the browser found no adapter", "remedy": "another one"}
+WASM = {"available": True, "workers": 4, "shared": True}
+
+
+@pytest.fixture
+def old_page(device: BrowserDevice) -> Iterator[FakePage]:
+    """A page without WebGPU."""
+    server = device.serve()
+    joined = FakePage(server)
+    joined.hello(gpu=NO_GPU, wasm=WASM)
+    wait_until(lambda: server.page is not None)
+    yield joined
+    joined.close()
+
+
+def test_a_page_without_webgpu_computes_with_wasm_and_says_why(
+    device: BrowserDevice, old_page: FakePage
+) -> None:
+    found = device.describe()
+    device.allocate(16)
+
+    assert (found.available, found.target, device.target) == (True, "wasm", "wasm")
+    assert not found.hardware
+    assert found.adapter == (
+        "WebAssembly in the page, 4 workers, as there is no WebGPU: the browser found no adapter"
+    )
+    assert take(old_page)["engine"] == "wasm"
+
+
+def test_a_page_with_neither_is_not_there(device: BrowserDevice) -> None:
+    server = device.serve()
+    joined = FakePage(server)
+    joined.hello(gpu=NO_GPU)
+    wait_until(lambda: server.page is not None)
+
+    assert device.describe().cause == "the browser found no adapter"
+    with pytest.raises(DeviceError, match="found no adapter"):
+        device.allocate(16)
+    joined.close()
+
+
+def test_the_wasm_of_a_page_is_a_device_beside_its_gpu(device: BrowserDevice) -> None:
+    server = device.serve()
+    joined = FakePage(server)
+    joined.hello(wasm=WASM)
+    wait_until(lambda: server.page is not None)
+    beside = PageWasm(device, "wasmtime is missing", "install it")
+    device.allocate(16)
+    beside.allocate(32)
+    engines = [(take(joined)["engine"], device.target, beside.target) for _ in range(2)]
+    joined.close()
+    wait_until(lambda: server.page is None)
+
+    assert engines == [("gpu", "wgsl", "wasm"), ("wasm", "wgsl", "wasm")]
+    assert beside.generation == device.generation
+    assert beside.describe().cause.startswith("wasmtime is missing; ")
+    assert beside.describe().remedy == "install it"
