@@ -16,7 +16,7 @@ pytest.importorskip("llvmlite")
 import workbench as wb
 from tests.end_to_end.kernels import Case, wide
 from tests.end_to_end.test_kernels import CASES
-from tests.lab import FLAGS, find_chromium
+from tests.lab import FLAGS, Lab, find_chromium
 from workbench.base.errors import DeviceError
 from workbench.ir.compare import agreement
 from workbench.runtime import device as devices
@@ -213,3 +213,29 @@ def test_a_loop_without_end_is_stopped_and_the_next_call_computes(joined: Joined
     np.testing.assert_allclose(np.asarray(again), 2 * x + np.sin(x), rtol=1e-6)
     # Only what shares its memory can be told to stop; else the buffers go with the worker.
     assert (joined.device.generation == generation) is joined.isolated
+
+
+LAB = """%load_ext workbench
+import numpy as np
+import workbench as wb
+k = wb.kernel('''def double(x: f32[N]) -> f32[N]:
+    y[i] = x[i] * 2.0
+    return y
+''')
+y = k(np.arange(1000, dtype=np.float32), on="browser")
+print(y.places, float(y.numpy().sum()))"""
+
+
+def test_a_notebook_in_a_browser_without_webgpu_computes_in_its_page(
+    lab: Lab, plain_browser: Browser
+) -> None:
+    page = plain_browser.new_page()
+    notebook = lab.open(page, [LAB, "print(wb.devices()['browser'].adapter)"])
+    notebook.run_all()
+    computed, engine = notebook.texts()
+    page.close()
+    lab.forget()
+
+    assert notebook.problems == []
+    assert computed.strip() == "('browser',) 999000.0"
+    assert engine.startswith("WebAssembly in the page, 1 worker, as there is no WebGPU: ")
