@@ -79,13 +79,12 @@ export class Crew {
       const message = `the page may not start workers: ${String(cause)}`;
       throw new GpuFailure({ kind: "unavailable", message });
     }
-    this.hands.forEach((hand, worker) => {
-      void hand.order({ op: "start", memory: this.#shared, stackTop: stackTop(worker) }).then(
-        () => {
-          URL.revokeObjectURL(address);
-        },
-        () => undefined, // every later order says so
-      );
+    const started = this.hands.map((hand, worker) =>
+      hand.order({ op: "start", memory: this.#shared, stackTop: stackTop(worker) }),
+    );
+    // One that did not start says so at every later order.
+    void Promise.allSettled(started).then(() => {
+      URL.revokeObjectURL(address);
     });
   }
 
