@@ -42,6 +42,12 @@ FLAGS = (
     "--enable-unsafe-webgpu",
     "--use-webgpu-adapter=swiftshader",
 )
+CANVAS_FLAGS = (
+    "--enable-features=Vulkan",
+    "--use-vulkan=swiftshader",
+    "--use-angle=swiftshader",
+)
+"""Without these a software adapter presents no WebGPU canvas; with them all drawing is slower."""
 IDLE = """() => window.jupyterapp?.shell.currentWidget?.sessionContext
     ?.session?.kernel?.status === 'idle'"""
 # Scrolls to the top, and gives the height that the window needs to show what is below its edge,

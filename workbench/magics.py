@@ -45,6 +45,7 @@ class WorkbenchMagics(Magics):
     @argument("--schedule", help="a schedule: the name of one in this cell, or a Python variable")
     @argument("--show", default="stages,run", help="views, of stages,run,none; with commas")
     @argument("--time", action="store_true", help="repeat the run and report the median")
+    @argument("--live", action="store_true", help="run it in the page again and again, and draw it")
     @argument("--check", default="on", choices=["on", "off"], help="execute and compare each stage")
     @argument(
         "--set", action="append", default=[], metavar="KNOB=VALUE", dest="knobs",
@@ -80,11 +81,12 @@ class WorkbenchMagics(Magics):
             found = kernels(source)
             self._bind(found)
             k = _chosen(found, options.name)
+            schedule = _schedule(k, options.schedule, options.knobs, namespace)
             run = run_cell(
                 k,
                 namespace,
                 on=options.on,
-                schedule=_schedule(k, options.schedule, options.knobs, namespace),
+                schedule=schedule,
                 checked=options.check == "on",
                 timed=options.time,
             )
@@ -95,6 +97,17 @@ class WorkbenchMagics(Magics):
             from workbench.widget.panel import Panel  # noqa: PLC0415
 
             display(Panel(cell_state(run, views)))
+        if options.live:
+            self._live(k, schedule, options.name or k.name)
+
+    def _live(self, k: Kernel, schedule: Any, title: str) -> None:
+        """Draw a kernel live, with what the notebook has under the names of its parameters."""
+        from workbench.session.live import starts  # noqa: PLC0415  (only a live cell needs it)
+
+        try:
+            k.live(schedule=schedule, **starts(k, self._namespace()))
+        except WorkbenchError as error:
+            raise self._shown(error, title) from None
 
     def _shader(self, text: str, options: Any, views: tuple[str, ...]) -> None:
         """Run a cell of hand-written WGSL."""
@@ -211,7 +224,8 @@ def _refuse_mixed(options: Any) -> None:
     given = {
         "wgsl": (("--workgroups", options.workgroups), ("--output", options.shapes),
                  ("--like", options.like)),
-        "index": (("--schedule", options.schedule), ("--set", options.knobs)),
+        "index": (("--schedule", options.schedule), ("--set", options.knobs),
+                  ("--live", options.live)),
     }  # fmt: skip
     for lang, settings in given.items():
         for option, value in settings:

@@ -7,6 +7,7 @@
 import type { WidgetModel } from "./model.ts";
 import { joinPage, type JoinOptions, type Server } from "./page.ts";
 import { renderPanel } from "./panel.ts";
+import { renderLive } from "./live.ts";
 import { renderValues } from "./values.ts";
 
 export interface Mount {
@@ -28,6 +29,7 @@ const widgets: Readonly<Record<string, Widget>> = {
     },
   },
   panel: { render: renderPanel },
+  live: { render: renderLive },
   values: { render: renderValues },
 };
 

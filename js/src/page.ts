@@ -8,7 +8,9 @@ import workerText from "worker:./gpu/worker.ts";
 import { connect, type ConnectionState } from "./gpu/connection.ts";
 import { sharedDeviceSource } from "./gpu/device.ts";
 import { oncePerPage } from "./gpu/once.ts";
+import type { Runtime } from "./gpu/runtime.ts";
 import type { Order, WorkerReport } from "./gpu/worker.ts";
+import { type LocalOrder, type LocalReport, LocalServer } from "./local.ts";
 
 /** Where a kernel process listens. */
 export interface Server {
@@ -51,8 +53,24 @@ export function jupyterBaseUrl(document: Document): string {
 
 /** The worker of this page and the listeners to the states of its connections. */
 interface PageWorker {
-  readonly order: (order: Order) => void;
+  readonly order: (order: Order, transfer?: Transferable[]) => void;
   readonly states: Map<string, (state: ConnectionState) => void>;
+}
+
+/** What this page's views ask past the kernel processes, and who waits for which answer. */
+interface Local {
+  readonly listeners: Map<number, (report: LocalReport) => void>;
+  /** Serves where the page's own thread holds the GPU. */
+  readonly here: LocalServer;
+  last: number;
+}
+
+function local(): Local {
+  return oncePerPage<Local>("workbench.local.v1", () => {
+    const listeners: Local["listeners"] = new Map();
+    const here = new LocalServer((report) => listeners.get(report.id)?.(report));
+    return { listeners, here, last: 0 };
+  });
 }
 
 /** Starts the worker; undefined where it cannot start or sees no GPU. */
@@ -67,6 +85,7 @@ async function startWorker(): Promise<PageWorker | undefined> {
       });
       worker.addEventListener("message", ({ data }: MessageEvent<WorkerReport>) => {
         if (data.kind === "started") resolve(data.gpu);
+        else if (data.kind === "local") local().listeners.get(data.report.id)?.(data.report);
         else states.get(data.key)?.(data.state);
       });
     });
@@ -76,8 +95,8 @@ async function startWorker(): Promise<PageWorker | undefined> {
     }
     return {
       states,
-      order: (order) => {
-        worker.postMessage(order);
+      order: (order, transfer = []) => {
+        worker.postMessage(order, transfer);
       },
     };
   } catch {
@@ -109,7 +128,10 @@ function start(server: Server, onState: (state: ConnectionState) => void): () =>
     if (stop.signal.aborted) return;
     if (worker === undefined) {
       const source = sharedDeviceSource();
-      void connect({ addresses, where: "page", source, signal: stop.signal, onState });
+      const onGpu = (runtime: Runtime | undefined): void => {
+        local().here.connected(key, runtime);
+      };
+      void connect({ addresses, where: "page", source, signal: stop.signal, onState, onGpu });
       return;
     }
     worker.states.set(key, onState);
@@ -140,4 +162,36 @@ export function joinPage(server: Server, { signal, onState }: JoinOptions): void
     joined.delete(server.token);
     known.leave();
   });
+}
+
+/** Without its number: `askLocal` gives one. */
+type Unnumbered<T> = T extends unknown ? Omit<T, "id"> : never;
+
+/** An order that is under way: `more` tells of changes, and the signal ended it. */
+export interface Asked {
+  readonly more: (order: Unnumbered<LocalOrder>) => void;
+}
+
+/**
+ * Asks the thread that holds this page's GPU; `heard` gets every answer until the signal aborts.
+ * Whatever is asked stays within the page.
+ */
+export function askLocal(
+  order: Unnumbered<LocalOrder>,
+  heard: (report: LocalReport) => void,
+  { signal, transfer = [] }: { readonly signal: AbortSignal; readonly transfer?: Transferable[] },
+): Asked {
+  const { listeners, here } = local();
+  const id = (local().last += 1);
+  listeners.set(id, heard);
+  signal.addEventListener("abort", () => { listeners.delete(id); });
+  const send = (each: Unnumbered<LocalOrder>, moved: Transferable[]): void => {
+    const numbered = { ...each, id } as LocalOrder;
+    void Promise.resolve(pageState().worker).then((worker) => {
+      if (worker === undefined) here.take(numbered);
+      else worker.order({ kind: "local", order: numbered }, moved);
+    });
+  };
+  send(order, transfer);
+  return { more: (each) => { send(each, []); } };
 }

@@ -46,6 +46,7 @@ function start(addresses: readonly string[], signal: AbortSignal) {
     source: new DeviceSource(),
     signal,
     onState: (state) => states.push(state),
+    onGpu: () => undefined,
     pauses: [1, 1],
   });
   return { states, ended };

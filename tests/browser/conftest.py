@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.lab import Lab, chromium, find_chromium, running_lab
+from tests.lab import CANVAS_FLAGS, FLAGS, Lab, chromium, find_chromium, running_lab
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +18,16 @@ def browser() -> Iterator[Browser]:
         pytest.skip("chromium is not installed; sudo apt-get install chromium")
     with chromium(executable=executable) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def drawing(browser: Browser) -> Iterator[Browser]:
+    """A browser whose software adapter presents WebGPU canvases; all else is slower in it."""
+    opened = browser.browser_type.launch(
+        executable_path=find_chromium(), args=[*FLAGS, *CANVAS_FLAGS]
+    )
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +43,15 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     opened = browser.new_context(viewport={"width": 1400, "height": 1000})
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def canvas_page(drawing: Browser, lab: Lab) -> Iterator[Page]:
+    """A page for one test that draws with WebGPU."""
+    opened = drawing.new_context(viewport={"width": 1200, "height": 1000})
+    yield opened.new_page()
+    opened.close()
+    lab.forget()
 
 
 @pytest.fixture

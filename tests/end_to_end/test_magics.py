@@ -81,7 +81,7 @@ def test_an_unknown_name_in_double_braces_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["--onn cpu", "--on gpu", "--live", "--lang c", "--show everything", "--set T"]
+    "line", ["--onn cpu", "--on gpu", "--lively", "--lang c", "--show everything", "--set T"]
 )
 def test_unknown_options_are_errors(shell: InteractiveShell, line: str) -> None:
     with capture_output() as captured:

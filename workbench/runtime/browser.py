@@ -257,6 +257,11 @@ class BrowserDevice:
         self._server = None
         self._programs.clear()
 
+    def traffic(self) -> tuple[int, int]:
+        """Messages and bytes that went between here and the page so far, either way."""
+        peer, _ = self._page()
+        return peer.messages, peer.bytes
+
     def ping(self) -> float:
         """Seconds that a question to the page and back takes."""
         peer, _ = self._page()

@@ -70,6 +70,10 @@ class Peer:
         self.last_heard = time.monotonic()
         self.last_progress = self.last_heard
         self.faults: list[str] = []
+        self.messages = 0
+        """Frames that went either way."""
+        self.bytes = 0
+        """Bytes of those frames."""
         self._socket = socket
         self._loop = loop
         self._lock = threading.Lock()
@@ -133,7 +137,7 @@ class Peer:
 
     def receive_text(self, text: str) -> messages.PageMessage:
         """Take a text frame; gives its message for those who listen. On the event loop only."""
-        self._heard()
+        self._heard(len(text))
         message = messages.parse_message(text)
         if not isinstance(message, messages.Pong):
             self.last_progress = self.last_heard
@@ -155,7 +159,7 @@ class Peer:
 
     def receive_bytes(self, frame: bytes) -> None:
         """Take a binary frame. On the event loop only."""
-        self._heard()
+        self._heard(len(frame))
         self.last_progress = self.last_heard
         identity, offset, payload = messages.unpack_frame(frame)
         with self._lock:
@@ -163,9 +167,14 @@ class Peer:
         if pending is not None:
             pending.content[offset : offset + len(payload)] = payload
 
-    def _heard(self) -> None:
+    def _heard(self, size: int) -> None:
+        self._count(size)
         self.last_heard = time.monotonic()
         self._missed = 0
+
+    def _count(self, size: int) -> None:
+        self.messages += 1
+        self.bytes += size
 
     def _reply(self, identity: int, result: Mapping[str, Any], failure: Failure | None) -> None:
         with self._lock:
@@ -179,6 +188,7 @@ class Peer:
 
     def _write_now(self, text: str) -> None:
         if self._ended is None:
+            self._count(len(text))
             self._socket.write_message(text)
 
     async def _send_all(self) -> None:
@@ -186,12 +196,14 @@ class Peer:
         try:
             while True:
                 outgoing = await self._outgoing.get()
+                self._count(len(outgoing.text))
                 await self._socket.write_message(outgoing.text)
                 for frame in messages.frames(outgoing.identity, outgoing.content):
                     while self._unread >= _WINDOW:
                         self._room.clear()
                         await self._room.wait()
                     self._unread += len(frame) - messages.HEADER_BYTES
+                    self._count(len(frame))
                     await self._socket.write_message(frame, binary=True)
         except WebSocketClosedError:
             self.end(page_left())

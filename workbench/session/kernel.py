@@ -7,6 +7,7 @@ import math
 import textwrap
 import time
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,7 +118,7 @@ class Kernel:
         `compile` raises. Errors of the run itself surface when a result is read.
         """
         values = bind(self.graph, args, named)
-        arrays = {a.name: _fitted(self.graph, a, values[a.name]) for a in self.graph.inputs}
+        arrays = {a.name: fitted(self.graph, a, values[a.name]) for a in self.graph.inputs}
         scalars = {
             s.name: scalar_value(self.name, s.name, s.dtype, values[s.name])
             for s in self.graph.scalars
@@ -154,6 +155,29 @@ class Kernel:
                 limits=description.limits, parse_seconds=self.parse_seconds,
             )  # fmt: skip
         return self._cache[key]
+
+    def live(
+        self,
+        *args: Any,
+        schedule: Any = None,
+        show: str | None = None,
+        scale: tuple[float, float] | None = None,
+        steps: int = 1,
+        **named: Any,
+    ) -> None:
+        """Run the kernel in the notebook's page at the display's rate, and draw what it makes.
+
+        Scalars become sliders: `a=1.0`, `a=(low, high)` or `a=(low, high, start)`; or they follow
+        something: `a="time"`, "frame", "pointer.x", "pointer.y" or "pointer.down". Outputs that
+        are named like a parameter are its values in the next of `steps` runs a frame. `show` is
+        the output drawn, `scale` the values of the darkest and the lightest colour.
+        Without a page the first frame is shown, with the reason.
+        Raises `CallError` for what does not fit, and what compiling and running raise.
+        """
+        # Drawing is a layer above this one: it is found by name, when somebody looks.
+        view = import_module("workbench.widget.live")
+        given: dict[str, Any] = {"schedule": schedule, "show": show, "scale": scale, "steps": steps}
+        view.show(self, args, named, **given)
 
     def schedule(self, dims: Mapping[str, int] | None = None) -> Schedule:
         """An empty schedule of this kernel: `.split("k", 8).reorder("i", "j")`, `.check()`.
@@ -318,7 +342,7 @@ def _check_compound(graph: Graph, arrays: Mapping[str, Array], dims: dict[str, i
                     )
 
 
-def _fitted(graph: Graph, a: GraphArray, value: Any) -> Array:
+def fitted(graph: Graph, a: GraphArray, value: Any) -> Array:
     """The argument as an Array of the right dtype and rank."""
     found = value if isinstance(value, Array) else _to_array(graph, a, value)
     if found.dtype != a.dtype:

@@ -18,6 +18,8 @@ export interface ConnectOptions {
   readonly source: DeviceSource;
   readonly signal: AbortSignal;
   readonly onState: (state: ConnectionState) => void;
+  /** Is given what serves the GPU's buffers while a socket is open, and else undefined. */
+  readonly onGpu: (runtime: Runtime | undefined) => void;
   /** Milliseconds before each further round of attempts; one round per entry. */
   readonly pauses?: readonly number[];
 }
@@ -66,7 +68,7 @@ export function takeText(
 
 /** Greets the kernel process and answers it, from the opening of a socket on. */
 function attach(socket: WebSocket, options: ConnectOptions, ended: AbortSignal): void {
-  const { source, where, onState } = options;
+  const { source, where, onState, onGpu } = options;
   const send = (message: PageMessage): void => {
     if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
   };
@@ -82,7 +84,9 @@ function attach(socket: WebSocket, options: ConnectOptions, ended: AbortSignal):
     if (typeof data === "string") takeText(data, runtimes, send);
     else for (const runtime of Object.values(runtimes)) runtime.binary(data);
   });
+  ended.addEventListener("abort", () => { onGpu(undefined); });
   socket.addEventListener("open", () => {
+    onGpu(runtimes.gpu);
     void source.report().then((gpu) => {
       const user_agent = navigator.userAgent;
       const wasm = wasmReport();

@@ -8,7 +8,7 @@ import {
   type Result,
   type RunRequest,
 } from "../protocol.ts";
-import { BufferTable, type Entry } from "./buffers.ts";
+import { BufferTable, createStorage, type Entry } from "./buffers.ts";
 import { compileProgram, type ReadyProgram } from "./compile.ts";
 import type { DeviceSource } from "./device.ts";
 import { startProgram } from "./run.ts";
@@ -25,6 +25,12 @@ async function afterInputs(
   const first = failures.find((failure) => failure !== undefined);
   if (first !== undefined) throw new GpuFailure(first);
   return result;
+}
+
+/** Copies of buffers, and the device that they are on. */
+export interface Lent {
+  readonly device: GPUDevice;
+  readonly inputs: ReadonlyMap<string, GPUBuffer>;
 }
 
 export class GpuEngine implements Engine {
@@ -51,6 +57,25 @@ export class GpuEngine implements Engine {
 
   read(range: Range, piece: (offset: number, payload: Uint8Array) => void): Promise<void> {
     return this.#buffers.read(range, piece);
+  }
+
+  /**
+   * Copies of buffers by name, for somebody who goes on with them past this connection; theirs to
+   * destroy.
+   */
+  async lend(handles: Readonly<Record<string, number>>): Promise<Lent> {
+    const inputs = new Map<string, GPUBuffer>();
+    const encoder = this.#device.createCommandEncoder({ label: "lend" });
+    for (const [name, handle] of Object.entries(handles)) {
+      const { gpu, settled } = this.#buffers.entry(handle);
+      const failure = await settled;
+      if (failure !== undefined) throw new GpuFailure(failure);
+      const copy = await createStorage(this.#device, gpu.size);
+      encoder.copyBufferToBuffer(gpu, 0, copy, 0, gpu.size);
+      inputs.set(name, copy);
+    }
+    this.#device.queue.submit([encoder.finish()]);
+    return { device: this.#device, inputs };
   }
 
   free(handle: number): void {

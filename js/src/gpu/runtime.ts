@@ -86,6 +86,16 @@ export class Runtime {
     else this.#answer(request.id, () => this.#perform(request));
   }
 
+  /** Does work of this page with the engine, after everything before it. */
+  visit<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
+    const done = this.#tail.then(async () => work(await this.#held()));
+    this.#tail = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    return done;
+  }
+
   /** Takes a binary frame of a write that was announced. */
   binary(bytes: ArrayBuffer): void {
     const frame = unpackFrame(bytes);

@@ -3,22 +3,28 @@
  *
  * Bundled as text and started from a blob, because a notebook has no address of its own for it.
  */
+import { type LocalOrder, type LocalReport, LocalServer } from "../local.ts";
 import { connect, type ConnectionState } from "./connection.ts";
 import { missingGpu, sharedDeviceSource } from "./device.ts";
+import type { Runtime } from "./runtime.ts";
 
 /** What the page tells the worker. */
 export type Order =
+  | { readonly kind: "local"; readonly order: LocalOrder }
   | { readonly kind: "join"; readonly key: string; readonly addresses: readonly string[] }
   | { readonly kind: "leave"; readonly key: string };
 
 /** What the worker tells the page; `started` comes first, and says whether workers see a GPU. */
 export type WorkerReport =
+  | { readonly kind: "local"; readonly report: LocalReport }
   | { readonly kind: "started"; readonly gpu: boolean }
   | { readonly kind: "state"; readonly key: string; readonly state: ConnectionState };
 
 function report(message: WorkerReport): void {
   globalThis.postMessage(message);
 }
+
+const local = new LocalServer((answer) => { report({ kind: "local", report: answer }); });
 
 const joined = new Map<string, AbortController>();
 
@@ -29,13 +35,17 @@ function join(key: string, addresses: readonly string[]): void {
     report({ kind: "state", key, state });
   };
   const source = sharedDeviceSource();
-  void connect({ addresses, where: "worker", source, signal: stop.signal, onState });
+  const onGpu = (runtime: Runtime | undefined): void => { local.connected(key, runtime); };
+  void connect({ addresses, where: "worker", source, signal: stop.signal, onState, onGpu });
 }
 
 globalThis.addEventListener("message", ({ data }: MessageEvent<Order>) => {
   switch (data.kind) {
     case "join":
       join(data.key, data.addresses);
+      break;
+    case "local":
+      local.take(data.order);
       break;
     case "leave":
       joined.get(data.key)?.abort();

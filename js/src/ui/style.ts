@@ -215,6 +215,18 @@ export const style = `
 .wb-view-values code { font-family: var(--wb-code-font); background: none; color: inherit; }
 .wb-histogram { inline-size: 240px; block-size: 48px; fill: var(--wb-brand); }
 .wb-bars { display: flex; align-items: end; gap: 8px; }
+.wb-live-body { display: flex; flex-wrap: wrap; gap: 12px; padding: 8px 12px; }
+.wb-live {
+  inline-size: min(480px, 100%); image-rendering: pixelated; touch-action: none;
+  border: 1px solid var(--wb-line);
+}
+.wb-live-value { font: 600 28px/1.4 var(--wb-code-font); font-variant-numeric: tabular-nums; }
+.wb-slider {
+  display: grid; grid-template-columns: 7em 12em 6em; align-items: center; gap: 8px;
+  font-variant-numeric: tabular-nums;
+}
+.wb-slider code { font-family: var(--wb-code-font); background: none; color: inherit; }
+.wb-slider input { inline-size: 100%; accent-color: var(--wb-brand); }
 .wb-controls { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px; margin: 4px 0; }
 .wb-controls input {
   inline-size: 6em; padding: 1px 4px; border: 1px solid var(--wb-line); border-radius: 3px;
