@@ -52,6 +52,7 @@ class Timing:
     """Seconds that parts of one run took, None where they are not known.
 
     `kernel`: on the device, by its own clock (`clock` names it); `total`: enqueue to finished.
+    `submits`: into how many pieces the device cut the run, where it does that.
     """
 
     compile: float | None = None
@@ -59,6 +60,7 @@ class Timing:
     kernel: float | None = None
     total: float | None = None
     clock: str = "wall"
+    submits: int | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -2,8 +2,8 @@
 
 The only file that imports wgpu, when a device is first asked for. It knows programs, not the
 compiler. Runs are submitted at once and in order; what a run did wrong (a loop out of its
-budget) is found when its result is waited for or read. A program with a `While` is the one
-exception: its flag is read on the host, so enqueueing it waits.
+budget) is found when its result is waited for or read. Enqueueing waits for a run of many
+dispatches, which is submitted in slices, and for a `While`, whose flag is read on the host.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from workbench.runtime.native_programs import (
     pack_scalars,
     refused,
 )
-from workbench.runtime.native_runs import Recorder, Submitted, settle, wait_mapped
+from workbench.runtime.native_runs import Pace, Recorder, Submitted, settle, wait_mapped
 
 KEPT_PROGRAMS = 256
 """Programs kept compiled; the one not used for longest goes first."""
@@ -144,13 +144,13 @@ class NativeDevice:
             prepared.budget or LOOP_BUDGET,
             program.accesses,
         )
+        self._running = [r for r in self._running[-_LONGEST_DOUBT:] if r.timing is None]
+        self._running.append(run)
         with self._errors(opened, f"running '{program.name}'"):
             self._submit(opened, (program, prepared, run), blocks, scalars)
         for b in program.buffers:
             if b.role == "output" and b.name in blocks:
                 blocks[b.name].run = run
-        self._running = [r for r in self._running[-_LONGEST_DOUBT:] if r.timing is None]
-        self._running.append(run)
         return Run(
             wait=lambda deadline: self._finish(opened, run, deadline),
             done=lambda: run.timing is not None or run.error is not None,
@@ -283,7 +283,7 @@ class NativeDevice:
                 for b in program.buffers
                 if b.role in {"temporary", "scalars"}
             }
-        prepared = Prepared(pipelines, own, budget, time.perf_counter() - start)
+        prepared = Prepared(pipelines, own, budget, time.perf_counter() - start, Pace())
         opened.prepared[program] = prepared
         if len(opened.prepared) > KEPT_PROGRAMS:
             _, oldest = opened.prepared.popitem(last=False)
@@ -313,7 +313,9 @@ class NativeDevice:
         program, prepared, run = what
         device = opened.device
         found = {**prepared.own, **{name: block.buffer for name, block in blocks.items()}}
-        recorder = Recorder(opened.wgpu, device, run, stamped=opened.timestamps)
+        recorder = Recorder(
+            opened.wgpu, device, run, prepared.pace, lambda: opened.lost, stamped=opened.timestamps
+        )
         for b in program.buffers:
             if b.role == "scalars":
                 device.queue.write_buffer(found[b.name], 0, pack_scalars(program, scalars))
@@ -323,8 +325,15 @@ class NativeDevice:
                 device.queue.write_buffer(run.status, 0, struct.pack("<4I", 0, 0, granted, 0))
         sizes = {b.name: b.size for b in program.buffers}
         groups = bind_groups(device, prepared.pipelines, found, sizes)
-        recorder.actions(program.body, groups, found, sizes)
-        recorder.submit()
+        try:
+            recorder.actions(program.body, groups, found, sizes)
+        except DeviceError as error:  # stopped, late or lost: said when a result is read
+            run.error = error
+            if run.status is not None:
+                opened.give(run.status)
+            run.status = run.stamps = None
+        else:
+            recorder.submit()
 
     def _finish(self, opened: Opened, run: Submitted, deadline: float | None) -> Timing:
         """Wait for a run and those it depends on; raises what went wrong in any of them."""

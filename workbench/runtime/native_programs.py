@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.base.errors import DeviceError, Mistake
 from workbench.program import Binding, Kernel, Program
+from workbench.runtime.native_runs import Pace
 from workbench.runtime.rejected import rejected, written
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A compiled program; `own` are the temporaries and scalars, by name.
+    """A compiled program; `own` are the temporaries and scalars, by name, `pace` its slices.
 
     `budget` is what its loops are granted, 0 for the usual.
     """
@@ -42,6 +43,7 @@ class Prepared:
     own: dict[str, Any]
     budget: int
     seconds: float
+    pace: Pace
 
 
 def loop_budget(program: Program, adapter: str) -> int:

@@ -1,5 +1,9 @@
 """Runs on the native device: encoding a program, waiting for it, and what its end says.
 
+A long run is cut into submits of about 100 ms, and waits for each: so it can be stopped between
+two of them, and a device that shows a screen has time for it. How many dispatches fit is learnt
+from run to run; a run that fits is one submit, and nobody waits.
+
 Works on wgpu objects that `native.py` hands in, and imports no wgpu.
 """
 
@@ -29,6 +33,12 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.05
 """How often a wait looks whether it was stopped; the end of a run wakes it at once."""
 
+FIRST_SLICE = 64
+"""Dispatches and copies of the first slice of a program, before anything is known of it."""
+
+_SLICE_SECONDS = 0.1
+_LARGEST_SLICE = 4096
+_SLICE_DEADLINE = 60.0
 _STAMPED_PASSES = 16
 _STATUS = struct.Struct("<4I")
 
@@ -50,6 +60,7 @@ class Submitted:
     status: Any = None
     stamps: Any = None
     passes: int = 0
+    submits: int = 0
     started: float = 0.0
     timing: Timing | None = None
     error: DeviceError | None = None
@@ -61,12 +72,30 @@ class Submitted:
         return self.error is not None or self.status is not None or bool(self.doubt)
 
 
+@dataclass(slots=True, eq=False)
+class Pace:
+    """How many dispatches and copies of a program fill a slice; learnt from run to run."""
+
+    slice: int = FIRST_SLICE
+
+    def learn(self, done: int, seconds: float) -> None:
+        """Take in how long a slice took; the next is at most twice as long."""
+        fitting = int(done * _SLICE_SECONDS / max(seconds, 1e-4))
+        self.slice = max(1, min(fitting, 2 * self.slice, _LARGEST_SLICE))
+
+
 class Recorder:
     """Encodes the actions of one run: dispatches that follow each other share a pass."""
 
-    def __init__(self, wgpu: Any, device: Any, run: Submitted, *, stamped: bool) -> None:
+    def __init__(
+        self, wgpu: Any, device: Any, run: Submitted, pace: Pace, lost: Callable[[], bool],
+        *, stamped: bool,
+    ) -> None:  # fmt: skip
         """Start an empty encoding; `stamped` asks for the device's clock around each pass."""
         self._wgpu = wgpu
+        self._pace = pace
+        self._lost = lost
+        self._pending = 0
         self._device = device
         self._run = run
         self._stamped = stamped
@@ -81,12 +110,17 @@ class Recorder:
         buffers: Mapping[str, Any],
         sizes: Mapping[str, int],
     ) -> None:
-        """Encode actions in order; a `While` submits, and waits for its flag each time."""
+        """Encode actions in order; waits where a slice is full, and for the flag of a `While`.
+
+        Raises `DeviceError` where the run was stopped, or a slice does not end.
+        """
         for action in body:
             match action:
                 case Dispatch(kernel, workgroups):
+                    self._make_room()
                     self._dispatch(pipelines[kernel], workgroups)
                 case Copy(source, target):
+                    self._make_room()
                     self._leave_pass()
                     self._encoder.copy_buffer_to_buffer(
                         buffers[source], 0, buffers[target], 0, -(-sizes[source] // 4) * 4
@@ -104,6 +138,30 @@ class Recorder:
         """Hand everything encoded so far to the queue."""
         self._leave_pass()
         self._device.queue.submit([self._encoder.finish()])
+        self._run.submits += 1
+
+    def _make_room(self) -> None:
+        """Where the slice is full, submit it, wait for it, and learn from its time."""
+        self._pending += 1
+        if self._pending <= self._pace.slice:
+            return
+        done, started = self._pending - 1, time.perf_counter()
+        self._leave_pass()
+        usage = self._wgpu.BufferUsage
+        token = self._device.create_buffer(size=4, usage=usage.MAP_READ | usage.COPY_DST)
+        self._encoder.clear_buffer(token)
+        self.submit()
+        ended = wait_mapped(token, _SLICE_DEADLINE, lambda: self._lost() or self._run.stopped)
+        if self._run.stopped:
+            raise stopped(self._run)
+        if self._lost():
+            raise DeviceError(f"'{self._run.name}': the device was lost")
+        if not ended:
+            raise _late(self._run, _SLICE_DEADLINE)
+        token.destroy()
+        self._pace.learn(done, time.perf_counter() - started)
+        self._encoder = self._device.create_command_encoder()
+        self._pending = 1
 
     def _dispatch(self, pipeline: tuple[Any, Any], workgroups: tuple[int, int, int]) -> None:
         if 0 in workgroups:
@@ -137,7 +195,7 @@ class Recorder:
 
     def _flag(self, buffer: Any) -> bool:
         self.submit()
-        self._encoder = self._device.create_command_encoder()
+        self._encoder, self._pending = self._device.create_command_encoder(), 0
         if self._run.stopped:
             raise stopped(self._run)
         return any(self._device.queue.read_buffer(buffer, 0, 4))
@@ -234,7 +292,9 @@ def _conclude(run: Submitted, words: tuple[int, ...] | None, ticks: bytes) -> No
         total = time.perf_counter() - run.started
         kernel = _kernel_seconds(run, ticks)
         clock = "wall" if kernel is None else "timestamp-query"
-        run.timing = Timing(compile=run.compile, kernel=kernel, total=total, clock=clock)
+        run.timing = Timing(
+            compile=run.compile, kernel=kernel, total=total, clock=clock, submits=run.submits
+        )
     run.status = run.stamps = None
 
 

@@ -83,8 +83,9 @@ def timing_of(answer: Answer, report: PageReport, engine: Engine | None) -> Timi
     values = answer.values
     kernels: list[dict[str, Any]] | None = values.get("kernels")
     total = float(values["milliseconds"]) / 1000
+    submits: int | None = values.get("submits")
     if kernels is None:
-        return Timing(total=total)
+        return Timing(total=total, submits=submits)
     seconds = sum(float(kernel["nanoseconds"]) for kernel in kernels) / 1e9
     clock = "the page's workers" if engine == "wasm" else f"timestamps of {report.adapter}"
-    return Timing(kernel=seconds, total=total, clock=clock)
+    return Timing(kernel=seconds, total=total, clock=clock, submits=submits)

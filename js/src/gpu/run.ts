@@ -34,7 +34,7 @@ export interface RunContext {
 const SLICE_MS = 100;
 const MOST_DISPATCHES = 4096;
 
-/** The next slice length, from how long one of `dispatches` took; at most doubled at a time. */
+/** The next slice length, from how long one of `dispatches` (and copies) took; at most doubled at a time. */
 export function nextSlice(slice: number, dispatches: number, milliseconds: number): number {
   const fitting = (dispatches * SLICE_MS) / Math.max(milliseconds, 0.1);
   return Math.max(1, Math.min(Math.floor(fitting), 2 * slice, MOST_DISPATCHES));
@@ -104,6 +104,7 @@ class Recorder {
     const [from, to] = [this.buffer(source), this.buffer(target)];
     const size = Math.min(from.size, to.size);
     this.#encode().copyBufferToBuffer(from, 0, to, 0, size);
+    this.#pending += 1;
   }
 
   submit(): void {
@@ -184,13 +185,11 @@ async function play(body: readonly Step[], record: Recorder, context: RunContext
     switch (step.op) {
       case "dispatch":
         record.dispatch(step.kernel, step.workgroups);
-        if (record.full) {
-          await record.submitSlice();
-          context.proceed();
-        }
+        await leaveFull(record, context);
         break;
       case "copy":
         record.copy(step.source, step.target);
+        await leaveFull(record, context);
         break;
       case "repeat":
         for (let round = 0; round < step.count; round += 1) {
@@ -204,6 +203,12 @@ async function play(body: readonly Step[], record: Recorder, context: RunContext
         step satisfies never;
     }
   }
+}
+
+async function leaveFull(record: Recorder, context: RunContext): Promise<void> {
+  if (!record.full) return;
+  await record.submitSlice();
+  context.proceed();
 }
 
 async function playWhile(
