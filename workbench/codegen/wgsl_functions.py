@@ -81,21 +81,44 @@ fn sine_f32(x: f32, quarters: i32) -> f32 {
 }""",
     "remainder_f32": """\
 // x minus the multiple of y towards zero; WGSL's % rounds on the way, and so may its fma.
-// Products of halves of the bits are exact. Of 2^24 multiples and more the rest counts as 0.
+// It is also the remainder of the one by y * 2^n: so no quotient has to be above 2^23.
 fn remainder_f32(x: f32, y: f32) -> f32 {
     let size = abs(y);
     if (bitcast<u32>(size) == 0x7f800000u) { return x; }
-    let count = trunc(abs(x) / size);
+    var rest = abs(x);
+    let finite = bitcast<u32>(rest) < 0x7f800000u && bitcast<u32>(size) != 0u;
+    if (finite && (bitcast<u32>(rest) >> 23u) >= (bitcast<u32>(size) >> 23u) + 22u) {
+        rest = remainder_near(rest, size, 242u);
+        rest = remainder_near(rest, size, 220u);
+        rest = remainder_near(rest, size, 198u);
+        rest = remainder_near(rest, size, 176u);
+        rest = remainder_near(rest, size, 154u);
+        rest = remainder_near(rest, size, 132u);
+        rest = remainder_near(rest, size, 110u);
+        rest = remainder_near(rest, size, 88u);
+        rest = remainder_near(rest, size, 66u);
+        rest = remainder_near(rest, size, 44u);
+        rest = remainder_near(rest, size, 22u);
+    }
+    rest = remainder_near(rest, size, 0u);
+    return select(rest, -rest, x < 0.0);
+}
+
+// The remainder by size * 2^power, for a quotient below 2^23; products of halves are exact.
+fn remainder_near(x: f32, unscaled: f32, power: u32) -> f32 {
+    if (power != 0u && (bitcast<u32>(x) >> 23u) < (bitcast<u32>(unscaled) >> 23u) + power) {
+        return x;
+    }
+    let size = bitcast<f32>(bitcast<u32>(unscaled) + (power << 23u));
+    let count = trunc(x / size);
     let count_high = bitcast<f32>(bitcast<u32>(count) & 0xfffff000u);
     let size_high = bitcast<f32>(bitcast<u32>(size) & 0xfffff000u);
-    var rest = abs(x) - count_high * size_high;
+    var rest = x - count_high * size_high;
     rest = rest - count_high * (size - size_high) - (count - count_high) * size_high;
     rest = rest - (count - count_high) * (size - size_high);
-    let finite = bitcast<u32>(abs(x)) < 0x7f800000u && bitcast<u32>(size) != 0u;
-    if (finite && count >= 16777216.0) { rest = 0.0; }
     if (rest < 0.0) { rest += size; }
     if (rest >= size) { rest -= size; }
-    return select(rest, -rest, x < 0.0);
+    return rest;
 }""",
 }
 """Functions that have no definition in the table of operations: casts, and operations whose
