@@ -81,7 +81,7 @@ def test_what_is_not_there_yet_is_up_to_date() -> None:
     assert page == language_page(), AGAIN.format("language.md")
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", [t for t in TARGETS if t != "browser"])
 @pytest.mark.parametrize("row", measured(), ids=lambda row: row.name)
 def test_no_error_is_larger_than_documented(row: Op, target: str) -> None:
     if not here(target):
@@ -119,4 +119,10 @@ def test_every_operation_on_floats_is_measured() -> None:
 def test_the_page_of_numbers_is_up_to_date() -> None:
     page = (DOCS / "numerics.md").read_text(encoding="utf-8")
 
-    assert promised(page) == promised(numerics_page(measure=False)), AGAIN.format("numerics.md")
+    assert promised(page) == promised(numerics_page()), AGAIN.format("numerics.md")
+
+
+def test_what_is_not_measured_stays_as_it_was() -> None:
+    page = (DOCS / "numerics.md").read_text(encoding="utf-8")
+
+    assert numerics_page(page) == page

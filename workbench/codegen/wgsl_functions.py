@@ -48,6 +48,21 @@ fn u32_from_f32(x: f32) -> u32 {
     if (x <= 0.0) { return 0u; }
     return u32(x);
 }""",
+    "exp_f32": """\
+// e to the power x. WGSL promises no more than 3 + 2 |x| units in the last place.
+// The parts of log(2) are short, so that the first product is exact.
+fn exp_f32(x: f32) -> f32 {
+    if ((bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u) { return x; }
+    let power = round(clamp(x, -104.0, 89.0) * 1.44269504);
+    var rest = clamp(x, -104.0, 89.0) - power * 0.693359375;
+    rest = rest + power * 2.12194440e-4;
+    var sum = 1.9875691500e-4 * rest + 1.3981999507e-3;
+    sum = ((sum * rest + 8.3334519073e-3) * rest + 4.1665795894e-2) * rest + 1.6666665459e-1;
+    sum = (sum * rest + 5.0000001201e-1) * rest * rest + rest + 1.0;
+    let half = i32(power) >> 1u;
+    let scale = bitcast<f32>((half + 127) << 23u);
+    return sum * scale * bitcast<f32>((i32(power) - half + 127) << 23u);
+}""",
     "pow_f32": """\
 // x to the power y. WGSL's pow leaves out negative x and zeros.
 fn pow_f32(x: f32, y: f32) -> f32 {

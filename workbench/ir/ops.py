@@ -256,7 +256,7 @@ ROWS: tuple[Op, ...] = (
     Op("abs", 1, "fi", np.abs, "abs({0})", ATOM, _all("fi", "abs({0})"),
        {"f": "llvm.fabs", "i": "llvm.abs"}),
     Op("sqrt", 1, "f", np.sqrt, "sqrt({0})", ATOM, {"f": "sqrt({0})"}, {"f": "llvm.sqrt"}, ulp=3),
-    Op("exp", 1, "f", np.exp, "exp({0})", ATOM, {"f": "exp({0})"}, {"f": "llvm.exp"}, ulp=64),
+    Op("exp", 1, "f", np.exp, "exp({0})", ATOM, {"f": "exp_f32({0})"}, {"f": "llvm.exp"}, ulp=3),
     Op("log", 1, "f", np.log, "log({0})", ATOM, {"f": "log({0})"}, {"f": "llvm.log"}, ulp=64),
     Op("exp2", 1, "f", np.exp2, "exp2({0})", ATOM, {"f": "exp2({0})"}, {"f": "llvm.exp2"}, ulp=64),
     Op("log2", 1, "f", np.log2, "log2({0})", ATOM, {"f": "log2({0})"}, {"f": "llvm.log2"}, ulp=64),

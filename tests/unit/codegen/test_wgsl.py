@@ -483,11 +483,11 @@ def test_every_subexpression_has_a_mark_of_its_own() -> None:
     ]
 
     assert shown == [
-        "A[i * 6 + j] * 2.0 + exp(A[i * 6 + j])",
+        "A[i * 6 + j] * 2.0 + exp_f32(A[i * 6 + j])",
         "A[i * 6 + j] * 2.0",
         "A[i * 6 + j]",
         "2.0",
-        "exp(A[i * 6 + j])",
+        "exp_f32(A[i * 6 + j])",
         "A[i * 6 + j]",
     ]
 
