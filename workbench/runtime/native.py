@@ -237,7 +237,7 @@ class NativeDevice:
         )
 
     def _note_loss(self, opened: Opened, error: Exception) -> None:
-        opened.lost = opened.lost or "device is lost" in str(error).lower()
+        opened.note(error)
         self._raise_if_lost(opened)
 
     @contextmanager

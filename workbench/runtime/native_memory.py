@@ -32,18 +32,34 @@ class Block:
 class Opened:
     """An open device. `period` is nanoseconds per tick of its clock, if `timestamps`.
 
-    `lost` becomes true when the driver took the device away; everything here is gone then.
+    `heard` is true after wgpu said that a device of this process was lost, maybe this one.
     """
 
     wgpu: Any
     device: Any
     timestamps: bool
     period: float
-    lost: bool = False
+    heard: bool = False
     prepared: OrderedDict[Program, Prepared] = field(default_factory=OrderedDict[Program, Prepared])
     _pool: dict[int, list[Any]] = field(default_factory=dict[int, list[Any]])
     _pooled: int = 0
     _watch: _LossWatch | None = None
+    _gone: bool = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether the driver took the device away; everything here is gone then."""
+        if self.heard and not self._gone:
+            self.heard = False
+            try:
+                self.device.create_command_encoder().finish()
+            except self.wgpu.GPUError as error:
+                self.note(error)
+        return self._gone
+
+    def note(self, error: Exception) -> None:
+        """Learn from an error of wgpu that the device is lost, if it says so."""
+        self._gone = self._gone or "device is lost" in str(error).lower()
 
     def take(self, size: int) -> Any:
         """A buffer of at least `size` bytes for any use in programs, contents undefined."""
@@ -82,7 +98,7 @@ class Opened:
 
 
 class _LossWatch(Handler):
-    """wgpu-py reports a lost device in its log only; this listens there.
+    """wgpu-py reports a lost device in its log only, and not which; this listens there.
 
     Gone when wgpu-py implements `GPUDevice.lost_promise`.
     """
@@ -92,6 +108,6 @@ class _LossWatch(Handler):
         self._opened = opened
 
     def emit(self, record: LogRecord) -> None:
-        """Note a loss."""
+        """Note that some device was lost."""
         if "device was lost" in record.getMessage().lower():
-            self._opened.lost = True
+            self._opened.heard = True

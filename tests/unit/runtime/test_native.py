@@ -528,12 +528,23 @@ def test_a_lost_device_is_an_error_once_and_then_opened_again() -> None:
     if not device.describe().available:
         pytest.skip("no adapter")
     memory = device.allocate(16)
+    assert device._opened is not None
+    device._opened.device.destroy()
     getLogger("wgpu").error("The WGPU device was lost (Unknown):\nfor a test")
 
     with pytest.raises(DeviceError, match="the device was lost"):
         device.read(memory, 16)
     assert not memory.alive
     assert values(device, collatz(), I32, 3) == [0, 1, 7]
+
+
+def test_the_loss_of_another_device_is_none_of_this_one(native: NativeDevice) -> None:
+    memory = native.allocate(16)
+    native.write(memory, np.arange(4, dtype=np.int32).data)
+    getLogger("wgpu").error("The WGPU device was lost (Unknown):\nanother one")
+
+    assert np.frombuffer(native.read(memory, 16), np.int32).tolist() == [0, 1, 2, 3]
+    assert memory.alive
 
 
 def described(prologue: str, environment: Mapping[str, str]) -> str:
