@@ -45,6 +45,15 @@ def test_a_lookup_outside_is_reported_at_the_read(on: str, index: int) -> None:
 
 
 @pytest.mark.parametrize("on", DEVICES)
+def test_the_line_of_the_call_is_named(on: str) -> None:
+    need(on)
+    y = wb.kernel(GATHER)(np.ones(5, np.float32), np.array([9], np.int32), on=on)
+
+    with pytest.raises(DeviceError, match=r"^gather\(\.\.\.\) in line \d+ of test_outside\.py: "):
+        y.numpy()
+
+
+@pytest.mark.parametrize("on", DEVICES)
 def test_the_dimension_is_named(on: str) -> None:
     need(on)
     x, n = np.ones((3, 4), np.float32), np.array([0, 4, 3], np.int32)

@@ -329,10 +329,12 @@ def enqueue(
     scalars: Sequence[float],
     *,
     words: str,
+    line: str = "",
 ) -> tuple[Array, ...]:
     """Run a program on arrays after everything enqueued before; returns at once.
 
-    `words` name the call in errors, which surface when a result is read.
+    `words` name the call, and `line` where it stands, in errors, which surface when a result is
+    read.
     """
     device.prepare(program)
     buffers = {name: a.on(device) for name, a in zip(program.inputs, inputs, strict=True)}
@@ -345,8 +347,10 @@ def enqueue(
         buffers[name] = memory
         results.append(result)
     run = device.enqueue(program, buffers, scalars)
-    call = Call(words, device, run)
-    recipe = _recipe(inputs, lambda: enqueue(program, device, inputs, scalars, words=words))
+    call = Call(f"{words} {line}".strip(), device, run)
+    recipe = _recipe(
+        inputs, lambda: enqueue(program, device, inputs, scalars, words=words, line=line)
+    )
     for result in results:
         result.call, result.recipe = call, recipe
     return tuple(results)

@@ -21,6 +21,7 @@ from workbench.pipeline import Compilation, compile_graph
 from workbench.runtime.arrays import Array, array, enqueue
 from workbench.runtime.device import open_device
 from workbench.schedule.step import Schedule, make
+from workbench.session.caller import calling_line
 from workbench.session.devices import choose
 
 if TYPE_CHECKING:
@@ -133,7 +134,8 @@ class Kernel:
         device = open_device(device_name)
         inputs = [arrays[n] for n in c.program.inputs]
         numbers = [scalars[p.name] for p in c.program.scalars]
-        outputs = enqueue(c.program, device, inputs, numbers, words=f"{self.name}(...)")
+        words, line = f"{self.name}(...)", calling_line()
+        outputs = enqueue(c.program, device, inputs, numbers, words=words, line=line)
         seconds = time.perf_counter() - start
         self.last = Last(c, device_name, reason, {**arrays, **scalars}, outputs, seconds)
         return outputs[0] if len(outputs) == 1 else outputs
