@@ -313,9 +313,7 @@ class NativeDevice:
         program, prepared, run = what
         device = opened.device
         found = {**prepared.own, **{name: block.buffer for name, block in blocks.items()}}
-        recorder = Recorder(
-            opened.wgpu, device, run, prepared.pace, lambda: opened.lost, stamped=opened.timestamps
-        )
+        recorder = Recorder(opened, run, prepared.pace)
         for b in program.buffers:
             if b.role == "scalars":
                 device.queue.write_buffer(found[b.name], 0, pack_scalars(program, scalars))

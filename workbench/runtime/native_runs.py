@@ -30,6 +30,8 @@ from workbench.runtime.device import Timing
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from workbench.runtime.native_memory import Opened
+
 _POLL_SECONDS = 0.05
 """How often a wait looks whether it was stopped; the end of a run wakes it at once."""
 
@@ -87,18 +89,14 @@ class Pace:
 class Recorder:
     """Encodes the actions of one run: dispatches that follow each other share a pass."""
 
-    def __init__(
-        self, wgpu: Any, device: Any, run: Submitted, pace: Pace, lost: Callable[[], bool],
-        *, stamped: bool,
-    ) -> None:  # fmt: skip
-        """Start an empty encoding; `stamped` asks for the device's clock around each pass."""
-        self._wgpu = wgpu
+    def __init__(self, opened: Opened, run: Submitted, pace: Pace) -> None:
+        """Start an empty encoding, with the device's clock around each pass where it has one."""
+        self._opened = opened
+        self._wgpu = opened.wgpu
         self._pace = pace
-        self._lost = lost
         self._pending = 0
-        self._device = device
+        self._device = device = opened.device
         self._run = run
-        self._stamped = stamped
         self._encoder: Any = device.create_command_encoder()
         self._pass: Any = None
         run.started = time.perf_counter()
@@ -151,10 +149,10 @@ class Recorder:
         token = self._device.create_buffer(size=4, usage=usage.MAP_READ | usage.COPY_DST)
         self._encoder.clear_buffer(token)
         self.submit()
-        ended = wait_mapped(token, _SLICE_DEADLINE, lambda: self._lost() or self._run.stopped)
+        ended = wait_mapped(token, _SLICE_DEADLINE, lambda: self._opened.lost or self._run.stopped)
         if self._run.stopped:
             raise stopped(self._run)
-        if self._lost():
+        if self._opened.lost:
             raise DeviceError(f"'{self._run.name}': the device was lost")
         if not ended:
             raise _late(self._run, _SLICE_DEADLINE)
@@ -174,7 +172,7 @@ class Recorder:
 
     def _stamps(self) -> dict[str, Any]:
         run = self._run
-        if not self._stamped or run.passes >= _STAMPED_PASSES:
+        if not self._opened.timestamps or run.passes >= _STAMPED_PASSES:
             return {}
         if run.stamps is None:
             run.stamps = self._device.create_query_set(type="timestamp", count=2 * _STAMPED_PASSES)

@@ -34,7 +34,7 @@ export interface RunContext {
 const SLICE_MS = 100;
 const MOST_DISPATCHES = 4096;
 
-/** The next slice length, from how long one of `dispatches` (and copies) took; at most doubled at a time. */
+/** The next slice length, from how long one of `dispatches` (and copies) took; doubles at most. */
 export function nextSlice(slice: number, dispatches: number, milliseconds: number): number {
   const fitting = (dispatches * SLICE_MS) / Math.max(milliseconds, 0.1);
   return Math.max(1, Math.min(Math.floor(fitting), 2 * slice, MOST_DISPATCHES));
