@@ -147,10 +147,12 @@ GROUPS: tuple[Group, ...] = (
             line("y[i] = A[i]"),
             line("y[i] = x[i] * k"),
             line("y[i, i] = x[i]"),
-            line("y[0] = x[0]"),
+            line("y[i + 1] = x[i]"),
+            line("T[0] = x[0]"),
             line("y[i] = x"),
             line("y[i] = argmax(A[p, q] for p in range(M) for q in range(K))"),
             line("y[i] = sum(x)"),
+            line("y[i] = sum(x[k] for k in range(N, 0, -1))"),
             Cell("def f(x: f32[N]) -> f32[N]:\n    t[i] = x[i + 1] if i + 1 < N else 0.0\n"
                  "    y[i] = t[i]\n    return y\n"),
         ),
@@ -166,6 +168,10 @@ GROUPS: tuple[Group, ...] = (
                  "        if i > 0:\n            y[i] = x[i]\n    return y\n"),
             Cell("def f(x: f32[N]) -> f32[N]:\n    for i in grid(N):\n"
                  "        y[i // 2] = x[i]\n    return y\n"),
+            Cell("def f(x: f32[N]) -> f32[N]:\n    assert N > 0\n    y[0] = x[0]\n"
+                 "    for t in range(2, N):\n        y[t] = y[t - 1] + x[t]\n    return y\n"),
+            Cell("def f(x: f32[N]) -> f32[N]:\n    for i in grid(N):\n"
+                 "        x[i] = x[max(i - 1, 0)]\n    return x\n"),
         ),
     ),
     Group(
@@ -207,6 +213,7 @@ GROUPS: tuple[Group, ...] = (
             block("z[i] = 1", "y[i] = 1"),
             block("a, c = 1", "y[i] = a"),
             block("return x"),
+            block("y[i] = 1 if n > 0 else (v := 2)"),
         ),
     ),
     Group(
@@ -286,12 +293,8 @@ GROUPS: tuple[Group, ...] = (
 """In the order of the page."""
 
 NOT_YET: tuple[tuple[str, Cell], ...] = (
-    ("A range with a step.", line("y[i] = sum(x[k] for k in range(0, N, 2))")),
-    ("A declared array with a value.",
-     Cell(f"{SIGNATURE}    h: i32[256] = 0\n    y[i] = x[i]\n    return y\n")),
     ("A private array in a loop block.", block("acc: f32[8]", "y[i] = x[i]")),
     ("A grid inside a block.", block("for j in grid(M):", "    y[i] = 1")),
-    ("An assignment inside an expression.", line("y[i] = (v := x[i]) * v")),
     ("A function that kernels inline.",
      Cell("def square(a):\n    return a * a\n\n"
           "def f(x: f32[N]) -> f32[N]:\n    y[i] = square(x[i])\n    return y\n")),

@@ -10,6 +10,7 @@ from tests.end_to_end import (
     kernels,
     kernels_atomics,
     kernels_functions,
+    kernels_parts,
     kernels_scans,
     kernels_steps,
 )
@@ -18,8 +19,8 @@ from workbench.ir.compare import agreement
 from workbench.runtime.device import open_device
 
 CASES = (
-    *kernels.CASES, *kernels_functions.CASES, *kernels_scans.CASES, *kernels_steps.CASES,
-    *kernels_atomics.CASES,
+    *kernels.CASES, *kernels_functions.CASES, *kernels_parts.CASES, *kernels_scans.CASES,
+    *kernels_steps.CASES, *kernels_atomics.CASES,
 )  # fmt: skip
 DEVICES = ("cpu", "wasm", "native")
 

@@ -138,6 +138,9 @@ def _repeat(lanes: Lanes, d: Repeat) -> None:
         for inner in d.body:
             define(lanes, inner)
     lanes.env.pop(d.var, None)
+    for a in defined(d):
+        if a.name not in lanes.arrays:
+            lanes.arrays[a.name] = _fresh(lanes, a)
 
 
 def _fresh(lanes: Lanes, a: Array) -> Place:

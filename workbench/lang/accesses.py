@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count, islice
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from workbench.base.dtypes import DType
 from workbench.ir.expr import (
@@ -53,11 +53,24 @@ LARGEST_VALUE = 60
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """What stands between places of the text in the time of an access: the turn of a loop.
+
+    "early" is a serial loop that may end early, "lane" a parallel loop, whose iterations have no
+    order; "branch" is one of the two bodies of an `if`.
+    """
+
+    kind: Literal["turn", "early", "lane", "branch", "while"]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """What is known at a place: ranges of indices, conditions on the way, values of locals.
 
-    `private` are the private arrays: an element of one has a `fresh` name wherever it is read,
-    for it may have changed since.
+    `when` is the time: places in the text, and turns of the loops between them. `private` are
+    the private arrays: an element of one has a `fresh` name wherever it is read, for it may have
+    changed since.
     """
 
     ranges: tuple[Range, ...] = ()
@@ -65,6 +78,11 @@ class Scene:
     values: Mapping[str, Expr] | None = None
     private: frozenset[str] = frozenset()
     fresh: count[int] | None = None
+    when: tuple[int | Moment, ...] = ()
+
+    def at(self, moment: int | Moment) -> Scene:
+        """The scene at a place inside."""
+        return replace(self, when=(*self.when, moment))
 
     def said(self, e: Expr) -> Expr:
         """The expression with each local replaced by what it stands for."""
@@ -162,11 +180,12 @@ def _reduction_reads(e: Reduce, scene: Scene) -> Iterator[Access]:
 
 def _body(body: Body, scene: Scene | None, out: list[Access], fresh: count[int]) -> Scene | None:
     """Follow statements; None once control never arrives."""
-    for s in body:
+    outer = () if scene is None else scene.when
+    for n, s in enumerate(body):
         if scene is None:
             return None
-        scene = _statement(s, scene, out, fresh)
-    return scene
+        scene = _statement(s, replace(scene, when=(*outer, n)), out, fresh)
+    return None if scene is None else replace(scene, when=outer)
 
 
 def _statement(s: Stmt, scene: Scene, out: list[Access], fresh: count[int]) -> Scene | None:
@@ -222,14 +241,16 @@ def _for(s: For, scene: Scene, out: list[Access], fresh: count[int]) -> Scene:
     bounds = Range(s.var, scene.said(s.start), scene.said(s.stop))
     inner = scene.over(bounds)
     if s.kind is LoopKind.PARALLEL:
-        _body(s.body, inner, out, fresh)
+        _body(s.body, inner.at(Moment("lane", s.var)), out, fresh)
         return scene
+    early = any(isinstance(x, Break) for x in walk_stmts(s.body))
+    inner = inner.at(Moment("early" if early else "turn", s.var))
     _body(s.body, inner.setting(_changed(s.body, fresh)), out, fresh)
     return scene.setting(_changed(s.body, fresh))
 
 
 def _while(s: While, scene: Scene, out: list[Access], fresh: count[int]) -> Scene:
-    inner = scene.setting(_changed(s.body, fresh))
+    inner = scene.setting(_changed(s.body, fresh)).at(Moment("while", ""))
     out += _reads(s.cond, inner)
     _body(s.body, inner.given(inner.said(s.cond)), out, fresh)
     return scene.setting(_changed(s.body, fresh))
@@ -238,8 +259,9 @@ def _while(s: While, scene: Scene, out: list[Access], fresh: count[int]) -> Scen
 def _if(s: If, scene: Scene, out: list[Access], fresh: count[int]) -> Scene | None:
     out += _reads(s.cond, scene)
     test = scene.said(s.cond)
-    then = _body(s.then, scene.given(test), out, fresh)
-    orelse = _body(s.orelse, scene.given(apply("not", test)), out, fresh)
+    then = _body(s.then, scene.given(test).at(Moment("branch", "then")), out, fresh)
+    other = scene.given(apply("not", test)).at(Moment("branch", "else"))
+    orelse = _body(s.orelse, other, out, fresh)
     if then is None or orelse is None:
         return orelse if then is None else then
     met: dict[str, Expr] = {}

@@ -16,23 +16,11 @@ from workbench.lang.names import ArrayName, Bound
 from workbench.lang.values import Value, fit
 
 if TYPE_CHECKING:
-    from workbench.base.source import Span
     from workbench.lang.names import Context
 
 _FOLDS = frozenset({"max", "min", "maximum", "minimum"})
 _OLD = "(the old value)"
 """What the expression around the old value calls it; no name of a source is spelled so."""
-
-
-def written_here(name: ArrayName, write: Span) -> ArrayName:
-    """An array with values as it stands in a block that writes it: it is not read there."""
-    text = " ".join(write.text.split())
-    why = (
-        f"'{name.array.name}' is written in this grid ('{text}' at line {write.position[0]}), so "
-        f"what it holds meanwhile is open: an element is read only to update it, as {text} += e, "
-        f"-= e, or {text} = max({text}, e), min({text}, e)"
-    )
-    return replace(name, blocked=why)
 
 
 def around_old(target: ast.Subscript, value: ast.expr) -> ast.expr | None:

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.base.source import Origin, Span
-from workbench.ir.expr import Expr, integer, loads
+from workbench.ir.expr import Expr, Reduce, free_names, integer, loads, walk
 from workbench.ir.graph import Array, Block
 from workbench.ir.stmt import Body, Break, Continue, For, If, LoopKind, Stmt, While
 from workbench.lang import refuse
 from workbench.lang.assignments import Flow, annotated, assign, augmented
-from workbench.lang.block_updates import written_here
 from workbench.lang.expressions import condition, expression
 from workbench.lang.extents import Declared
 from workbench.lang.locals import declare
+from workbench.lang.named import written_out
 from workbench.lang.names import ArrayName, Broken, Context, Index, Name
 from workbench.lang.private import check_written, private_names
 from workbench.lang.reductions import bounds_of
@@ -48,14 +48,14 @@ def block(c: Context, node: ast.For, declared: Mapping[str, Declared]) -> Block 
         c.wrong(node.orelse[0], "'else' of a loop is not part of the language", hint="if ...:")
     loops = _grid(c, node)
     places = written(c, node)
-    names: dict[str, Name] = {a.name: _blocked(c, a) for a in arrays}
-    names |= {k: written_here(old, places[k]) for k, old in updated.items()}
+    names: dict[str, Name] = {a.name: ArrayName(a, places[a.name]) for a in arrays}
+    names |= updated
     names |= {x.id: Broken(c.report.span(x)) for x in _names(node.target) if x.id not in c.names}
     names |= {var: Index(span) for var, span, _ in loops}
     for name, span in written(c, node).items():
         names.setdefault(name, c.names.get(name, Broken(span)))
     inner = replace(c.adding(names), in_block=True)
-    flow = Flow(inner, {}, declared, _variables(node), updated=frozenset(updated))
+    flow = Flow(inner, {}, declared, _variables(node), updated=frozenset(a.name for a in arrays))
     body, _ = _body(flow, node.body)
     check_written(inner, body)
     if len(c.report.mistakes) > before:
@@ -102,15 +102,6 @@ def _as_declared(name: ArrayName) -> Declared:
     return Declared(name.array.dtype, name.array.shape, name.span)
 
 
-def _blocked(c: Context, a: Array) -> ArrayName:
-    why = (
-        f"'{a.name}' is read in the block that writes it, which is not there yet; "
-        "keep the value in a local"
-    )
-    span = a.origin.nearest_span()
-    return ArrayName(a, span or Span(c.report.source, 0, 0), why)
-
-
 def _grid(c: Context, node: ast.For) -> list[tuple[str, Span, Expr]]:
     """The parallel loops: variable, its place, extent."""
     targets = list(node.target.elts) if isinstance(node.target, ast.Tuple) else [node.target]
@@ -152,8 +143,15 @@ def _header(c: Context, node: ast.stmt, last: ast.expr) -> Origin:
 def _body(flow: Flow, nodes: Sequence[ast.stmt]) -> tuple[Body, Flow]:
     out: list[Stmt] = []
     for node in nodes:
-        flow = _statement(flow, node, out)
+        flow = _parts(flow, node, out)
     return tuple(out), flow
+
+
+def _parts(flow: Flow, node: ast.stmt, out: list[Stmt]) -> Flow:
+    """The statement, the assignments of its `:=` before it."""
+    for part in written_out(flow.here, node):
+        flow = _statement(flow, part, out)
+    return flow
 
 
 def _statement(flow: Flow, node: ast.stmt, out: list[Stmt]) -> Flow:
@@ -195,14 +193,24 @@ def _for(flow: Flow, node: ast.For, out: list[Stmt]) -> Flow:
         return flow
     name = node.target.id
     _refuse_else(c, node.orelse)
-    bounds = bounds_of(c, node.iter, name, expression)
+    bounds = bounds_of(c, node.iter, node.target, expression)
+    if bounds is not None and bounds.first is not None and not _steady(flow, bounds.first):
+        c.wrong(node.iter, "the start of a range with a step is made of dims, scalars and indices",
+                hint=f"range(0, ..., {bounds.step})")  # fmt: skip
     taken = c.clash(node.target, name, "a loop")
-    index = {} if taken else {name: Index(c.report.span(node.target))}
+    place = c.report.span(node.target)
+    index: dict[str, Name] = {} if taken else {name: bounds.index if bounds else Index(place)}
     inner = replace(flow, context=flow.context.adding(index), in_loop=True)
     body, _ = _body(inner, node.body)
     if bounds is not None:
-        out.append(For(name, *bounds, body, origin=_header(c, node, node.iter)))
+        out.append(For(name, bounds.start, bounds.stop, body, origin=_header(c, node, node.iter)))
     return flow
+
+
+def _steady(flow: Flow, e: Expr) -> bool:
+    """Whether an expression keeps its value while a loop runs."""
+    whole = next(loads(e), None) is None and not any(isinstance(x, Reduce) for x in walk(e))
+    return whole and not free_names(e) & set(flow.scalars)
 
 
 def _while(flow: Flow, node: ast.While, out: list[Stmt]) -> Flow:

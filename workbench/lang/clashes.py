@@ -159,7 +159,49 @@ def _meetings(w: Writes) -> Iterator[Meeting]:
                 yield found
 
 
-def _meeting(w: Writes, a: Access, b: Access) -> Meeting | None:
+def check_reads(report: Report, w: Writes, reads: Iterable[Access]) -> None:
+    """Report what an iteration reads of an array while another one may write it."""
+    for a in reads:
+        for b in w.stores:
+            m = _read_meeting(w, b, a)
+            if m is None:
+                continue
+            span = a.origin.nearest_span()
+            assert span is not None, "a read of a block has a place"
+            name = w.array.name
+            write = b.origin.nearest_span()
+            assert write is not None, "a store of a block has a place"
+            where = f"{' '.join(write.text.split())} at line {write.position[0]}"
+            said = m.words or f"another iteration of the grid may write this element ({where})"
+            hint = f"{name}_2[{', '.join(w.loops)}] = ... for the new values"
+            report.wrong(span, f"{said}; a grid has no order", hint=hint)
+            break
+
+
+def apart(w: Writes, reads: Iterable[Access]) -> bool:
+    """Whether it is proved that no iteration reads what another one writes."""
+    reads = list(reads)
+    if waits(w, (*w.outer, *(r.var for a in reads for r in a.scene.ranges)), *reads, *w.stores):
+        return False
+    return all(_read_meeting(w, b, a) is None for a in reads for b in w.stores)
+
+
+def _read_meeting(w: Writes, store: Access, read: Access) -> Meeting | None:
+    if pointwise(w, store) and store.index == read.index:
+        return None
+    words = "the iteration ({one}) writes {element}, which the iteration ({two}) reads"
+    try:
+        return _meeting(w, store, read, words)
+    except affine.EffortError:
+        return Meeting((store, read))
+
+
+def _meeting(
+    w: Writes,
+    a: Access,
+    b: Access,
+    words: str = "the iterations ({one}) and ({two}) both write {element}",
+) -> Meeting | None:
     """None where two iterations surely write different elements, or literal dims will tell."""
     first, second = happens(w, a), [_primed(w, e) for e in happens(w, b)]
     serial = [r.var for x in (a, b) for r in x.scene.ranges if r.var not in w.loops]
@@ -182,7 +224,7 @@ def _meeting(w: Writes, a: Access, b: Access) -> Meeting | None:
     one = ", ".join(f"{n} = {example[n]}" for n in w.loops)
     two = ", ".join(f"{n} = {example[_other(n)]}" for n in w.loops)
     element = f"{w.array.name}[{', '.join(str(example[n]) for n in w.element)}]"
-    return Meeting((a, b), f"the iterations ({one}) and ({two}) both write {element}")
+    return Meeting((a, b), words.format(one=one, two=two, element=element))
 
 
 def happens(w: Writes, a: Access) -> list[Expr]:

@@ -10,22 +10,35 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
+from workbench.base.errors import Mistake
 from workbench.ir import affine
 from workbench.ir.expr import Expr, Range, Var, apply, integer
 from workbench.ir.forms import opaque
-from workbench.ir.graph import Block, Equation, Graph, Repeat, defined, expanded
+from workbench.ir.graph import Block, Equation, Graph, Repeat, defined, each, expanded
 from workbench.ir.stmt import Body, Break, For, If, LoopKind, Store, While, bodies, walk_stmts
 from workbench.lang.accesses import Access, accesses_of
 from workbench.lang.bounds import world_of
-from workbench.lang.clashes import Marks, Writes, clashes, happens, likes, meet, pointwise, waits
+from workbench.lang.clashes import (
+    Marks,
+    Writes,
+    apart,
+    check_reads,
+    clashes,
+    happens,
+    likes,
+    meet,
+    pointwise,
+    waits,
+)
 from workbench.lang.extents import same
 from workbench.lang.prove import World
+from workbench.lang.written import check_written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from workbench.ir.affine import Points
-    from workbench.ir.graph import Definition
+    from workbench.ir.graph import Array, Definition
     from workbench.lang.report import Report
 
 
@@ -36,6 +49,9 @@ def check_writes(report: Report, graph: Graph) -> Graph:
     """
     marks = Marks()
     inputs = frozenset(a.name for a in graph.inputs)
+    covered: set[tuple[int, str]] = set()
+    lacking: dict[str, Mistake] = {}
+    parts: set[str] = set()
     for d, world, known in _blocks(graph.definitions, world_of(graph), inputs):
         found = tuple(accesses_of(d))
         uncertain = frozenset(id(s) for s in _uncertain(d.body))
@@ -43,7 +59,24 @@ def check_writes(report: Report, graph: Graph) -> Graph:
             stores = tuple(a for a in found if a.store is not None and a.array == array.name)
             again = array.name in known
             w = Writes(world, array, _parallel(d), stores, uncertain, again)
-            marks |= _check(report, d, w)
+            found_marks = clashes(report, w)
+            if found_marks is None:
+                covered.add((id(d), array.name))
+                continue
+            marks |= found_marks
+            check_reads(report, w, _loads(found, array.name))
+            if again and array.name not in parts:
+                continue
+            missing = _missing_mistake(d, w)
+            if missing is None:
+                covered.add((id(d), array.name))
+            else:
+                parts.add(array.name)
+                lacking[array.name] = missing
+
+    definitions = [a.name for d in each(graph.definitions) for a in defined(d)]
+    only = {k: m for k, m in lacking.items() if definitions.count(k) == 1}
+    check_written(report, world_of(graph), graph, frozenset(covered), only)
 
     def put(d: Equation | Block) -> tuple[Definition]:
         return (replace(d, body=marks.put(d.body)) if isinstance(d, Block) else d,)
@@ -74,23 +107,33 @@ def _blocks(
         known |= {a.name for a in defined(d)}
 
 
-def _check(report: Report, d: Block, w: Writes) -> Marks:
-    marks = clashes(report, w)
-    if marks is None:
-        return Marks()
-    if not w.again and not (_fits(w) and _surely(w, d.body)):
-        try:
-            _check_missing(report, w)
-        except affine.EffortError:
-            span = w.array.origin.nearest_span()
-            assert span is not None, "an array of a block has a place"
-            name = w.array.name
-            report.wrong(
-                span,
-                f"'{name}': not proved that every element is written; isl gave up",
-                hint=f"{name}[{', '.join(w.loops)}] = ... at the end of the block",
-            )
-    return marks
+def _missing_mistake(d: Block, w: Writes) -> Mistake | None:
+    """What a block leaves out of an array, as a mistake; None where it writes every element."""
+    if _fits(w) and _surely(w, d.body):
+        return None
+    try:
+        return _check_missing(w)
+    except affine.EffortError:
+        span = w.array.origin.nearest_span()
+        assert span is not None, "an array of a block has a place"
+        name = w.array.name
+        return Mistake(
+            f"'{name}': not proved that every element is written; isl gave up",
+            span,
+            f"{name}[{', '.join(w.loops)}] = ... at the end of the block",
+        )
+
+
+def _loads(found: Iterable[Access], name: str) -> list[Access]:
+    return [a for a in found if a.store is None and a.array == name]
+
+
+def reads_apart(world: World, d: Block, array: Array) -> bool:
+    """Whether it is proved that no iteration reads of an array what another one writes."""
+    found = tuple(accesses_of(d))
+    stores = tuple(a for a in found if a.store is not None and a.array == array.name)
+    w = Writes(world, array, _parallel(d), stores, frozenset(), again=True)
+    return apart(w, _loads(found, array.name))
 
 
 def _parallel(d: Block) -> tuple[Range, ...]:
@@ -141,8 +184,8 @@ def _surely(w: Writes, body: Body) -> bool:
     return False
 
 
-def _check_missing(report: Report, w: Writes) -> None:
-    """Report an element that no iteration is proved to write."""
+def _check_missing(w: Writes) -> Mistake | None:
+    """An element that no iteration is proved to write."""
     sure: list[tuple[Access, list[Expr]]] = []
     for a in w.stores:
         conditions = happens(w, a)
@@ -157,10 +200,10 @@ def _check_missing(report: Report, w: Writes) -> None:
     need = _needed(w)
     f = affine.frame(variables, [*everything, *need])
     if not f.exact and waits(w, variables, *w.stores):
-        return
+        return None
     with affine.bounded(f):
         missing = _missing(f, w, [h for _, h in sure], need)
-        _report_missing(report, w, f, missing)
+        return _mistake(w, f, missing)
 
 
 def _needed(w: Writes) -> list[Expr]:
@@ -196,17 +239,17 @@ def _missing(f: affine.Frame, w: Writes, sure: list[list[Expr]], need: list[Expr
     return meet(f, need).subtract(reached)
 
 
-def _report_missing(report: Report, w: Writes, f: affine.Frame, missing: Points) -> None:
+def _mistake(w: Writes, f: affine.Frame, missing: Points) -> Mistake | None:
     example = affine.sample(f, missing, likes=likes(f, w))
     if example is None:
-        return
+        return None
     span = w.array.origin.nearest_span()
     assert span is not None, "an array of a block has a place"
     dims = ", ".join(f"{d} = {example[d]}" for d in w.outer)
     element = f"{w.array.name}[{', '.join(str(example[n]) for n in w.element)}]"
-    report.wrong(
-        span,
+    return Mistake(
         f"{element} is not proved to be written{f' ({dims})' if dims else ''}; "
-        "a block writes every element of what it defines",
-        hint=f"{' '.join(span.text.split())} = ... in every branch, for every element",
+        "every element of what a block defines needs a value",
+        span,
+        f"{' '.join(span.text.split())} = ... in every branch, for every element",
     )

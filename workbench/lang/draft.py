@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workbench.base.dtypes import I32
-from workbench.ir.expr import Expr, free_names
+from workbench.ir.expr import Expr, Var, apply, free_names
 from workbench.ir.graph import Definition, defined
 from workbench.lang.extents import Declared, same
 from workbench.lang.names import ArrayName, Broken, Context, Dim, Name, ScalarName
@@ -47,6 +47,14 @@ class Draft:
         dims += [s.name for s in scalars if s.name in used]
         whole = tuple(s.name for s in scalars if s.dtype is I32)
         return World(tuple(dims), whole, tuple(self.facts))
+
+    @property
+    def here(self) -> World:
+        """What holds at this line in every turn of the loops around it."""
+        w, facts = self.world, list[Expr]()
+        for r in self.turns:
+            facts += [apply("le", r.start, Var(r.var)), apply("lt", Var(r.var), r.stop)]
+        return World(w.dims, (*w.scalars, *(r.var for r in self.turns)), (*w.facts, *facts))
 
 
 def has_values(draft: Draft, name: str) -> bool:

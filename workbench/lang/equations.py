@@ -35,7 +35,7 @@ def equation(
             return None
         axes = found
     inner = c.adding({k: Index(span) for k, span in axes.items()})
-    value = _value(inner, node.value, declared, name)
+    value = value_of(inner, node.value, declared, name)
     if value is None or not _rank_fits(c, target, name, len(axes), declared):
         return None
     extents = axes_of(inner, axes, value, declared)
@@ -85,7 +85,8 @@ def _read_anyway(c: Context, node: ast.expr, target: ast.Subscript) -> None:
     expression(c.adding(names), node)
 
 
-def _value(c: Context, node: ast.expr, declared: Declared | None, name: str) -> Expr | None:
+def value_of(c: Context, node: ast.expr, declared: Declared | None, name: str) -> Expr | None:
+    """The right side in the dtype of its target, or mistakes and None."""
     v = expression(c, node)
     if v is None:
         return None

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from workbench.base.dtypes import BOOL, I32
-from workbench.ir.expr import Cast, Expr, Range, Reduce, Var, integer
+from workbench.ir.expr import Cast, Const, Expr, Range, Reduce, Var, apply, integer
 from workbench.ir.ops import REDUCTIONS
 from workbench.lang import refuse
-from workbench.lang.names import Context, Index
+from workbench.lang.names import Bound, Context, Index
 from workbench.lang.values import Value, both, settle, truth, whole
 
 if TYPE_CHECKING:
+    from workbench.base.source import Origin
     from workbench.lang.calls import Check
+    from workbench.lang.names import Name
 
 WORDS = frozenset(REDUCTIONS)
 
@@ -48,8 +50,9 @@ def reduction(c: Context, node: ast.Call, name: str, check: Check) -> Value | No
     ranges: list[Range] = []
     tests: list[Expr | None] = []
     whole_ranges = True
+    bounds: Bounds | None = None
     for part in generator.generators:
-        found, index = _range(c, part, check)
+        found, bounds, index = _range(c, part, check)
         c = c.adding(index)
         whole_ranges = whole_ranges and found is not None
         ranges += [] if found is None else [found]
@@ -68,7 +71,10 @@ def reduction(c: Context, node: ast.Call, name: str, check: Check) -> Value | No
         return None
     dtype = I32 if name in {"argmax", "argmin"} else term.dtype
     origin = c.report.origin(node)
-    return Value(Reduce(REDUCTIONS[name], tuple(ranges), cond, term, dtype, origin=origin))
+    result = Reduce(REDUCTIONS[name], tuple(ranges), cond, term, dtype, origin=origin)
+    if name in {"argmax", "argmin"} and bounds is not None:
+        return Value(bounds.counted(result, origin))
+    return Value(result)
 
 
 def _term(c: Context, name: str, body: Value, place: ast.expr) -> Expr | None:
@@ -94,39 +100,88 @@ def _joined(tests: list[Expr]) -> Expr | None:
 
 def _range(
     c: Context, part: ast.comprehension, check: Check
-) -> tuple[Range | None, dict[str, Index]]:
+) -> tuple[Range | None, Bounds | None, dict[str, Name]]:
     """`k in range(a, b)`, and the index that it binds."""
     if not isinstance(part.target, ast.Name):
         c.wrong(part.target, "a range binds one index", hint="for k in range(K)")
-        return None, {}
+        return None, None, {}
     name = part.target.id
     if part.is_async:
         c.wrong(part, "'async' is not part of the language", hint=f"for {name} in range(K)")
     taken = c.clash(part.target, name, "an index")
-    index = {name: Index(c.report.span(part.target))}
-    bounds = bounds_of(c, part.iter, name, check)
-    if bounds is None or taken:
-        return None, {} if taken else index
-    return Range(name, *bounds, origin=c.report.origin(part)), index
+    bounds = bounds_of(c, part.iter, part.target, check)
+    if taken:
+        return None, None, {}
+    if bounds is None:
+        return None, None, {name: Index(c.report.span(part.target))}
+    found = Range(name, bounds.start, bounds.stop, origin=c.report.origin(part))
+    return found, bounds, {name: bounds.index}
 
 
-def bounds_of(c: Context, node: ast.expr, name: str, check: Check) -> tuple[Expr, Expr] | None:
-    """The bounds of `range(a, b)`, as i32."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The turns of a loop, `start` to `stop` as i32, and what its name stands for.
+
+    With a step the turns are counted: `k` of `range(a, b, 2)` stands for `a + k * 2`, where the
+    variable runs from 0.
+    """
+
+    start: Expr
+    stop: Expr
+    index: Name
+    first: Expr | None = None
+    step: int = 1
+
+    def counted(self, turn: Expr, origin: Origin) -> Expr:
+        """The value of the loop's name in a turn."""
+        if self.first is None:
+            return turn
+        times = apply("mul", turn, integer(self.step, origin=origin), origin=origin)
+        if self.first == integer(0):
+            return times
+        return apply("add", self.first, times, origin=origin)
+
+
+def bounds_of(c: Context, node: ast.expr, target: ast.Name, check: Check) -> Bounds | None:
+    """The bounds of `range(a, b)` and `range(a, b, 2)`."""
+    name = target.id
     match node:
         case ast.Call(func=ast.Name(id="range"), args=args, keywords=[]) if 0 < len(args) < 3:
             bounds = [_bound(c, a, check) for a in args]
             zero = integer(0, origin=c.report.origin(node).derive("starts at 0"))
             start = zero if len(bounds) == 1 else bounds[0]
             stop = bounds[-1]
-            return None if start is None or stop is None else (start, stop)
+            index = Index(c.report.span(target))
+            return None if start is None or stop is None else Bounds(start, stop, index)
         case ast.Call(func=ast.Name(id="range"), args=[_, _, _], keywords=[]):
-            refuse.stepped_range(c, node, name)
+            return _stepped(c, node, target, check)
         case ast.Call(func=ast.Name(id="grid")):
             c.wrong(node, "a grid stands in a 'for' block only", hint=f"for {name} in range(N)")
         case _:
             text = c.report.text(node)
             c.wrong(node, f"'{name}' runs over '{text}'", hint=f"for {name} in range(N)")
     return None
+
+
+def _stepped(c: Context, node: ast.Call, target: ast.Name, check: Check) -> Bounds | None:
+    """`range(a, b, 2)`: how many turns there are, and the value of each."""
+    first, end = (_bound(c, a, check) for a in node.args[:2])
+    step = check(c, node.args[2])
+    if first is None or end is None or step is None:
+        return None
+    if not isinstance(step.expr, Const) or step.dtype is not I32 or step.expr.value < 1:
+        refuse.step(c, node, target.id)
+        return None
+    by, origin = int(step.expr.value), c.report.origin(node)
+    more = integer(by - 1, origin=origin)
+    length = end if first == integer(0) else apply("sub", end, first, origin=origin)
+    turns = apply("floordiv", apply("add", length, more, origin=origin),
+                  integer(by, origin=origin), origin=origin)  # fmt: skip
+    zero = integer(0, origin=origin.derive("counts its turns"))
+    place = c.report.origin(target)
+    plain = Bounds(zero, turns, Index(c.report.span(target)), first, by)
+    value = plain.counted(Var(target.id, I32, origin=place), place)
+    return replace(plain, index=Bound(Value(value, weak=True), c.report.span(target)))
 
 
 def _bound(c: Context, node: ast.expr, check: Check) -> Expr | None:

@@ -28,7 +28,7 @@ _EXPRESSIONS: Mapping[type[ast.AST], tuple[str, str]] = {
     ast.Dict: ("a dict", "an array as a parameter: x: f32[N]"),
     ast.Tuple: ("a tuple", "one value per name: a = 1.0"),
     ast.Lambda: ("a lambda", "the expression itself"),
-    ast.NamedExpr: ("':=' (not there yet)", "an assignment on a line of its own"),
+    ast.NamedExpr: ("':=' outside of a loop block", "an equation of its own: v[i] = ..."),
     ast.Await: ("'await'", "the expression itself"),
     ast.Yield: ("'yield'", "return y"),
     ast.YieldFrom: ("'yield from'", "return y"),
@@ -192,33 +192,24 @@ def data_range(c: Context, node: ast.expr) -> None:
     )
 
 
-def stepped_range(c: Context, node: ast.Call, name: str) -> None:
-    """`range(a, b, 2)`."""
-    start, stop, step = (_operand(c, a) for a in node.args)
-    first, last, sign = start, stop, "+"
-    if step.startswith("(-"):
-        first, last, sign, step = stop, start, "-", step[2:-1]
-    length = last if first == "0" else f"{last} - {first}"
-    value = (
-        f"{name} * {step}" if start == "0" and sign == "+" else f"{start} {sign} {name} * {step}"
-    )
-    hint = f"range(({length} + {step} - 1) // {step}) with {value} in the subscripts"
-    c.wrong(node.args[2], "a range has no step yet", hint=hint)
+def step(c: Context, node: ast.Call, name: str) -> None:
+    """`range(a, b, -1)`, `range(a, b, n)`."""
+    start, stop, by = (_operand(c, a) for a in node.args)
+    hint = f"range({start}, {stop}, 2)"
+    if by.startswith("(-"):
+        length = start if stop == "0" else f"{start} - {stop}"
+        down = by[2:-1]
+        hint = f"range(({length} + {down} - 1) // {down}) with {start} - {name} * {down}"
+        hint += " in the subscripts"
+    text = c.report.text(node.args[2])
+    message = f"the step of a range is a whole literal from 1 on, here {text}"
+    c.wrong(node.args[2], message, hint=hint)
 
 
 def _operand(c: Context, node: ast.expr) -> str:
     """The text of an expression as an operand of another: `3`, `N`, `(N - 1)`."""
     text = c.report.text(node)
     return text if isinstance(node, ast.Name | ast.Constant) else f"({text})"
-
-
-def array_value(c: Context, node: ast.stmt, target: str) -> None:
-    """`h: i32[256] = 0`."""
-    c.wrong(
-        node,
-        f"a declared array with a value ('{target}') is not there yet",
-        hint=f"{target}[i] = ... as an equation",
-    )
 
 
 def kernel_call(c: Context, node: ast.Call, name: str) -> None:

@@ -6,19 +6,21 @@ import ast
 from dataclasses import replace
 
 from workbench.base.source import Origin, Span
-from workbench.ir.expr import Range
-from workbench.ir.graph import Definition, Graph, Repeat
+from workbench.ir.expr import Range, loads
+from workbench.ir.graph import Array, Axis, Definition, Equation, Graph, Repeat
 from workbench.lang import blocks, refuse
 from workbench.lang.draft import Draft, agree, break_names, define, has_values, taken
-from workbench.lang.equations import equation, written_out
+from workbench.lang.equations import equation, value_of, written_out
 from workbench.lang.expressions import expression
 from workbench.lang.extents import Declared, shape_text
 from workbench.lang.inline import Part
 from workbench.lang.kernel_calls import kernel_call
 from workbench.lang.names import ArrayName, Broken, Context, Function, Index
+from workbench.lang.points import is_point, point
 from workbench.lang.private import private_arrays
-from workbench.lang.reductions import bounds_of
+from workbench.lang.reductions import Bounds, bounds_of
 from workbench.lang.signature import declared
+from workbench.passes.names import fresh_name
 
 
 def statement(draft: Draft, node: ast.stmt) -> None:
@@ -70,6 +72,9 @@ def _assign(draft: Draft, node: ast.Assign, target: ast.expr) -> None:
             elif taken(draft, target, name):
                 draft.names[name] = draft.names.get(name, Broken(c.report.span(target)))
                 return
+            if isinstance(target, ast.Subscript) and is_point(c, target):
+                _point(draft, node, target, said)
+                return
             found = equation(c, node, target, said)
             define(draft, name, target, found)
         case ast.Tuple(elts=targets) if isinstance(node.value, ast.Call):
@@ -80,6 +85,26 @@ def _assign(draft: Draft, node: ast.Assign, target: ast.expr) -> None:
         case _:
             text = c.report.text(target)
             c.wrong(target, f"'{text}' cannot be defined", hint="y[i] = ...")
+
+
+def _point(draft: Draft, node: ast.Assign, target: ast.Subscript, said: Declared | None) -> None:
+    """`c[k] = ...`: one point of an array that is defined or declared."""
+    assert isinstance(target.value, ast.Name)
+    name = target.value.id
+    if said is None:
+        hint = f"{name}: f32[N] on a line before it"
+        draft.context.wrong(target, f"'{name}' is written in parts and has no type", hint=hint)
+        draft.names[name] = Broken(draft.start.report.span(target))
+        return
+    fresh = fresh_name(f"{name}_new", {*draft.words, *draft.names})
+    c = draft.context
+    if not has_values(draft, name):
+        c = c.adding({name: ArrayName(Array(name, said.dtype, said.shape), said.span)})
+    found = point(c, node, target, said, draft.here, fresh)
+    if found is None and not has_values(draft, name):
+        draft.names[name] = Broken(draft.start.report.span(target))
+    for d in found or ():
+        define(draft, name, target, d)
 
 
 def _is_kernel_call(c: Context, node: ast.expr) -> bool:
@@ -165,11 +190,25 @@ def _annotated(draft: Draft, node: ast.AnnAssign, target: ast.Name) -> None:
     if node.value is None:
         return
     if said.shape:
-        refuse.array_value(c, node, target.id)
-        draft.names[target.id] = Broken(said.span)
+        define(draft, target.id, target, _filled(draft, node.value, target, said))
         return
     line = ast.copy_location(ast.Assign([target], node.value), node)
     define(draft, target.id, target, equation(c, line, target, said))
+
+
+def _filled(draft: Draft, node: ast.expr, target: ast.Name, said: Declared) -> Definition | None:
+    """`h: i32[256] = 0`: every element has this value."""
+    c = draft.context
+    value = value_of(c, node, said, target.id)
+    if value is None:
+        return None
+    used = {*draft.words, *draft.names}
+    place = c.report.origin(target)
+    axes = tuple(
+        Axis(fresh_name(f"{target.id}_{n}", used), extent, origin=place)
+        for n, extent in enumerate(said.shape)
+    )
+    return Equation(target.id, said.dtype, axes, value, origin=c.report.origin(node), place=place)
 
 
 def _for(draft: Draft, node: ast.For) -> None:
@@ -209,15 +248,18 @@ def _repeat(draft: Draft, node: ast.For) -> None:
         break_names(draft, node)
         return
     name, span = node.target.id, c.report.span(node.target)
-    bounds = bounds_of(c, node.iter, name, expression)
+    bounds = bounds_of(c, node.iter, node.target, expression)
+    if bounds is not None and _moves(bounds):
+        c.wrong(node.iter, "the start of a range with a step is made of dims, scalars and numbers",
+                hint=f"range(0, ..., {bounds.step})")  # fmt: skip
     if c.clash(node.target, name, "a loop"):
         break_names(draft, node)
         return
-    before, outside = draft.definitions, dict(draft.names)
+    before, outside = draft.definitions, {*draft.names, *draft.declared}
     draft.definitions = []
-    draft.names[name] = Index(span)
+    draft.names[name] = Index(span) if bounds is None else bounds.index
     around = draft.turns
-    draft.turns = around if bounds is None else (*around, Range(name, *bounds))
+    draft.turns = around if bounds is None else (*around, Range(name, bounds.start, bounds.stop))
     for inner in node.body:
         statement(draft, inner)
     draft.turns = around
@@ -228,7 +270,14 @@ def _repeat(draft: Draft, node: ast.For) -> None:
             draft.names[made] = replace(old, blocked=_gone(made, span))
     if bounds is not None and body:
         header = Span(span.source, c.report.span(node).start, c.report.span(node.iter).end)
-        draft.definitions.append(Repeat(name, *bounds, body, origin=Origin(header)))
+        draft.definitions.append(
+            Repeat(name, bounds.start, bounds.stop, body, origin=Origin(header))
+        )
+
+
+def _moves(bounds: Bounds) -> bool:
+    """Whether the first value of a loop with a step may change while it runs."""
+    return bounds.first is not None and next(loads(bounds.first), None) is not None
 
 
 def _gone(name: str, loop: Span) -> str:
