@@ -210,4 +210,13 @@ CASES = (
         given(x=f32(15)),
         lambda x: 9 * (x[::-1] + 2 * x),
     ),
+    Case(
+        "an_update_of_a_parameter_into_another",
+        "def add(x: f32[N], y: f32[N]) -> f32[N]:\n    x[i] = x[i] + 2 * y[N - 1 - i]\n"
+        "    return x\n\n"
+        "def f(x: f32[N], y: f32[N]) -> (f32[N], f32[N]):\n    x = add(y, x)\n"
+        "    z = add(x, y)\n    return x, z\n",
+        given(x=f32(15), y=f32(15)),
+        lambda x, y: (y + 2 * x[::-1], y + 2 * x[::-1] + 2 * y[::-1]),
+    ),
 )

@@ -171,4 +171,14 @@ CASES = (
         given(n=40),
         sieve,
     ),
+    Case(
+        "ranges_near_the_end_of_i32",
+        "def f(n: i32, a: i32) -> (i32[4], f32[4]):\n"
+        "    c[k] = sum(1 for j in range(-2000000000, 2000000000, 1000000000))\n"
+        "    for i in grid(4):\n        s = 0.0\n        for j in range(a, n + i, 1000000000):\n"
+        "            s += j * 1e-9\n        d[i] = s\n    return c, d\n",
+        given(n=2147483640, a=-2147483648),
+        lambda n, a: (np.full(4, 4), np.full(4, sum(range(int(a), int(n), 10**9)) * 1e-9)),
+        scale=9.0,
+    ),
 )  # fmt: skip

@@ -147,7 +147,8 @@ def _placed(call: Call, given: Mapping[str, str], values: Mapping[str, Expr]) ->
     A target that has values already gets its new ones at the end.
     """
     callee, every = call.callee, call.callee.arrays()
-    new = {t.id for t in call.targets if t.id not in call.c.names}
+    overwritten = {t.id for t in call.targets}
+    new = overwritten - set(call.c.names)
     names, written = dict(given), _written(callee)
     first: list[tuple[Array, str]] = []
     last: list[tuple[str, str]] = []
@@ -157,10 +158,11 @@ def _placed(call: Call, given: Mapping[str, str], values: Mapping[str, Expr]) ->
         if names.get(output) == target.id:
             continue
         kept = output in given and output not in written
-        if not kept and not names.get(output) and (target.id in new or _one_equation(call, output)):
+        own = target.id in new or (output not in given and _one_equation(call, output))
+        if not kept and not names.get(output) and own:
             names[output] = target.id
             continue
-        if kept and given[output] not in new | {target.id}:
+        if kept and given[output] in overwritten:
             temporary = call.fresh(output)
             first.append((every[output], temporary))
             last.append((temporary, target.id))

@@ -7,10 +7,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from workbench.base.dtypes import BOOL, I32
-from workbench.ir.expr import Cast, Const, Expr, Range, Reduce, Var, apply, integer
+from workbench.ir.expr import (
+    Cast,
+    Const,
+    Expr,
+    Range,
+    Reduce,
+    Var,
+    apply,
+    free_names,
+    integer,
+    loads,
+    walk,
+)
 from workbench.ir.ops import REDUCTIONS
 from workbench.lang import refuse
-from workbench.lang.names import Bound, Context, Index
+from workbench.lang.names import Bound, Context, Dim, Index
+from workbench.lang.prove import LARGEST_DIM
 from workbench.lang.values import Value, both, settle, truth, whole
 
 if TYPE_CHECKING:
@@ -173,15 +186,38 @@ def _stepped(c: Context, node: ast.Call, target: ast.Name, check: Check) -> Boun
         refuse.step(c, node, target.id)
         return None
     by, origin = int(step.expr.value), c.report.origin(node)
-    more = integer(by - 1, origin=origin)
-    length = end if first == integer(0) else apply("sub", end, first, origin=origin)
-    turns = apply("floordiv", apply("add", length, more, origin=origin),
-                  integer(by, origin=origin), origin=origin)  # fmt: skip
+    if by == 1:
+        return Bounds(first, end, Index(c.report.span(target)))
+    turns = _turns(first, end, by, origin, plain=_small(c, first) and _small(c, end))
     zero = integer(0, origin=origin.derive("counts its turns"))
     place = c.report.origin(target)
     plain = Bounds(zero, turns, Index(c.report.span(target)), first, by)
     value = plain.counted(Var(target.id, I32, origin=place), place)
     return replace(plain, index=Bound(Value(value, weak=True), c.report.span(target)))
+
+
+def _turns(first: Expr, end: Expr, by: int, origin: Origin, *, plain: bool) -> Expr:
+    """How many values `range(first, end, by)` has; below 0 where it has none.
+
+    Where the bounds are not `plain`, a form that nowhere leaves i32.
+    """
+
+    def two(op: str, a: Expr, b: Expr) -> Expr:
+        return apply(op, a, b, origin=origin)
+
+    size = integer(by, origin=origin)
+    if plain:
+        length = end if first == integer(0) else two("sub", end, first)
+        return two("floordiv", two("add", length, integer(by - 1, origin=origin)), size)
+    more = Cast(I32, two("gt", two("mod", end, size), two("mod", first, size)), origin=origin)
+    return two("add", two("sub", two("floordiv", end, size), two("floordiv", first, size)), more)
+
+
+def _small(c: Context, e: Expr) -> bool:
+    """Whether a bound is made of dims, indices and numbers, which are far from the end of i32."""
+    known = all(isinstance(c.names.get(n), Dim | Index) for n in free_names(e))
+    numbers = all(abs(x.value) < LARGEST_DIM for x in walk(e) if isinstance(x, Const))
+    return known and numbers and next(loads(e), None) is None
 
 
 def _bound(c: Context, node: ast.expr, check: Check) -> Expr | None:
