@@ -130,6 +130,14 @@ CASES = (
         gcd,
     ),
     Case(
+        "a_named_value_of_itself",
+        "def f(x: i32[N]) -> i32[N]:\n    for i in grid(N):\n        n = x[i]\n        c = 0\n"
+        "        while (n := n - 1) >= 0:\n            if n % 2 == 0:\n"
+        "                continue\n            c += n\n        y[i] = c\n    return y\n",
+        given(x=ints(30)),
+        lambda x: np.array([sum(n for n in range(v) if n % 2) for v in x], np.int32),
+    ),
+    Case(
         "named_values",
         "def f(x: f32[N]) -> (f32[N], i32[N]):\n    for i in grid(N):\n        n = 0\n"
         "        if (v := x[i] * 2) > 0 and (w := v * v) > 0.5:\n"

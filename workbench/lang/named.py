@@ -37,7 +37,10 @@ class _Order:
         """The expression with a name in place of each `:=`, whose values go to `made`."""
         match node:
             case ast.NamedExpr(target, value):
-                return self._named(node, target, self.expression(value))
+                before = set(self.read)
+                value = self.expression(value)
+                self.read = before
+                return self._named(node, target, value)
             case ast.Name(id=name):
                 self.read.add(name)
                 return node
