@@ -62,6 +62,24 @@ def sieve(n: int) -> np.ndarray:
     return p
 
 
+def eliminated(A: np.ndarray) -> np.ndarray:
+    A = A + 4 * np.eye(len(A))
+    for k in range(len(A)):
+        for i in range(k + 1, len(A)):
+            A[i, k] /= A[k, k]
+            A[i, k + 1 :] -= A[i, k] * A[k, k + 1 :]
+    return A
+
+
+def red_black(u: np.ndarray, T: int) -> np.ndarray:
+    u = u.copy()
+    for t in range(T):
+        for i in range(1, len(u) - 1):
+            if i % 2 == t % 2:
+                u[i] = (u[i - 1] + u[i + 1]) / 2
+    return u
+
+
 CASES = (
     Case(
         "cholesky_columns",
@@ -188,5 +206,31 @@ CASES = (
         given(n=2147483640, a=-2147483648),
         lambda n, a: (np.full(4, 4), np.full(4, sum(range(int(a), int(n), 10**9)) * 1e-9)),
         scale=9.0,
+    ),
+    Case(
+        "elimination_in_place",
+        "def f(A: f32[N, N]) -> f32[N, N]:\n    A[i, j] = A[i, j] + (4.0 if i == j else 0.0)\n"
+        "    for k in range(N):\n        for i in grid(N):\n            if i > k:\n"
+        "                A[i, k] = A[i, k] / A[k, k]\n"
+        "                for j in range(k + 1, N):\n"
+        "                    A[i, j] = A[i, j] - A[i, k] * A[k, j]\n    return A\n",
+        given(A=f32(7, 7)),
+        eliminated,
+    ),
+    Case(
+        "pairs_exchanged_in_place",
+        "def f(x: f32[N]) -> f32[N]:\n    for i in grid(N):\n"
+        "        if i % 2 == 0 and i + 1 < N:\n            if x[i] > x[i + 1]:\n"
+        "                x[i], x[i + 1] = x[i + 1], x[i]\n    return x\n",
+        given(x=f32(20)),
+        lambda x: np.sort(x.reshape(-1, 2), 1).reshape(-1),
+    ),
+    Case(
+        "red_and_black",
+        "def f(u: f32[N], T: i32) -> f32[N]:\n    for t in range(T):\n"
+        "        for i in grid(N):\n            if i > 0 and i < N - 1 and i % 2 == t % 2:\n"
+        "                u[i] = (u[i - 1] + u[i + 1]) / 2\n    return u\n",
+        given(u=f32(15), T=5),
+        red_black,
     ),
 )  # fmt: skip
