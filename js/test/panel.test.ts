@@ -155,6 +155,13 @@ describe("the run strip", () => {
     expect(el.querySelector("img")?.alt).toContain("C as an image, 64 by 64");
   });
 
+  test("says which array may differ from run to run", () => {
+    draw(fixture("matmul"));
+    const strip = el.querySelector(".wb-view-run")?.textContent ?? "";
+
+    expect(strip).toContain("C may differ from run to run in its last digits");
+  });
+
   test("is hidden until there is a run", () => {
     draw(stateBytes({ ...decode(fixture("matmul")), run: null }));
 

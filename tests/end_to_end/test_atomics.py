@@ -7,6 +7,9 @@ import pytest
 
 import workbench as wb
 from workbench.runtime.device import open_device
+from workbench.session.cell import run_cell
+from workbench.widget.assemble import cell_state
+from workbench.widget.twins import text_twin
 
 COUNT = 1_000_000
 DEVICES = ("cpu", "wasm", "native")
@@ -123,6 +126,15 @@ def add(h: i32[8], b: i32[N]) -> i32[8]:
     np.testing.assert_array_equal(h, np.arange(8))
 
 
+@pytest.mark.parametrize("name", ["at", "bits", "now", "value", "changed", "tried"])
+def test_any_name_of_the_array_is_fine(name: str, on: str) -> None:
+    text = WEIGHTED.replace("h: ", f"{name}: ").replace("h[", f"{name}[")
+    text = text.replace("return h", f"return {name}")
+    b, w = np.arange(64, dtype=np.int32) % 16, np.ones(64, np.float32)
+
+    np.testing.assert_array_equal(wb.kernel(text)(b, w, on=on).numpy(), np.full(16, 4))
+
+
 @pytest.mark.parametrize("target", ["native", "cpu", "wasm"])
 def test_a_clash_of_writes_is_found_by_the_check(target: str) -> None:
     compiled = wb.kernel(SCATTER).compile(on=target, dims={"N": 100})
@@ -135,3 +147,14 @@ def test_a_clash_of_writes_is_found_by_the_check(target: str) -> None:
 
     assert f"the iterations (i = 20) and (i = 70) both write y[{p[20]}]" in repr(checks)
     assert not checks.ok
+
+
+def test_a_cell_says_which_result_may_differ_from_run_to_run() -> None:
+    k = wb.kernel(WEIGHTED)
+    namespace = {"b": np.zeros(9, np.int32), "w": np.ones(9, np.float32)}
+    words = (
+        "h may differ from run to run in its last digits: `h[b[i]] += w[i]` (line 5) adds floats "
+        "in the order in which iterations come"
+    )
+
+    assert f"  {words}\n" in text_twin(cell_state(run_cell(k, namespace, on="cpu")))

@@ -235,7 +235,7 @@ def _write_bindings(
         with w.mark(b.origin):
             count = max(1, math.prod(b.shape))
             place = scope.arrays[b.name]
-            element = element_type(place) if place.atomic else stored_type(b.dtype)
+            element = element_type(place, b.origin) if place.atomic else stored_type(b.dtype)
             w.write(f"{place.name}: array<{element}, {count}>")
         w.write(f";  // {b.dtype}[{', '.join(map(str, b.shape))}]" if b.shape else ";")
         w.end()

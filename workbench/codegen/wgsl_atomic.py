@@ -16,6 +16,7 @@ from workbench.ir.stmt import Store, walk_stmts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from workbench.base.source import Origin
     from workbench.base.text import Writer
     from workbench.codegen.wgsl_expr import ArrayPlace
     from workbench.ir.stmt import Body
@@ -25,8 +26,26 @@ TRIES = 64
 a subgroup may all want one element, and each turn lets one of them through."""
 
 _OWN = {"add": "atomicAdd", "max": "atomicMax", "min": "atomicMin"}
-_NEW = {"add": "now + value", "max": "max(now, value)", "min": "min(now, value)"}
-_WORDS = {"add": "+ value", "max": "or value, the greater", "min": "or value, the smaller"}
+_NEW = {"add": "{now} + {value}", "max": "max({now}, {value})", "min": "min({now}, {value})"}
+_WORDS = {"add": "+ {value}", "max": "or {value}, the greater", "min": "or {value}, the smaller"}
+_LOCALS = ("at", "value", "bits", "now", "changed", "tried")
+
+_HEAD = """\
+// {array}[{at}] = {array}[{at}] WORDS, at once.
+fn FUNCTION({at}: i32, {value}: f32) {{
+    var {bits} = atomicLoad(&{array}[{at}]);
+    loop {{
+        let {now} = bitcast<f32>({bits});
+        var {changed} = bitcast<u32>(NEW);"""
+_KEEP_NAN = """\
+        if ((bitcast<u32>({value}) & 0x7fffffffu) > 0x7f800000u) {{ {changed} = 0x7fc00000u; }}
+        if (({bits} & 0x7fffffffu) > 0x7f800000u || {changed} == {bits}) {{ return; }}"""
+_TAIL = """\
+        let {tried} = atomicCompareExchangeWeak(&{array}[{at}], {bits}, {changed});
+        if ({tried}.exchanged) {{ return; }}
+        {bits} = {tried}.old_value;
+    }}
+}}"""
 
 
 def atomic_arrays(body: Body) -> frozenset[str]:
@@ -50,14 +69,15 @@ def functions(body: Body) -> dict[str, tuple[str, str]]:
     return {function_key(op, array): (op, array) for op, array in found}
 
 
-def element_type(place: ArrayPlace) -> str:
+def element_type(place: ArrayPlace, origin: Origin) -> str:
     """The type of an element of an array that is updated atomically.
 
-    Raises `CodegenError` for a dtype without one.
+    Raises `CodegenError`, at the origin, for a dtype without one.
     """
     if place.dtype not in {I32, U32, F32}:
         raise CodegenError(
             f"WGSL has no atomic update of {place.dtype} ('{place.name}')",
+            span=origin.nearest_span(),
             hint="an array of i32, u32 or f32, or on='cpu'",
         )
     return "atomic<i32>" if place.dtype is I32 else "atomic<u32>"
@@ -94,26 +114,14 @@ def _write_function(w: Writer, name: str, op: str, array: str) -> None:
     """Declare the function of an operation and an array.
 
     NaN is tested by its bits, which no compiler reasons away: the greatest of some floats and
-    NaN is NaN in any order.
+    NaN is NaN in any order. No local is called as the array is.
     """
+    names = {word: f"{word}_" if word == array else word for word in _LOCALS}
+    head = _HEAD.replace("WORDS", _WORDS[op]).replace("FUNCTION", name).replace("NEW", _NEW[op])
+    parts = (head, _TAIL) if op == "add" else (head, _KEEP_NAN, _TAIL)
     w.line()
-    w.line(f"// {array}[at] = {array}[at] {_WORDS[op]}, at once.")
-    w.line(f"fn {name}(at: i32, value: f32) {{")
-    with w.indented():
-        w.line(f"var bits = atomicLoad(&{array}[at]);")
-        w.line("loop {")
-        with w.indented():
-            w.line("let now = bitcast<f32>(bits);")
-            w.line(f"var changed = bitcast<u32>({_NEW[op]});")
-            if op != "add":
-                w.line("if ((bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u) "
-                       "{ changed = 0x7fc00000u; }")  # fmt: skip
-                w.line("if ((bits & 0x7fffffffu) > 0x7f800000u || changed == bits) { return; }")
-            w.line(f"let tried = atomicCompareExchangeWeak(&{array}[at], bits, changed);")
-            w.line("if (tried.exchanged) { return; }")
-            w.line("bits = tried.old_value;")
-        w.line("}")
-    w.line("}")
+    for text in "\n".join(parts).format(array=array, **names).splitlines():
+        w.line(text)
 
 
 def _updates(body: Body) -> Iterator[Store]:

@@ -514,3 +514,49 @@ def test_a_place_in_the_code_leads_back_to_the_source() -> None:
 
 def test_emission_gives_equal_programs_for_equal_kernels() -> None:
     assert marked_kernel()[0] == marked_kernel()[0]
+
+
+def updated(op: str, array: str, dtype: DType = F32) -> str:
+    """The code of a kernel that updates an array atomically."""
+    b = Buffer("b", I32, (8,), "input")
+    buffers = (Buffer(array, dtype, (8,), "temporary"), b, BUFFERS[-1])
+    value = Const(1.0 if dtype.kind == "f" else 1, dtype)
+    store = Store(array, (Load("b", (integer(0),), I32),), value, op, atomic=True)
+    return code((store,), buffers=buffers, written=frozenset({array}))
+
+
+def test_floats_are_added_by_exchanging_their_bits(golden) -> None:  # noqa: ANN001
+    golden(updated("add", "h"))
+
+
+def test_the_greatest_float_keeps_nan(golden) -> None:  # noqa: ANN001
+    golden(updated("max", "h"))
+
+
+@pytest.mark.parametrize(
+    ("op", "dtype", "call"),
+    [
+        ("add", I32, "atomicAdd(&h[b[0]], 1);"),
+        ("max", U32, "atomicMax(&h[b[0]], 1u);"),
+        ("min", I32, "atomicMin(&h[b[0]], 1);"),
+    ],
+)
+def test_whole_numbers_are_updated_by_functions_of_wgsl(op: str, dtype: DType, call: str) -> None:
+    text = updated(op, "h", dtype)
+
+    assert call in text
+    assert f"h: array<atomic<{dtype}>, 8>" in text
+
+
+def test_a_plain_access_of_an_atomic_array_is_atomic_too() -> None:
+    buffers = (Buffer("h", F32, (8,), "temporary"), BUFFERS[-1])
+    read = Load("h", (integer(1),), F32)
+    body = (Store("h", (integer(0),), ONE, "add", atomic=True), Store("h", (integer(2),), read))
+    text = code(body, buffers=buffers, written=frozenset({"h"}))
+
+    assert "atomicStore(&h[2], bitcast<u32>(bitcast<f32>(atomicLoad(&h[1]))));" in text
+
+
+def test_an_atomic_update_of_a_dtype_without_one_is_refused() -> None:
+    with pytest.raises(CodegenError, match="WGSL has no atomic update of bool"):
+        updated("max", "h", BOOL)

@@ -50,6 +50,14 @@ def test_the_text_holds_source_schedule_code_checks_and_run() -> None:
     assert "  C float32[64, 64]  min" in text
 
 
+def test_both_twins_say_which_array_may_differ_from_run_to_run() -> None:
+    state = example.matmul()
+    words = "C may differ from run to run in its last digits: it is an example"
+
+    assert f"  {words}\n" in text_twin(state)
+    assert words in Elements(html_twin(state)).words
+
+
 def test_the_html_says_the_same_words() -> None:
     words = Elements(html_twin(example.matmul())).words
 
