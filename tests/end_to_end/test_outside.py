@@ -54,6 +54,24 @@ def test_the_line_of_the_call_is_named(on: str) -> None:
 
 
 @pytest.mark.parametrize("on", DEVICES)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "y[i] = x[3] if N > 3 else 7.0",
+        "y[i] = x[i] + 6.0 if i < 1 or N <= 3 else x[3]",
+        "y[i] = 7.0 + sum(x[3] for k in range(3, N))",
+        "for i in grid(N):\n        v = 7.0\n        if N > 3: v = x[3]\n        y[i] = v",
+    ],
+)
+def test_a_literal_index_that_is_never_reached_compiles(on: str, line: str) -> None:
+    """WGSL compilers refuse such an index wherever it stands."""
+    need(on)
+    k = wb.kernel(f"def f(x: f32[N]) -> f32[N]:\n    assert N > 0\n    {line}\n    return y\n")
+
+    assert k(np.ones(1, np.float32), on=on).numpy() == [7]
+
+
+@pytest.mark.parametrize("on", DEVICES)
 def test_the_dimension_is_named(on: str) -> None:
     need(on)
     x, n = np.ones((3, 4), np.float32), np.array([0, 4, 3], np.int32)

@@ -235,10 +235,16 @@ def _write_load(w: Writer, place: ArrayPlace, index: Sequence[Expr], scope: Scop
 
 
 def write_flat(w: Writer, shape: tuple[int, ...], index: Sequence[Expr], scope: Scope) -> None:
-    """The number of an element in row-major order."""
+    """The number of an element in row-major order.
+
+    A literal outside its extent stands where control never comes (`x[3] if N > 3 else 0.0` with
+    N = 2), and is written 0: WGSL compilers refuse it also there.
+    """
     written = False
-    for axis, e in enumerate(index):
+    for axis, part in enumerate(index):
         stride = math.prod(shape[axis + 1 :])
+        never = isinstance(part, Const) and not 0 <= part.value < shape[axis]
+        e = Const(0, part.dtype, origin=part.origin) if never else part
         if e == Const(0, e.dtype) and len(index) > 1:
             continue
         w.write(" + " if written else "")
