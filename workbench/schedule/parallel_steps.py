@@ -11,7 +11,17 @@ from workbench.ir.access import accesses, breaks
 from workbench.ir.deps import carried
 from workbench.ir.expr import Var, apply, integer
 from workbench.ir.loops import Loops
-from workbench.ir.stmt import Alloc, For, LoopKind, Memory, While, walk_stmts, writes
+from workbench.ir.stmt import (
+    Alloc,
+    Assign,
+    For,
+    Local,
+    LoopKind,
+    Memory,
+    While,
+    walk_stmts,
+    writes,
+)
 from workbench.schedule.loop_steps import split
 from workbench.schedule.names import INNER, OUTER, find, shown
 from workbench.schedule.nests import (
@@ -149,11 +159,17 @@ def _apart(loops: Loops, found: For) -> Verdict:
 
     Mapped it would be a kernel of its own, which sees storage and nothing else.
     """
+    nest = (nest_of(loops, found.var),)
+    hint = "parallelize a loop inside an equation with axes"
     outside = {s.name for s in loops.body if isinstance(s, Alloc)}
-    for s in writes((nest_of(loops, found.var),)):
+    for s in writes(nest):
         if s.array in outside:
             reason = f"{s.array} is private memory of what stands around the loop"
-            return no(reason, s.origin, hint="parallelize a loop inside an equation with axes")
+            return no(reason, s.origin, hint=hint)
+    kept = {s.name for s in loops.body if isinstance(s, Local)}
+    for s in walk_stmts(nest):
+        if isinstance(s, Assign) and s.name in kept:
+            return no(f"'{s.name}' is a local of what stands around the loop", s.origin, hint=hint)
     return YES
 
 

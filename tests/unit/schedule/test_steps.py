@@ -255,3 +255,10 @@ def test_a_loop_at_the_top_keeps_what_it_adds_to_private_memory() -> None:
     verdict = S.parallelize("k", "parallel").check(kernel(total).loops({"N": 1}))
 
     assert verdict.reason == "acc is private memory of what stands around the loop"
+
+
+def test_a_loop_at_the_top_keeps_the_locals_around_it() -> None:
+    scan = "def f(x: f32[N]) -> f32[N]:\n    y[i] = sum(x[k] for k in range(i))\n    return y"
+    verdict = S.parallelize("k", "workgroup.x").check(kernel(scan).loops({"N": 2}))
+
+    assert verdict.reason == "'acc' is a local of what stands around the loop"
