@@ -1,7 +1,8 @@
 """`make laws MINUTES=n`: fresh programs and fresh changed cells until the time is over.
 
 The counts are added to docs/laws.md, which also holds the seed to go on from: a run that is
-stopped loses its last batch only. Ends with 1, and the smallest program, where something is wrong.
+stopped loses its last batch only. Where something is wrong the run ends with 1, and the smallest
+such program is in build/laws.
 """
 
 from __future__ import annotations
@@ -12,23 +13,31 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from hypothesis import HealthCheck, given, seed, settings, strategies as st
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from tests.laws.cells import attempt, changed
 from tests.laws.growing import Program, programs
 from tests.laws.schedules import some_schedule
-from tests.laws.test_fuzz import attempt, changed
-from tests.laws.trial import devices, trial
+from tests.laws.smaller import smallest
+from tests.laws.trial import Trial, devices, meaning, trial
 
-RECORD = Path(__file__).parents[2] / "docs" / "laws.md"
+ROOT = Path(__file__).parents[2]
+RECORD = ROOT / "docs" / "laws.md"
+FOUND = ROOT / "build" / "laws"
 PROGRAMS, CELLS = 100, 200
+SECONDS_TO_SHRINK = 30
+PATHS = {"native": 1 / 2, "cpu": 1 / 3, "wasm": 1 / 5, "simt": 1 / 4}
+"""How often a program is tried on a path; every one is tried directly and in the interpreter."""
+SCHEDULED = 2 / 5
+"""How often also by a schedule, on one device."""
 SLOW = (HealthCheck.too_slow, HealthCheck.large_base_example, HealthCheck.data_too_large)
 TITLE = """# Laws: what was tried by chance
 
-Programs are grown as text by `tests/laws/growing.py`, evaluated directly by `tests/laws/direct.py`,
-and compared with the interpreter at both widths and with every device here, by the default
-schedule and by one chosen by chance.
+Programs are grown as text by `tests/laws/growing`, evaluated directly by `tests/laws/direct`, and
+compared with the interpreter at both widths, and by chance with the simulation of workgroups and
+with the devices here, by the default schedule and by one chosen by chance.
+A program that is to lead outside an array agrees where every path reports it.
 Changed cells are programs with tokens taken out, put in and exchanged: each must be a kernel or
 be refused, within a second.
 `make laws MINUTES=n` goes on from the seed below and adds to the counts.
@@ -36,48 +45,125 @@ be refused, within a second.
 | what | count |
 | --- | --- |
 """
+FIRST = (
+    "next seed", "program", "compared", "wrong", "refused", "vague", "reported", "changed cell",
+)  # fmt: skip
+
+
+class Wrong(Exception):  # noqa: N818  (what a law looks for)
+    """A program whose results differ, or that breaks the compiler."""
+
+    def __init__(self, words: str, program: Program | None = None) -> None:
+        super().__init__(words)
+        self.program = program
+
+    @property
+    def kind(self) -> str:
+        """Where it is wrong, in a few words."""
+        return re.split(r"[,:(]", str(self))[0]
+
+
+def tried(program: Program) -> Trial:
+    """A program tried on some paths that its text decides. Raises `Wrong`."""
+    chance, here = random.Random(program.text), devices()
+    on = [n for n in (*here, "simt") if chance.random() < PATHS[n]]
+    on = ["wide", "interpreter", *on]
+    also = [chance.choice(here)] if chance.random() < SCHEDULED else []
+    wanted = meaning(program)
+    try:
+        found = trial(
+            program,
+            lambda loops, device: some_schedule(chance.choice, loops, device),
+            on=tuple(on), also=tuple(also), wanted=wanted,
+        )  # fmt: skip
+    except Exception as error:
+        words = f"breaks with {error!r}\n{program.text}{program.inputs}"
+        raise Wrong(words, program) from error
+    if found.wrong:
+        raise Wrong(found.wrong, program)
+    return found
+
+
+def wrongness(program: Program) -> Wrong | None:
+    """What is wrong with a program; one that means nothing has nothing wrong."""
+    try:
+        tried(program)
+    except Wrong as error:
+        return error
+    except Exception:  # noqa: BLE001  (half a program: the direct evaluation knows no such form)
+        return None
+    return None
 
 
 def law(examples: int, start: int | None = None) -> Counter[str]:
     """Try programs, the same ones every time without `start`; gives the counts of what they had.
 
-    Raises `AssertionError` with the smallest program whose results differ.
+    Raises `Wrong` for a small program whose results differ.
     """
     seen: Counter[str] = Counter()
-    here = devices()
 
-    def tried(program: Program, chance: Any) -> None:
-        on = (chance.choice(here),)
-        found = trial(
-            program, lambda k, device: some_schedule(chance.choice, k, device), on=here, also=on
-        )
+    def try_one(program: Program) -> None:
+        found = tried(program)
         scheduled = any("Schedule" in path for path in found.ran)
         seen.update(["program", *program.forms])
+        seen.update(path.split(",")[0] for path in found.ran[2:])
         seen.update(refused=bool(found.refused), vague=found.vague, scheduled=scheduled)
-        seen.update(compared=len(found.ran))
+        seen.update(compared=len(found.ran), reported=found.reported)
 
-        assert not found.wrong, found.wrong
-
-    grown = given(programs(), st.randoms(use_true_random=False))(tried)
     quiet = settings(
         max_examples=examples, deadline=None, derandomize=start is None, database=None,
-        suppress_health_check=SLOW,
-    )(grown)  # fmt: skip
-    (quiet if start is None else seed(start)(quiet))()
+        suppress_health_check=SLOW, phases=[Phase.generate],
+    )(given(programs())(try_one))  # fmt: skip
+    try:
+        (quiet if start is None else seed(start)(quiet))()
+    except Wrong as error:
+        raise made_small(error) from error
     return seen
+
+
+def made_small(error: Wrong) -> Wrong:
+    """The same mistake in a smaller program, as far as that is cheap."""
+    if error.program is None:
+        return error
+
+    def shows(program: Program) -> bool:
+        other = wrongness(program)
+        return other is not None and other.kind == error.kind
+
+    return wrongness(smallest(error.program, shows, SECONDS_TO_SHRINK)) or error
 
 
 def read() -> Counter[str]:
     """The counts so far."""
-    rows = re.findall(r"^\| ([\w ]+) \| (\d+) \|$", RECORD.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| ([\w -]+) \| (\d+) \|$", RECORD.read_text(), re.MULTILINE)
     return Counter({name: int(count) for name, count in rows})
 
 
 def write(counts: Counter[str]) -> None:
     """Keep the counts, the seed of the next batch among them."""
-    first = ["next seed", "program", "compared", "wrong", "refused", "vague", "changed cell"]
-    names = [*first, *sorted(set(counts) - set(first))]
+    names = [*FIRST, *sorted(set(counts) - set(FIRST))]
     RECORD.write_text(TITLE + "".join(f"| {n} | {counts[n]} |\n" for n in names))
+
+
+def keep(start: int, words: str) -> None:
+    """Write what is wrong where a person finds it, and say so."""
+    FOUND.mkdir(parents=True, exist_ok=True)
+    path = FOUND / f"seed-{start}.txt"
+    path.write_text(f"seed {start}\n{words}\n")
+    print(f"seed {start}: {words}\nkept in {path.relative_to(ROOT)}")
+
+
+def batch(start: int) -> Counter[str]:
+    """A hundred programs and two hundred changed cells. Raises `Wrong`."""
+    seen = law(PROGRAMS, start)
+    for number in range(CELLS):
+        text = changed(random.Random(f"{start} {number}"))
+        try:
+            seen[f"{attempt(text)} after a change"] += 1
+        except Exception as error:
+            raise Wrong(f"a changed cell ends with {error!r}\n{text}") from error
+    seen["changed cell"] = CELLS
+    return seen
 
 
 def main(minutes: float) -> int:
@@ -87,16 +173,12 @@ def main(minutes: float) -> int:
     while time.monotonic() < end:
         start = counts["next seed"]
         try:
-            seen = law(PROGRAMS, start)
-        except AssertionError as error:
-            print(f"seed {start}: {error}")
+            counts.update(batch(start))
+        except Wrong as error:
+            keep(start, str(error))
             counts["wrong"] += 1
             write(counts)
             return 1
-        for number in range(CELLS):
-            seen[attempt(changed(random.Random(f"{start} {number}"))) + " after a change"] += 1
-        seen["changed cell"] = CELLS
-        counts.update(seen)
         counts["next seed"] += 1
         write(counts)
         print(f"seed {start}: {counts['program']} programs, {counts['changed cell']} cells")

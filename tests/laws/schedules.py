@@ -10,7 +10,7 @@ from workbench.ir.stmt import For
 from workbench.schedule.loop_steps import Reorder, Split
 from workbench.schedule.memory_steps import Cache
 from workbench.schedule.names import find, shown
-from workbench.schedule.nests import around, loops_in
+from workbench.schedule.nests import around, loops_in, repeated
 from workbench.schedule.parallel_steps import AXES, Parallelize
 from workbench.schedule.step import Schedule, Step
 
@@ -24,7 +24,7 @@ ON_DEVICE = {
 
 def some_step(pick: Pick, loops: Loops, axes: tuple[str, ...] = tuple(AXES)) -> Step:
     """A step that names a loop of the function, legal or not."""
-    name = pick([shown(loops, x.var) for x in loops_in(loops.body)])
+    name = pick([shown(loops, x.var) for x in loops_in(loops.body) if not repeated(x)])
     match pick(["split", "reorder", "reorder", "parallelize", "cache"]):
         case "split":
             return Split(name, pick([1, 2, 3, 4]))
@@ -42,7 +42,8 @@ def some_step(pick: Pick, loops: Loops, axes: tuple[str, ...] = tuple(AXES)) -> 
 def some_schedule(pick: Pick, loops: Loops, device: str) -> Schedule:
     """Up to six legal steps for a device's target."""
     steps: list[Step] = []
-    for _ in range(pick([2, 4, 6]) if any(loops_in(loops.body)) else 0):
+    can = any(not repeated(x) for x in loops_in(loops.body))
+    for _ in range(pick([2, 4, 6]) if can else 0):
         step = some_step(pick, loops, ON_DEVICE[device])
         if step.check(loops):
             loops = step.apply(loops)
@@ -54,7 +55,7 @@ def _nested(loops: Loops, name: str) -> list[str]:
     """The names of the loop and of some that stand around or inside it."""
     loop = find(loops, name)
     assert isinstance(loop, For)
-    chain = [s for s in around(loops.body, loop.var) if isinstance(s, For)]
+    chain = [s for s in around(loops.body, loop.var) if isinstance(s, For) and not repeated(s)]
     return [shown(loops, x.var) for x in (*chain, *loops_in(loop.body[-1:]))][:5]
 
 

@@ -1,0 +1,215 @@
+"""Numbers as the language means them: dtypes, weak values, casts, and operations of two.
+
+Floats are Python's; a value that its dtype cannot hold exactly is noted in `Run.exact`, and what
+depends on it may then differ.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+NUMPY: dict[str, Any] = {
+    "f16": np.float64, "f32": np.float64, "f64": np.float64, "bool": np.bool_,
+    "i8": np.int8, "u8": np.uint8, "i32": np.int32, "u32": np.uint32, "i64": np.int64,
+}  # fmt: skip
+"""What an array of a dtype is held in."""
+HOLDS: dict[str, Any] = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
+BITS = {"i8": 8, "u8": 8, "i32": 32, "u32": 32, "i64": 64}
+
+
+class FormError(Exception):
+    """A form that this evaluator does not know."""
+
+
+class OutsideError(Exception):
+    """An index outside its array, or the best of nothing; `run` is what came before it."""
+
+    run: Run | None = None
+
+
+class AssumptionError(Exception):
+    """An `assert` of the program that does not hold for these inputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A value of a dtype; weak ones take the dtype of what they meet."""
+
+    value: Any
+    dtype: str
+    weak: bool = False
+
+
+@dataclass(slots=True)
+class Run:
+    """One execution: arrays by name, names that stand for numbers, and whether floats are exact.
+
+    `cut` is set where a float was compared, rounded or made an int. `declared` are dtypes and
+    extents that a line or the signature says; `functions` the other functions of the text.
+    """
+
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    names: dict[str, Number] = field(default_factory=dict)
+    dtypes: dict[str, str] = field(default_factory=dict)
+    declared: dict[str, tuple[str, tuple[ast.expr, ...]]] = field(default_factory=dict)
+    functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
+    exact: bool = True
+    cut: bool = False
+
+
+def is_float(dtype: str) -> bool:
+    return dtype in HOLDS
+
+
+def least(dtype: str) -> int:
+    """The least whole number of a dtype."""
+    return 0 if dtype[0] == "u" else -(2 ** (BITS[dtype] - 1))
+
+
+def greatest(dtype: str) -> int:
+    """The greatest whole number of a dtype."""
+    return least(dtype) + 2 ** BITS[dtype] - 1
+
+
+def held(r: Run, value: Any, dtype: str, *, weak: bool = False) -> Number:
+    """A value within its dtype: ints wrap; whether the dtype holds a float is noted."""
+    if dtype == "bool":
+        return Number(bool(value), dtype)
+    if not is_float(dtype):
+        low = least(dtype)
+        return Number((int(value) - low) % 2 ** BITS[dtype] + low, dtype, weak)
+    if dtype == "f64":
+        same = abs(value) < 2**30 and float(value) * 2**20 % 1 == 0
+    else:
+        with np.errstate(over="ignore"):
+            same = float(HOLDS[dtype](value)) == value
+    r.exact = r.exact and (same or math.isnan(value) or math.isinf(value))
+    return Number(float(value), dtype, weak)
+
+
+def cast(r: Run, v: Number, dtype: str) -> Number:
+    """The value in another dtype: float to int saturates, NaN gives 0."""
+    if v.dtype == dtype:
+        return Number(v.value, dtype)
+    if is_float(v.dtype) and dtype in BITS:
+        r.cut = True
+        value = 0 if math.isnan(v.value) else min(max(v.value, least(dtype)), greatest(dtype))
+        return held(r, math.trunc(value), dtype)
+    return held(r, v.value, dtype)
+
+
+def common(r: Run, a: Number, b: Number) -> tuple[Any, Any, str, bool]:
+    """Both values in the dtype in which they meet, and whether the result is weak."""
+    dtype = _met(a, b)
+    return cast(r, a, dtype).value, cast(r, b, dtype).value, dtype, a.weak and b.weak
+
+
+def _met(a: Number, b: Number) -> str:
+    floats = [x for x in (a, b) if is_float(x.dtype)]
+    if a.weak and b.weak:
+        return "f32" if floats else "i32"
+    strong = [x.dtype for x in floats if not x.weak]
+    if strong:
+        return max(strong, key=lambda d: np.dtype(HOLDS[d]).itemsize)
+    if floats:
+        return "f32"
+    return b.dtype if a.weak else a.dtype
+
+
+def _floor_divide(a: Any, b: Any) -> Any:
+    if isinstance(a, float):
+        return float(math.floor(a / b))
+    return a // b if b else 0
+
+
+def _modulo(a: Any, b: Any) -> Any:
+    return a % b if b or isinstance(a, float) else 0
+
+
+_BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "Add": operator.add, "Sub": operator.sub, "Mult": operator.mul,
+    "FloorDiv": _floor_divide, "Mod": _modulo,
+    "BitAnd": operator.and_, "BitOr": operator.or_, "BitXor": operator.xor,
+    "Pow": operator.pow, "min": min, "max": max,
+}  # fmt: skip
+
+
+def binary(r: Run, op: str, left: Number, right: Number) -> Number:
+    """An operation of two numbers, by the name of Python's own tree."""
+    if op == "Div":
+        a, b, dtype, weak = common(r, left, right)
+        return held(r, a / b, dtype if is_float(dtype) else "f32", weak=weak)
+    a, b, dtype, weak = common(r, left, right)
+    if op in {"LShift", "RShift"}:
+        shift = operator.lshift if op == "LShift" else operator.rshift
+        return held(r, shift(a, b) if 0 <= b < BITS[dtype] else 0, dtype, weak=weak)
+    if is_float(dtype) and op in {"FloorDiv", "Mod"}:
+        r.cut = True
+    return held(r, _BINARY[op](a, b), dtype, weak=weak)
+
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "Eq": operator.eq, "NotEq": operator.ne, "Lt": operator.lt, "LtE": operator.le,
+    "Gt": operator.gt, "GtE": operator.ge,
+}  # fmt: skip
+
+
+def compare(r: Run, op: str, a: Number, b: Number) -> bool:
+    """A comparison, by the name of Python's own tree."""
+    if a.dtype == "bool":
+        return _COMPARE[op](a.value, b.value)
+    x, y, dtype, _ = common(r, a, b)
+    r.cut = r.cut or is_float(dtype)
+    return _COMPARE[op](x, y)
+
+
+_ROUNDS: dict[str, Callable[[float], int]] = {
+    "floor": math.floor, "ceil": math.ceil, "trunc": math.trunc, "round": round, "rint": round,
+}  # fmt: skip
+_FLOATS: dict[str, Callable[[float], float]] = {
+    "sqrt": math.sqrt, "exp": math.exp, "sin": math.sin, "cos": math.cos, "tanh": math.tanh,
+}  # fmt: skip
+
+
+def call(r: Run, name: str, args: list[Number]) -> Number:
+    """A function of the language on values."""
+    match name, args:
+        case _, [x] if name in NUMPY:
+            return cast(r, x, name)
+        case "min" | "max" | "minimum" | "maximum", [first, *rest]:
+            for other in rest:
+                first = binary(r, name[:3], first, other)
+            return first
+        case "clip", [x, low, high]:
+            return binary(r, "min", binary(r, "max", x, low), high)
+        case _, [x]:
+            return _of_one(r, name, x)
+        case _:
+            raise FormError(name)
+
+
+def _of_one(r: Run, name: str, x: Number) -> Number:
+    match name:
+        case "abs":
+            return held(r, abs(x.value), x.dtype, weak=x.weak)
+        case "sign":
+            r.cut = r.cut or is_float(x.dtype)
+            return held(r, (x.value > 0) - (x.value < 0), x.dtype, weak=x.weak)
+        case "square":
+            return binary(r, "Mult", x, x)
+        case "bitwise_count":
+            return held(r, int(x.value).bit_count(), x.dtype)
+        case _ if name in _ROUNDS:
+            r.cut = r.cut or is_float(x.dtype)
+            return held(r, _ROUNDS[name](x.value), x.dtype) if is_float(x.dtype) else x
+        case _ if name in _FLOATS:
+            return held(r, _FLOATS[name](cast(r, x, "f32").value), "f32")
+        case _:
+            raise FormError(name)

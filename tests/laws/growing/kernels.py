@@ -1,0 +1,255 @@
+"""Whole programs: functions, equations, updates, loops over time, results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tests.laws.growing.blocks import block, new_value
+from tests.laws.growing.expressions import (
+    call,
+    element,
+    expression,
+    folded,
+    literal,
+    reduction,
+    whole,
+)
+from tests.laws.growing.scope import (
+    AXES,
+    INPUTS,
+    PLACES,
+    TURNS,
+    Function,
+    Pick,
+    Program,
+    Scope,
+    indented,
+    typed,
+    values,
+)
+
+SIZES = {"N": [1, 2, 3, 5, 7], "M": [1, 2, 4]}
+LARGE = [33, 70, 130]
+"""Extents for programs without loops, whose direct evaluation takes no longer than that."""
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> Program:
+    """A program with inputs for it."""
+    return grow(lambda options: options[draw(st.integers(0, len(options) - 1))])
+
+
+@dataclass(slots=True)
+class Draft:
+    """A kernel while it grows: its scope, lines and results; `inside` a loop over time."""
+
+    scope: Scope
+    lines: list[str] = field(default_factory=list)
+    results: list[str] = field(default_factory=list)
+    made: int = 0
+    inside: bool = False
+
+    def name(self) -> str:
+        """A name for the next array."""
+        self.made += 1
+        return f"{'x' if self.inside else 'v'}{self.made - 1}"
+
+    def add(self, name: str, dtype: str, axes: tuple[str, ...], *, result: bool = True) -> None:
+        """An array that is now defined."""
+        self.scope.arrays[name] = (dtype, tuple(AXES[x] for x in axes))
+        if result and not self.inside:
+            self.results.append(name)
+
+
+def grow(pick: Pick) -> Program:
+    """A program; `pick` makes every choice."""
+    forms: set[str] = set()
+    inputs = dict(INPUTS) | (PLACES if pick([False, True]) else {})
+    functions, heads = _functions(pick, forms)
+    scope = Scope(pick, forms, inputs, numbers=("N", "M"), functions=functions)
+    draft = Draft(scope)
+    for _ in range(pick([1, 2, 2, 3, 3, 4])):
+        _definition(draft)
+    if not draft.results:
+        draft.lines.append("last[i] = " + expression(scope.over(("i",)), "f32", 2))
+        draft.add("last", "f32", ("i",))
+    return _assembled(draft, heads)
+
+
+def _assembled(draft: Draft, heads: list[str]) -> Program:
+    scope, pick = draft.scope, draft.scope.pick
+    used = set(re.findall(r"\w+", "\n".join(draft.lines))) | {"b"}
+    known = {**INPUTS, **PLACES, **TURNS}
+    inputs = [n for n in known if n in used]
+    parameters = ", ".join(f"{n}: {typed(*known[n])}" for n in inputs)
+    kinds = [typed(*scope.arrays[n]) for n in draft.results]
+    result = kinds[0] if len(kinds) == 1 else f"({', '.join(kinds)})"
+    if len(kinds) > 1:
+        scope.forms.add("several results")
+    body = ["assert N > 0", "assert M > 0", *draft.lines, f"return {', '.join(draft.results)}"]
+    text = "".join(f"{x}\n" for x in heads)
+    text += f"def f({parameters}) -> {result}:\n" + "".join(f"    {x}\n" for x in body)
+    sizes = dict(SIZES)
+    if not re.search(r"\b(for|while)\b", text) and scope.rarely(3):
+        sizes["N"] = LARGE
+    dims = {d: pick(options) for d, options in sizes.items()}
+    rng = np.random.default_rng(pick(list(range(20))))
+    astray = "g" in used and scope.rarely(5)
+    given = {n: values(rng, n, dims, astray=astray) for n in inputs}
+    return Program(text, dims, given, frozenset(scope.forms))
+
+
+# Definitions --------------------------------------------------------------------------------
+
+
+def _definition(draft: Draft) -> None:
+    pick = draft.scope.pick
+    makers: list[Callable[[Draft], None]] = [
+        _equation, _equation, _equation, _block, _block, _block, _number, _scan, _update,
+    ]  # fmt: skip
+    if any(len(f.gives) == 2 for f in draft.scope.functions):
+        makers.append(_pair)
+    if not draft.inside:
+        makers += [_time, _time]
+    pick(makers)(draft)
+
+
+def _dtype(pick: Pick) -> str:
+    return pick(["f32", "f32", "i32", "i32", "u32", "bool"])
+
+
+def _equation(draft: Draft) -> None:
+    scope, pick = draft.scope, draft.scope.pick
+    name, dtype = draft.name(), _dtype(pick)
+    axes = pick([("i",), ("j", "i")])
+    inner = scope.over(axes)
+    make = reduction if axes == ("i",) and pick([False, True]) else expression
+    value = make(inner, dtype, 2 if make is reduction else 3)
+    hidden = draft.inside or (not draft.results and scope.rarely(3))
+    if hidden:
+        stand = "b[j, i]" if axes == ("j", "i") else "a[i]"
+        value = f"({value}) if {stand} > -1.0 else {literal(scope, dtype)}"
+        scope.forms.add("intermediate")
+    draft.lines.append(f"{name}[{', '.join(axes)}] = {value}")
+    draft.add(name, dtype, axes, result=not hidden)
+
+
+def _block(draft: Draft) -> None:
+    pick = draft.scope.pick
+    name, dtype, axes = draft.name(), _dtype(pick), pick([("i",), ("i",), ("j", "i")])
+    if draft.inside:
+        draft.lines.append(f"{name}: {typed(dtype, tuple(AXES[x] for x in axes))}")
+    draft.lines += block(draft.scope, name, dtype, axes)
+    draft.add(name, dtype, axes)
+
+
+def _number(draft: Draft) -> None:
+    """A result without axes."""
+    draft.scope.forms.add("0-d")
+    name, dtype = draft.name(), _dtype(draft.scope.pick)
+    draft.lines.append(f"{name} = {reduction(draft.scope, dtype, 1)}")
+    draft.add(name, dtype, ())
+
+
+def _scan(draft: Draft) -> None:
+    """A range that ends at an axis of which the body is free."""
+    scope, pick = draft.scope, draft.scope.pick
+    scope.forms.add("scan")
+    name, dtype, axes = draft.name(), _dtype(pick), pick([("i",), ("i",), ("j", "i")])
+    free = {x: AXES[x] for x in axes if x != "i"}
+    inner = replace(scope, indices={**free, "k": "N"}, reduces=0, steady=True)
+    bounds = pick(["i + 1", "i + 1", "i", "i, N"])
+    value = folded(inner, dtype, f"for k in range({bounds})", 2, some=bounds != "i")
+    if draft.inside or axes == ("j", "i"):
+        stand = "b[j, i]" if axes == ("j", "i") else "a[i]"
+        value = f"({value}) if {stand} > -9.0 else {literal(scope, dtype)}"
+    draft.lines.append(f"{name}[{', '.join(axes)}] = {value}")
+    draft.add(name, dtype, axes)
+
+
+def _pair(draft: Draft) -> None:
+    """Two equations by one call."""
+    scope, pick = draft.scope, draft.scope.pick
+    function = pick([f for f in scope.functions if len(f.gives) == 2])
+    names = draft.name(), draft.name()
+    if draft.inside:
+        draft.lines += [f"{n}: {d}[N]" for n, d in zip(names, function.gives, strict=True)]
+    value = call(scope.over(("i",)), function.name, 2)
+    draft.lines.append(f"{names[0]}[i], {names[1]}[i] = {value}")
+    for name, dtype in zip(names, function.gives, strict=True):
+        draft.add(name, dtype, ("i",))
+
+
+def _update(draft: Draft, *, of: list[str] | None = None) -> None:
+    """An array that has values gets new ones, made from the old ones."""
+    scope, pick = draft.scope, draft.scope.pick
+    names = of or [*draft.results, *draft.results, "a", "m", "u", "b", "p"]
+    name = pick([n for n in names if n in scope.arrays])
+    dtype, shape = scope.arrays[name]
+    axes = tuple(x for dim in shape for x, d in AXES.items() if d == dim)
+    inner = scope.over(axes)
+    scope.forms.add("update")
+    at = f"{name}[{', '.join(axes)}]" if axes else name
+    if dtype in {"i32", "u32"} and pick([False, True]):
+        op = pick(["+=", "-=", "*=", "^="])
+        draft.lines.append(f"{at} {op} {whole(inner, dtype, 2)}")
+    elif dtype == "f32" and not draft.inside and pick([False, True]):
+        draft.lines.append(f"{at} {pick(['+=', '-='])} {expression(inner, dtype, 2)}")
+    else:
+        old = pick([at, element(inner, name)])
+        draft.lines.append(f"{at} = {new_value(inner, old, dtype)}")
+    if name not in draft.results:
+        draft.results.append(name)
+
+
+def _time(draft: Draft) -> None:
+    """Definitions in a loop over time: at least one update, and what is new in each turn."""
+    scope, pick = draft.scope, draft.scope.pick
+    scope.forms.add("time loop")
+    outside = list(scope.arrays)
+    var = f"t{draft.made}"
+    bounds = pick(["2", "3", "1, 3", "M", "h", "1, h", "h + 1"])
+    inner = Draft(
+        replace(scope, arrays=dict(scope.arrays), numbers=(*scope.numbers, var, var, var)),
+        results=list(draft.results), made=draft.made, inside=True,
+    )  # fmt: skip
+    if scope.pick([False, True]):
+        _definition(inner)
+    _update(inner, of=[*draft.results, "a", "m", "b"])
+    if scope.rarely(3):
+        _update(inner, of=[*draft.results, "a", "u"])
+    draft.made = inner.made
+    draft.results[:] = [n for n in inner.results if n in outside]
+    declared = [x for x in inner.lines if re.match(r"x\d+: ", x)]
+    lines = [x for x in inner.lines if x not in declared]
+    draft.lines += [*declared, f"for {var} in range({bounds}):", *indented(lines)]
+
+
+# Functions ----------------------------------------------------------------------------------
+
+
+def _functions(pick: Pick, forms: set[str]) -> tuple[tuple[Function, ...], list[str]]:
+    """Functions without arrays, with their lines; a later one may call an earlier one."""
+    made: list[Function] = []
+    lines: list[str] = []
+    for number in range(pick([0, 0, 0, 1, 2])):
+        takes = tuple(_dtype(pick) for _ in range(pick([1, 2, 3])))
+        gives = tuple(_dtype(pick) for _ in range(pick([1, 1, 2])))
+        parameters = {f"{'xyz'[n]}{number}": dtype for n, dtype in enumerate(takes)}
+        scope = Scope(
+            pick, forms, locals=parameters, functions=tuple(made), reduces=0, steady=True
+        )  # fmt: skip
+        said = ", ".join(pick([n, f"{n}: {d}"]) for n, d in parameters.items())
+        name = f"f{number}"
+        lines.append(f"def {name}({said}):")
+        local = _dtype(pick)
+        lines.append(f"    l{number} = {whole(scope, local, 2)}")
+        scope.locals[f"l{number}"] = local
+        lines.append(f"    return {', '.join(whole(scope, d, 2) for d in gives)}")
+        made.append(Function(name, takes, gives))
+    return tuple(made), lines
