@@ -25,9 +25,9 @@ from tests.laws.trial import Trial, devices, meaning, trial
 ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "docs" / "laws.md"
 FOUND = ROOT / "build" / "laws"
-PROGRAMS, CELLS = 100, 200
+PROGRAMS, CELLS = 100, 400
 SECONDS_TO_SHRINK = 30
-PATHS = {"native": 1 / 2, "cpu": 1 / 3, "wasm": 1 / 5, "simt": 1 / 4}
+PATHS = {"native": 2 / 5, "cpu": 1 / 4, "wasm": 1 / 8, "simt": 1 / 5}
 """How often a program is tried on a path; every one is tried directly and in the interpreter."""
 SCHEDULED = 2 / 5
 """How often also by a schedule, on one device."""
@@ -154,7 +154,7 @@ def keep(start: int, words: str) -> None:
 
 
 def batch(start: int) -> Counter[str]:
-    """A hundred programs and two hundred changed cells. Raises `Wrong`."""
+    """A hundred programs and four hundred changed cells. Raises `Wrong`."""
     seen = law(PROGRAMS, start)
     for number in range(CELLS):
         text = changed(random.Random(f"{start} {number}"))

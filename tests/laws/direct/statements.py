@@ -65,10 +65,8 @@ def _kernel(
     last = function.body[-1]
     assert isinstance(last, ast.Return)
     results = last.value.elts if isinstance(last.value, ast.Tuple) else [last.value]
-    returns = function.returns
-    kinds = returns.elts if isinstance(returns, ast.Tuple) else [returns]
     names = [e.id for e in results if isinstance(e, ast.Name)]
-    r.declared = {n: _annotation(k) for n, k in zip(names, kinds, strict=True)}
+    r.declared = dict(zip(names, _returns(function), strict=True))
     try:
         for s in function.body[:-1]:
             _definition(r, s)
@@ -76,6 +74,11 @@ def _kernel(
         error.run = r
         raise
     return tuple(r.arrays[n] for n in names), r
+
+
+def _returns(function: ast.FunctionDef) -> list[tuple[str, tuple[ast.expr, ...]]]:
+    kinds = function.returns
+    return [_annotation(k) for k in (kinds.elts if isinstance(kinds, ast.Tuple) else [kinds])]
 
 
 def _annotation(node: ast.expr | None) -> tuple[str, tuple[ast.expr, ...]]:
@@ -234,7 +237,7 @@ def _call_of_kernel(r: Run, target: ast.expr, node: ast.Call) -> None:
     results, inner = _kernel(function, r.functions, dims, inputs)
     r.exact, r.cut = r.exact and inner.exact, r.cut or inner.cut
     targets = target.elts if isinstance(target, ast.Tuple) else [target]
-    for t, result, (dtype, _) in zip(targets, results, inner.declared.values(), strict=True):
+    for t, result, (dtype, _) in zip(targets, results, _returns(function), strict=True):
         r.arrays[named(t)], r.dtypes[named(t)] = result.copy(), dtype
 
 

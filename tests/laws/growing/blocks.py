@@ -43,13 +43,25 @@ def _writes(scope: Scope, name: str, dtype: str, axes: tuple[str, ...]) -> list[
     """The element of the block, written once, also where a condition says what."""
     at = f"{name}[{', '.join(axes)}]"
     if not scope.rarely(3):
-        return [f"{at} = {whole(scope, dtype, 2)}"]
+        return [f"{at} = {_outcome(scope, dtype)}"]
     return [
         f"if {expression(scope, 'bool', 2)}:",
-        f"    {at} = {whole(scope, dtype, 2)}",
+        f"    {at} = {_outcome(scope, dtype)}",
         "else:",
-        f"    {at} = {whole(scope, dtype, 2)}",
+        f"    {at} = {_outcome(scope, dtype)}",
     ]
+
+
+def _outcome(scope: Scope, dtype: str) -> str:
+    """What a block comes to: mostly made from one of its locals or private elements."""
+    kinds = {**scope.locals, **{own_element(scope, n): d for n, d in scope.private.items()}}
+    local = scope.pick(list(kinds))
+    if scope.rarely(3) or "bool" in {dtype, kinds[local]} != {"bool"}:
+        return whole(scope, dtype, 2)
+    if dtype == "bool":
+        return f"{local} != {expression(scope, 'bool', 1)}"
+    cast = local if kinds[local] == dtype else f"{dtype}({local})"
+    return scope.pick([cast, f"{cast} + {whole(scope, dtype, 1)}"])
 
 
 def _statements(scope: Scope, name: str, depth: int) -> list[str]:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.laws.growing.blocks import block, new_value
+from tests.laws.growing.blocks import FIRST, block, new_value
 from tests.laws.growing.expressions import (
     call,
     element,
     expression,
     folded,
+    inside,
     literal,
     reduction,
     whole,
@@ -44,6 +45,15 @@ def programs(draw: st.DrawFn) -> Program:
     return grow(lambda options: options[draw(st.integers(0, len(options) - 1))])
 
 
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """A kernel of the text that another may call: its parameters, and types of its results."""
+
+    name: str
+    takes: tuple[str, ...]
+    gives: tuple[tuple[str, tuple[str, ...]], ...]
+
+
 @dataclass(slots=True)
 class Draft:
     """A kernel while it grows: its scope, lines and results; `inside` a loop over time."""
@@ -51,6 +61,7 @@ class Draft:
     scope: Scope
     lines: list[str] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
+    callees: tuple[Callee, ...] = ()
     made: int = 0
     inside: bool = False
 
@@ -71,18 +82,31 @@ def grow(pick: Pick) -> Program:
     forms: set[str] = set()
     inputs = dict(INPUTS) | (PLACES if pick([False, True]) else {})
     functions, heads = _functions(pick, forms)
+    callees: tuple[Callee, ...] = ()
+    if pick([False, False, False, True]):
+        called = _grown(Scope(pick, forms, dict(INPUTS), numbers=("N", "M"), functions=functions))
+        lines, takes = _lines(called, "c0")
+        heads += lines
+        gives = tuple(called.scope.arrays[n] for n in called.results)
+        callees = (Callee("c0", tuple(takes), gives),)
     scope = Scope(pick, forms, inputs, numbers=("N", "M"), functions=functions)
-    draft = Draft(scope)
-    for _ in range(pick([1, 2, 2, 3, 3, 4])):
+    return _assembled(_grown(scope, callees), heads)
+
+
+def _grown(scope: Scope, callees: tuple[Callee, ...] = ()) -> Draft:
+    """A kernel with at least one result."""
+    draft = Draft(scope, callees=callees)
+    for _ in range(scope.pick([1, 2, 3, 3, 4, 5])):
         _definition(draft)
     if not draft.results:
         draft.lines.append("last[i] = " + expression(scope.over(("i",)), "f32", 2))
         draft.add("last", "f32", ("i",))
-    return _assembled(draft, heads)
+    return draft
 
 
-def _assembled(draft: Draft, heads: list[str]) -> Program:
-    scope, pick = draft.scope, draft.scope.pick
+def _lines(draft: Draft, name: str) -> tuple[list[str], list[str]]:
+    """The lines of a kernel, and its parameters."""
+    scope = draft.scope
     used = set(re.findall(r"\w+", "\n".join(draft.lines))) | {"b"}
     known = {**INPUTS, **PLACES, **TURNS}
     inputs = [n for n in known if n in used]
@@ -92,14 +116,19 @@ def _assembled(draft: Draft, heads: list[str]) -> Program:
     if len(kinds) > 1:
         scope.forms.add("several results")
     body = ["assert N > 0", "assert M > 0", *draft.lines, f"return {', '.join(draft.results)}"]
-    text = "".join(f"{x}\n" for x in heads)
-    text += f"def f({parameters}) -> {result}:\n" + "".join(f"    {x}\n" for x in body)
+    return [f"def {name}({parameters}) -> {result}:", *indented(body)], inputs
+
+
+def _assembled(draft: Draft, heads: list[str]) -> Program:
+    scope, pick = draft.scope, draft.scope.pick
+    lines, inputs = _lines(draft, "f")
+    text = "".join(f"{x}\n" for x in (*heads, *lines))
     sizes = dict(SIZES)
     if not re.search(r"\b(for|while)\b", text) and scope.rarely(3):
         sizes["N"] = LARGE
     dims = {d: pick(options) for d, options in sizes.items()}
     rng = np.random.default_rng(pick(list(range(20))))
-    astray = "g" in used and scope.rarely(5)
+    astray = "g" in inputs and scope.rarely(5)
     given = {n: values(rng, n, dims, astray=astray) for n in inputs}
     return Program(text, dims, given, frozenset(scope.forms))
 
@@ -110,8 +139,10 @@ def _assembled(draft: Draft, heads: list[str]) -> Program:
 def _definition(draft: Draft) -> None:
     pick = draft.scope.pick
     makers: list[Callable[[Draft], None]] = [
-        _equation, _equation, _equation, _block, _block, _block, _number, _scan, _update,
+        _equation, _equation, _equation, _block, _block, _block, _number, _scan, _update, _count,
     ]  # fmt: skip
+    if draft.callees:
+        makers += [_call_of_kernel, _call_of_kernel]
     if any(len(f.gives) == 2 for f in draft.scope.functions):
         makers.append(_pair)
     if not draft.inside:
@@ -129,7 +160,7 @@ def _equation(draft: Draft) -> None:
     axes = pick([("i",), ("j", "i")])
     inner = scope.over(axes)
     make = reduction if axes == ("i",) and pick([False, True]) else expression
-    value = make(inner, dtype, 2 if make is reduction else 3)
+    value = make(inner, dtype, 2 if make is reduction else pick([1, 2, 3]))
     hidden = draft.inside or (not draft.results and scope.rarely(3))
     if hidden:
         stand = "b[j, i]" if axes == ("j", "i") else "a[i]"
@@ -170,6 +201,44 @@ def _scan(draft: Draft) -> None:
         value = f"({value}) if {stand} > -9.0 else {literal(scope, dtype)}"
     draft.lines.append(f"{name}[{', '.join(axes)}] = {value}")
     draft.add(name, dtype, axes)
+
+
+def _count(draft: Draft) -> None:
+    """Elements that several iterations may update; whole numbers come out the same in any order."""
+    scope, pick = draft.scope, draft.scope.pick
+    if draft.inside:
+        _equation(draft)
+        return
+    scope.forms.add("atomic")
+    name, dtype = draft.name(), pick(["i32", "i32", "u32", "f32"])
+    draft.lines.append(f"{name}[k] = {FIRST[dtype]}")
+    axes = pick([("i",), ("j", "i")])
+    inner = replace(scope.over(axes), reduces=1)
+    at = f"{name}[{inside(inner, 'N')}]"
+    more = expression(inner, dtype, 2) if dtype == "f32" else whole(inner, dtype, 2)
+    change = pick([f"{at} += {more}", f"{at} = max({at}, {more})", f"{at} = min({at}, {more})"])
+    lines = [change]
+    if pick([False, True]):
+        lines = [f"if {expression(inner, 'bool', 2)}:", f"    {change}"]
+    extents = ", ".join(AXES[x] for x in axes)
+    draft.lines += [f"for {', '.join(axes)} in grid({extents}):", *indented(lines)]
+    draft.add(name, dtype, ("i",))
+
+
+def _call_of_kernel(draft: Draft) -> None:
+    """The results of another kernel, for arrays at hand."""
+    scope, pick = draft.scope, draft.scope.pick
+    scope.forms.add("kernel call")
+    callee = pick(list(draft.callees))
+    given: list[str] = []
+    for n in callee.takes:
+        kind = {**INPUTS, **TURNS}[n]
+        alike = [x for x, k in scope.arrays.items() if k == kind and (kind[1] or x == n)]
+        given.append(pick([*alike, literal(scope, kind[0])] if n in "sr" else alike or [n]))
+    names = [draft.name() for _ in callee.gives]
+    draft.lines.append(f"{', '.join(names)} = {callee.name}({', '.join(given)})")
+    for name, (dtype, shape) in zip(names, callee.gives, strict=True):
+        draft.add(name, dtype, tuple(x for d in shape for x, dim in AXES.items() if dim == d))
 
 
 def _pair(draft: Draft) -> None:
@@ -216,7 +285,8 @@ def _time(draft: Draft) -> None:
     bounds = pick(["2", "3", "1, 3", "M", "h", "1, h", "h + 1"])
     inner = Draft(
         replace(scope, arrays=dict(scope.arrays), numbers=(*scope.numbers, var, var, var)),
-        results=list(draft.results), made=draft.made, inside=True,
+        results=list(draft.results), callees=draft.callees, made=draft.made,
+        inside=True,
     )  # fmt: skip
     if scope.pick([False, True]):
         _definition(inner)
