@@ -1,4 +1,7 @@
-"""Bounds against replays: what is refuted does leave its array, and what is proved never does."""
+"""Bounds against replays: what is refuted does leave its array, and what is proved never does.
+
+What is neither is checked when it runs, and reported exactly where it leaves.
+"""
 
 from __future__ import annotations
 
@@ -114,6 +117,29 @@ INSIDE = (
     "            break\n        a += x[i + t]\n    y[i] = a"),
 )  # fmt: skip
 
+UNKNOWN = (
+    "y[i] = x[m[i]]",
+    "y[i] = x[abs(m[i])]",
+    "y[i] = x[N - 1 - m[i]]",
+    "y[i] = x[m[i] // 2]",
+    "y[i] = x[m[i] & 7]",
+    "y[i] = x[i ^ 1]",
+    "y[i] = x[m[m[i]]]",
+    "y[i] = x[max(m[i], 0)]",
+    "y[i] = x[min(m[i], N - 1)]",
+    "y[i] = x[m[i]] if m[i] >= 0 else 0.0",
+    "y[i] = x[m[i]] if x[i] > 0.0 else 0.0",
+    "y[i] = x[i] + sum(img[m[i], q] for q in range(W))",
+    "y[i] = sum(x[k] for k in range(m[i]))",
+    "y[i] = x[i] + sum(x[k] for k in range(m[i], N))",
+    "y[i] = x[i] + max(x[m[k]] for k in range(N))",
+    "y[i] = x[i * i]",
+    "for i in grid(N):\n    v = m[i]\n    y[i] = x[v]",
+    "for i in grid(N):\n    v = 0\n    while v * v < m[i]:\n        v = v + 1\n    y[i] = x[v]",
+    "for i in grid(N):\n    a = 0.0\n    for t in range(m[i]):\n        a += x[t]\n    y[i] = a",
+    "for i in grid(N):\n    q: f32[3] = 1.0\n    q[m[i]] = x[i]\n    y[i] = q[0]",
+)
+
 
 def text_of(body: str) -> str:
     lines = "".join(f"    {line}\n" for line in body.split("\n"))
@@ -161,7 +187,7 @@ def test_the_example_of_a_refusal_leaves_the_array(
 
 @pytest.mark.parametrize("body", INSIDE)
 def test_what_is_proved_stays_inside(body: str) -> None:
-    parse(Source(text_of(body)))
+    assert not bounds.checked(parse(Source(text_of(body))).kernels[-1])
     ran = 0
     for n, h, s in itertools.product((1, 2, 5, 8, 9, 12), (1, 3), (-2, 0, 1, 3)):
         dims = {"N": n, "H": h if "4 * H" not in body else n // 4, "W": 2}
@@ -174,6 +200,33 @@ def test_what_is_proved_stays_inside(body: str) -> None:
     assert ran > 0
 
 
+@pytest.mark.parametrize("body", UNKNOWN)
+def test_what_is_not_known_is_checked_when_it_runs(body: str) -> None:
+    """For data of every kind: reported where it leaves, and computed where it does not."""
+    graph = parse(Source(text_of(body))).kernels[-1]
+    answers: set[str] = set()
+    for n, low, high in itertools.product((1, 2, 3, 4, 6, 9), (-3, 0), (1, 2, 9)):
+        dims = {"N": n, "H": 2, "W": 2}
+        inputs = inputs_for(dims, 0)
+        inputs["m"] = np.random.default_rng(n).integers(low, high, n).astype(np.int32)
+        arrays = {a.name: inputs[a.name] for a in graph.inputs}
+        scalars = {s.name: inputs[s.name] for s in graph.scalars}
+        try:
+            wanted, _ = direct.run(text_of(body), dims, inputs)
+        except direct.OutsideError:
+            answers.add("reported")
+            with pytest.raises(RunError):
+                run_graph(specialise(graph, dims), arrays, scalars)
+            continue
+        answers.add("computed")
+        (found,) = run_graph(specialise(graph, dims), arrays, scalars).values()
+        np.testing.assert_array_equal(found, wanted[0])
+
+    assert bounds.checked(graph)
+    assert answers == {"reported", "computed"}
+
+
 def test_there_are_enough() -> None:
     assert len(OUTSIDE) >= 40
     assert len(INSIDE) >= 40
+    assert len(UNKNOWN) >= 20
