@@ -11,7 +11,8 @@ from tests.laws.campaign import law
 PROGRAMS = 1000
 RARE = (
     "0-d", "atomic", "break", "data", "filter", "function", "if", "intermediate", "kernel call",
-    "private", "scan", "several results", "time loop", "triangle", "tuple", "update", "while",
+    "parts", "private", "scan", "several results", "step", "time loop", "triangle", "tuple",
+    "update", "while",
 )  # fmt: skip
 
 

@@ -133,7 +133,13 @@ def _store(scope: Scope) -> list[str]:
 
 def _if(scope: Scope, name: str, depth: int) -> list[str]:
     scope.forms.add("if")
-    lines = [f"if {expression(scope, 'bool', 2)}:", *indented(_statements(scope, name, depth - 1))]
+    test, inner = expression(scope, "bool", 2), scope
+    if scope.rarely(4):
+        scope.forms.add(":=")
+        new = f"{name}_n{depth}"
+        test = f"({new} := {whole(scope, 'i32', 2)}) {scope.pick(['<', '>=', '!='])} 1"
+        inner = replace(scope, locals={**scope.locals, new: "i32"})
+    lines = [f"if {test}:", *indented(_statements(inner, name, depth - 1))]
     if scope.pick([False, True]):
         lines += [f"elif {expression(scope, 'bool', 1)}:"]
         lines += indented(_statements(scope, name, 0))

@@ -211,6 +211,9 @@ def ranged(scope: Scope) -> tuple[str, str, bool]:
     if "g" in scope.arrays and scope.indices and not scope.steady and scope.rarely(6):
         at = looked_up(scope)
         return scope.pick([at, f"{at}, {dim}", f"0, {at} + 1"]), dim, False
+    if scope.rarely(10):
+        scope.forms.add("step")
+        return f"{scope.pick([0, 0, 1])}, {dim}, {scope.pick([2, 3])}", dim, False
     return dim, dim, True
 
 

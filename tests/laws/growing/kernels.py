@@ -140,6 +140,7 @@ def _definition(draft: Draft) -> None:
     pick = draft.scope.pick
     makers: list[Callable[[Draft], None]] = [
         _equation, _equation, _equation, _block, _block, _block, _number, _scan, _update, _count,
+        _parts,
     ]  # fmt: skip
     if draft.callees:
         makers += [_call_of_kernel, _call_of_kernel]
@@ -223,6 +224,36 @@ def _count(draft: Draft) -> None:
     extents = ", ".join(AXES[x] for x in axes)
     draft.lines += [f"for {', '.join(axes)} in grid({extents}):", *indented(lines)]
     draft.add(name, dtype, ("i",))
+
+
+def _parts(draft: Draft) -> None:
+    """An array with a value, written point by point, row by row, or where a condition says."""
+    scope, pick = draft.scope, draft.scope.pick
+    if draft.inside:
+        _equation(draft)
+        return
+    scope.forms.add("parts")
+    name, dtype, axes = draft.name(), pick(["f32", "i32", "u32"]), pick([("i",), ("j", "i")])
+    draft.lines.append(f"{name}: {typed(dtype, tuple(AXES[x] for x in axes))} = {FIRST[dtype]}")
+    draft.add(name, dtype, axes)
+    along, rest = axes[0], axes[1:]
+    dim, turn = AXES[along], f"t{draft.made}"
+    point, row = scope.over(rest), replace(scope.over(rest), numbers=(*scope.numbers, turn))
+    at = lambda first: f"{name}[{', '.join((first, *rest))}]"  # noqa: E731
+    if pick([False, True]):
+        draft.lines.append(f"{at(pick(['0', f'{dim} - 1']))} = {whole(point, dtype, 2)}")
+    if pick([False, True]):
+        value = new_value(row, at(f"{turn} - 1"), dtype)
+        draft.lines += [f"for {turn} in range(1, {dim}):", f"    {at(turn)} = {value}"]
+    if pick([False, True]):
+        others = {n: kind for n, kind in scope.arrays.items() if n != name}
+        own = replace(scope.over(axes), arrays=others)
+        test, value = expression(own, "bool", 2), new_value(own, at(along), dtype)
+        draft.lines += [
+            f"for {', '.join(axes)} in grid({', '.join(AXES[x] for x in axes)}):",
+            f"    if {test}:",
+            f"        {at(along)} = {value}",
+        ]
 
 
 def _call_of_kernel(draft: Draft) -> None:
