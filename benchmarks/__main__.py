@@ -7,7 +7,16 @@ from importlib import import_module
 
 from benchmarks.row import table
 
-NAMES = ("compiling", "importing", "panels", "running", "scanning", "stepping", "wasm")
+NAMES = (
+    "compiling",
+    "importing",
+    "panels",
+    "resizing",
+    "running",
+    "scanning",
+    "stepping",
+    "wasm",
+)
 
 
 def main(arguments: list[str]) -> int:

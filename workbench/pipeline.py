@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.base.errors import CallError
+from workbench.base.errors import CallError, OpenDimError
 from workbench.base.limits import GUARANTEED, Limits
 from workbench.base.text import Text, concatenated
 from workbench.ir.device import Mapped
@@ -18,96 +18,27 @@ from workbench.ir.graph import Graph
 from workbench.ir.loops import Loops
 from workbench.ir.remarks import Remark, remarks
 from workbench.ir.show import graph_text, loops_text, mapped_text
-from workbench.lang import LARGEST_DIM, prove_literal
+from workbench.lang import LARGEST_DIM, checks_more, prove_literal, waits
 from workbench.passes.cleanup import clean
 from workbench.passes.graph import PASSES, specialise
 from workbench.passes.lower import lower
 from workbench.passes.mapping import map_kernels
+from workbench.passes.open_dims import check_sizes
 from workbench.passes.swaps import swap_buffers
 from workbench.passes.turns import keep_turns
+from workbench.program import Program, dispatches
 from workbench.schedule.rules import default_states
 from workbench.schedule.step import Schedule, step_text
+from workbench.stages import Language, Snapshot, Stages, Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from workbench.base.source import Source
-    from workbench.program import Program
+
+    Programs = Callable[[Mapping[str, int]], Program]
 
 Target = Literal["wgsl", "llvm", "wasm"]
-Language = Literal["python", "wgsl", "llvm", "asm", "wasm"]
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The program at one stage: its value, what made it, and its text when somebody looks.
-
-    `seconds` is the time the stage took; `changed` is false where a pass did nothing.
-    """
-
-    name: str
-    value: Any = field(repr=False)
-    note: str
-    seconds: float
-    language: Language = "python"
-    changed: bool = True
-    render: Callable[[Any], Text] = field(default=lambda value: Text(str(value)), repr=False)
-
-    @cached_property
-    def marked(self) -> Text:
-        """The text with its marks, made at the first look."""
-        return self.render(self.value)
-
-    @property
-    def text(self) -> str:
-        """The text."""
-        return self.marked.value
-
-
-@dataclass(frozen=True)
-class Stages:
-    """The snapshots of a compilation in order; passes that changed nothing are hidden.
-
-    `stages["wgsl"]`, `list(stages)` gives the names shown, `stages.all` has the hidden ones.
-    """
-
-    all: tuple[Snapshot, ...]
-
-    def __iter__(self) -> Iterator[str]:
-        return (s.name for s in self.all if s.changed)
-
-    def __len__(self) -> int:
-        return sum(s.changed for s in self.all)
-
-    def __getitem__(self, name: str) -> Snapshot:
-        for s in self.all:
-            if s.name == name:
-                return s
-        raise KeyError(f"no stage '{name}'; stages: {', '.join(self)}")
-
-    def __contains__(self, name: object) -> bool:
-        return any(s.name == name for s in self.all)
-
-    def values(self) -> tuple[Snapshot, ...]:
-        """The snapshots shown, in order."""
-        return tuple(s for s in self.all if s.changed)
-
-    def diff(self, a: str, b: str) -> str:
-        """A unified diff of the texts of two stages."""
-        from difflib import unified_diff  # noqa: PLC0415  (only who compares needs it)
-
-        before, after = self[a].text.splitlines(), self[b].text.splitlines()
-        return "\n".join(unified_diff(before, after, a, b, lineterm=""))
-
-    def replaced(self, name: str, value: Any) -> Stages:
-        """The same stages with another value at one of them; what was made from it stays."""
-        new = (
-            Snapshot(s.name, value, s.note, s.seconds, s.language, s.changed, s.render)
-            if s.name == name
-            else s
-            for s in self.all
-        )
-        return Stages(tuple(new))
 
 
 @dataclass(frozen=True)
@@ -115,7 +46,8 @@ class Compilation:
     """Everything that one compilation made.
 
     `dims` are the literals it was compiled for; `schedule` the steps applied, the default
-    rule's included. `program` is what a device runs.
+    rule's included. `program` is what a device runs. The dims in `open` are no literals but
+    scalars of the program, which has the shapes of their values in `dims`; `at` gives others.
     """
 
     source: Source
@@ -126,6 +58,8 @@ class Compilation:
     schedule: Schedule
     stages: Stages
     program: Program
+    open: tuple[str, ...] = ()
+    program_at: Programs | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -142,6 +76,28 @@ class Compilation:
         """Where numbers may differ from run to run: floats in no fixed order, unproved writes."""
         return remarks(self.stages["specialise"].value)
 
+    def at(self, dims: Mapping[str, int]) -> Compilation:
+        """The same code with a program for other values of the open dims; nothing is compiled.
+
+        Raises `CallError` for dims that break an assert, `OpenDimError` where this code does
+        not serve: for another literal, or where sizes, indices or limits do not fit.
+        """
+        values = {**self.dims, **dims}
+        check_dims(self.graph, values)
+        if values == dict(self.dims):
+            return self
+        for name, number in values.items():
+            if name not in self.open and number != self.dims[name]:
+                raise OpenDimError(
+                    f"{self.name}: dim {name} is the literal {self.dims[name]} in this code, "
+                    f"not {number}",
+                    hint=f"k.compile(dims={{{name!r}: None}})",
+                )
+        assert self.program_at is not None, "a compilation with open dims gives programs"
+        program = self.program_at(values)
+        stages = self.stages.with_each(self.program, program)
+        return replace(self, dims=values, program=program, stages=stages)
+
     def with_stage(self, name: str, value: Any) -> Compilation:
         """The same compilation with another value at one stage: for experiments and checks."""
         return replace(self, stages=self.stages.replaced(name, value))
@@ -153,35 +109,18 @@ class Compilation:
         return check(self, inputs, sizes)
 
 
-class _Trace:
-    """Runs stages one after the other and keeps a snapshot of each."""
-
-    def __init__(self) -> None:
-        self.snapshots: list[Snapshot] = []
-
-    def stage(
-        self, name: str, note: str, f: Callable[[], Any], render: Callable[[Any], Text],
-        *, language: Language = "python", before: Any = None,
-    ) -> Any:  # fmt: skip
-        start = time.perf_counter()
-        value = f()
-        seconds = time.perf_counter() - start
-        changed = value is not before
-        self.snapshots.append(Snapshot(name, value, note, seconds, language, changed, render))
-        return value
-
-
 def compile_graph(
     graph: Graph,
     source: Source,
     dims: Mapping[str, int],
     *,
+    left: Collection[str] = (),
     schedule: Schedule | None = None,
     target: Target = "wgsl",
     limits: Limits = GUARANTEED,
     parse_seconds: float = 0.0,
 ) -> Compilation:
-    """Compile a graph for one set of dims.
+    """Compile a graph for one set of dims; those in `left` stay open, see `Compilation.at`.
 
     Without a schedule the default rule of the target decides; with one, the rule maps only the
     nests that the schedule left unmapped. Raises `CallError` for a missing dim or one that
@@ -189,7 +128,7 @@ def compile_graph(
     cannot hold.
     """
     check_dims(graph, dims)
-    trace = _Trace()
+    trace = Trace()
     trace.snapshots.append(
         Snapshot(
             "source",
@@ -202,7 +141,7 @@ def compile_graph(
     trace.snapshots.append(
         Snapshot("graph", graph, "what is computed, no order chosen", 0.0, render=graph_text)
     )
-    lowered = _to_loops(trace, graph, dims)
+    lowered = _to_loops(trace, graph, dims, left)
     scheduled, applied = _scheduled(trace, lowered, schedule, target)
     counted: Loops = trace.stage(
         "turns", "the number of each turn, where nests read it", lambda: keep_turns(scheduled),
@@ -212,10 +151,36 @@ def compile_graph(
         "swap", "buffers change places where a turn would copy one into another",
         lambda: swap_buffers(counted), loops_text, before=counted,
     )  # fmt: skip
-    program = _EMIT[target](trace, swapped, limits)
+    made = _EMIT[target](trace, swapped, limits)
+    program_at = _programs(graph, swapped, made, limits)
+    program = program_at(dims)
+    stages = Stages(tuple(trace.snapshots)).with_each(made, program)
     return Compilation(
-        source, graph, dict(dims), target, limits, applied, Stages(tuple(trace.snapshots)), program
-    )
+        source, graph, dict(dims), target, limits, applied, stages, program,
+        counted.open, program_at if counted.open else None,
+    )  # fmt: skip
+
+
+def _programs(graph: Graph, loops: Loops, made: Programs, limits: Limits) -> Programs:
+    """The programs for values of the open dims, once what waited for their values is sure."""
+    waiting = bool(loops.open) and waits(graph)
+
+    def at(values: Mapping[str, int]) -> Program:
+        if not loops.open:
+            return made({})
+        check_sizes(loops, values)
+        if waiting and checks_more(graph, prove_literal(graph, specialise(graph, values), values)):
+            raise OpenDimError(f"{graph.name}: an access has to be checked at these dims")
+        program = made({name: int(values[name]) for name in loops.open})
+        most = max((max(d.workgroups) for d in dispatches(program.body)), default=0)
+        if most > limits.max_compute_workgroups_per_dimension and program.target == "wgsl":
+            raise OpenDimError(
+                f"{graph.name}: {most} workgroups along one axis; a device has at most "
+                f"{limits.max_compute_workgroups_per_dimension}",
+            )
+        return program
+
+    return at
 
 
 def check_dims(graph: Graph, dims: Mapping[str, int]) -> None:
@@ -252,12 +217,18 @@ def check_dims(graph: Graph, dims: Mapping[str, int]) -> None:
             )
 
 
-def _to_loops(trace: _Trace, graph: Graph, dims: Mapping[str, int]) -> Loops:
+def _to_loops(trace: Trace, graph: Graph, dims: Mapping[str, int], left: Collection[str]) -> Loops:
+    """The loops of a graph; what waits for the values of dims in `left` is proved with those."""
+
+    def special_graph() -> Graph:
+        special = specialise(graph, dims, left)
+        return special if special.open else prove_literal(graph, special, dims)
+
+    note = "the dims of this call put in"
+    note += f"; {', '.join(left)} stay open: uniforms" if left else ""
     special = trace.stage(
-        "specialise", "the dims of this call put in",
-        lambda: prove_literal(graph, specialise(graph, dims), dims), graph_text,
-        before=None if graph.symbols() else graph,
-    )  # fmt: skip
+        "specialise", note, special_graph, graph_text, before=None if graph.symbols() else graph
+    )
     for name, graph_pass in PASSES:
         before = special
         note = (graph_pass.__doc__ or "").strip().partition("\n")[0]
@@ -269,7 +240,7 @@ def _to_loops(trace: _Trace, graph: Graph, dims: Mapping[str, int]) -> Loops:
 
 
 def _scheduled(
-    trace: _Trace, loops: Loops, schedule: Schedule | None, target: Target
+    trace: Trace, loops: Loops, schedule: Schedule | None, target: Target
 ) -> tuple[Loops, Schedule]:
     """Apply the user's steps, then the rule's for what they left unmapped."""
     steps: tuple[Any, ...] = ()
@@ -293,25 +264,25 @@ def _by_rule(target: Target) -> Callable[[Loops], Iterator[tuple[Any, Loops]]]:
     return lambda loops: default_states(loops, target)
 
 
-def _wgsl(trace: _Trace, loops: Loops, limits: Limits) -> Program:
-    from workbench.codegen.wgsl import emit  # noqa: PLC0415  (one target is loaded, not all)
+def _wgsl(trace: Trace, loops: Loops, limits: Limits) -> Programs:
+    from workbench.codegen.wgsl import translate  # noqa: PLC0415  (one target is loaded, not all)
 
     mapped: Mapped = trace.stage(
         "kernel", "loops mapped to workgroups and invocations", lambda: map_kernels(loops),
         mapped_text,
     )  # fmt: skip
     return trace.stage(
-        "wgsl", "what the GPU's driver is given", lambda: emit(mapped, limits), program_text,
+        "wgsl", "what the GPU's driver is given", lambda: translate(mapped, limits), program_text,
         language="wgsl",
     )  # fmt: skip
 
 
-def _llvm(trace: _Trace, loops: Loops, _: Limits) -> Program:
+def _llvm(trace: Trace, loops: Loops, _: Limits) -> Programs:
     from workbench.codegen import listing  # noqa: PLC0415  (one target is loaded, not all)
-    from workbench.codegen.llvm import emit  # noqa: PLC0415
+    from workbench.codegen.llvm import translate  # noqa: PLC0415
 
     program = trace.stage(
-        "llvm", "what LLVM is given", lambda: emit(loops), listing.unoptimised, language="llvm"
+        "llvm", "what LLVM is given", lambda: translate(loops), listing.unoptimised, language="llvm"
     )
     later: tuple[tuple[str, str, Callable[[Program], Text], Language], ...] = (
         ("llvm-opt", "after LLVM's O2 for this CPU", listing.optimised, "llvm"),
@@ -322,16 +293,21 @@ def _llvm(trace: _Trace, loops: Loops, _: Limits) -> Program:
     return program
 
 
-def _wasm(trace: _Trace, loops: Loops, _: Limits) -> Program:
+def _wasm(trace: Trace, loops: Loops, _: Limits) -> Programs:
     from workbench.codegen import listing, wasm  # noqa: PLC0415  (one target is loaded, not all)
     from workbench.codegen.wasm_text import wasm_text  # noqa: PLC0415
 
     started = time.perf_counter()
-    source = wasm.source(loops)
+    sources = wasm.sources(loops)
+    source = sources(dict.fromkeys(loops.open, 0))
     emitted = time.perf_counter()
-    program = wasm.from_source(source)
+    wasm.from_source(source)
     linked = time.perf_counter() - emitted
     optimised = partial(listing.optimised, processor="wasm32")
+
+    def made(values: Mapping[str, int]) -> Program:
+        return wasm.from_source(sources(values))
+
     shown: tuple[tuple[str, str, float, Callable[[Program], Text], Language], ...] = (
         ("llvm", "what LLVM is given", emitted - started, listing.unoptimised, "llvm"),
         ("llvm-opt", "after LLVM's O2 for wasm32", 0.0, optimised, "llvm"),
@@ -340,15 +316,15 @@ def _wasm(trace: _Trace, loops: Loops, _: Limits) -> Program:
     for name, note, seconds, render, language in shown:
         # Every stage runs as the program; its text is made from what LLVM was given.
         text = partial(_render, render, source)
-        trace.snapshots.append(Snapshot(name, program, note, seconds, language, render=text))
-    return program
+        trace.snapshots.append(Snapshot(name, made, note, seconds, language, render=text))
+    return made
 
 
 def _render(render: Callable[[Program], Text], source: Program, _: Program) -> Text:
     return render(source)
 
 
-_EMIT: Mapping[Target, Callable[[_Trace, Loops, Limits], Program]] = {
+_EMIT: Mapping[Target, Callable[[Trace, Loops, Limits], Programs]] = {
     "wgsl": _wgsl, "llvm": _llvm, "wasm": _wasm
 }  # fmt: skip
 

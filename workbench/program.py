@@ -16,7 +16,7 @@ from workbench.base.errors import DeviceError
 from workbench.base.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 FORMAT = 1
 LOOP_BUDGET = 2**24
@@ -51,10 +51,11 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A scalar parameter."""
+    """A scalar parameter; `value` where the program fixes it: the dims its shapes are made for."""
 
     name: str
     dtype: DType
+    value: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,16 @@ class Program:
     loops: tuple[str, ...] = ()
     accesses: tuple[str, ...] = ()
 
+    @property
+    def arguments(self) -> tuple[Parameter, ...]:
+        """The scalars that a call gives."""
+        return tuple(p for p in self.scalars if p.value is None)
+
+    def filled(self, scalars: Sequence[float]) -> tuple[float, ...]:
+        """The scalars of a call, with the values that the program fixes in their places."""
+        given = iter(scalars)
+        return tuple(next(given) if p.value is None else p.value for p in self.scalars)
+
     def buffer(self, name: str) -> Buffer:
         """The buffer of that name."""
         return next(b for b in self.buffers if b.name == name)
@@ -163,7 +174,7 @@ class Program:
                 {"name": b.name, "dtype": b.dtype.name, "shape": list(b.shape), "role": b.role}
                 for b in self.buffers
             ],
-            "scalars": [{"name": p.name, "dtype": p.dtype.name} for p in self.scalars],
+            "scalars": [_parameter_json(p) for p in self.scalars],
             "inputs": list(self.inputs),
             "outputs": list(self.outputs),
             "kernels": [
@@ -219,7 +230,9 @@ def from_json(values: dict[str, Any]) -> Program:
             Buffer(b["name"], DTYPES[b["dtype"]], tuple(b["shape"]), b["role"])
             for b in values["buffers"]
         ),
-        scalars=tuple(Parameter(p["name"], DTYPES[p["dtype"]]) for p in values["scalars"]),
+        scalars=tuple(
+            Parameter(p["name"], DTYPES[p["dtype"]], p.get("value")) for p in values["scalars"]
+        ),
         inputs=tuple(values["inputs"]),
         outputs=tuple(values["outputs"]),
         kernels=tuple(_kernel(k) for k in values["kernels"]),
@@ -258,6 +271,11 @@ def _kernel(k: dict[str, Any]) -> Kernel:
     fixed, each = k["iterations"]
     text, entry = Text(k["code"]), k.get("entry", "main")
     return Kernel(k["name"], k["code"], bindings, (x, y, z), (fixed, each), text, entry)
+
+
+def _parameter_json(p: Parameter) -> dict[str, Any]:
+    fixed = {} if p.value is None else {"value": p.value}
+    return {"name": p.name, "dtype": p.dtype.name} | fixed
 
 
 def _action_json(action: Action) -> dict[str, Any]:

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, Worker
 
+import workbench as wb
 from tests.lab import Lab, Notebook
 from workbench.base.errors import DeviceError
 from workbench.base.source import Origin, Source, Span
 from workbench.base.text import Mark, Text
+from workbench.pipeline import compile_graph
 from workbench.program import Program, from_json
 from workbench.runtime.arrays import array, enqueue
 from workbench.runtime.browser import BrowserDevice
@@ -212,6 +214,27 @@ def test_matmul_with_scalars(joined: Connected) -> None:
     result = joined.floats(buffers["C"], 256).reshape(16, 16)
 
     np.testing.assert_allclose(result, 0.5 * (A @ B) - 3, rtol=1e-5, atol=1e-5)
+
+
+def test_new_sizes_make_no_new_pipelines_in_the_page(joined: Connected) -> None:
+    worker = worker_of(joined.page)
+    worker.evaluate("""() => {
+        const make = GPUDevice.prototype.createComputePipelineAsync;
+        globalThis.pipelines = 0;
+        GPUDevice.prototype.createComputePipelineAsync = function (plan) {
+            globalThis.pipelines += 1;
+            return make.call(this, plan);
+        };
+    }""")
+    k = wb.kernel("def third(x: f32[N]) -> f32[N]:\n    y[i] = x[i] / 3.0\n    return y\n")
+    c = compile_graph(k.graph, k.source, {"N": 1}, left=("N",))
+    for n in (1, 2, 3, 64, 65, 7, 1000, 0, 129, 4097):
+        x = np.arange(n, dtype=np.float32)
+        program = c.at({"N": n}).program
+        (y,) = enqueue(program, joined.device, [array(x)], [], words="third(...)")
+        np.testing.assert_allclose(y.numpy(), x / 3, rtol=1e-6)
+
+    assert worker.evaluate("() => globalThis.pipelines") == 1
 
 
 def test_results_chain_without_a_read(joined: Connected) -> None:

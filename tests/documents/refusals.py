@@ -254,6 +254,14 @@ GROUPS: tuple[Group, ...] = (
         ),
     ),
     Group(
+        "OpenDimError",
+        "Open dims",
+        (
+            Call(MATMUL, "k.compile(on='cpu', dims={'M': 8, 'N': None}).at({'M': 9})"),
+            Call(MATMUL, "k.compile(on='cpu', dims={'N': None}).at({'N': 2**24 + 1})"),
+        ),
+    ),
+    Group(
         "ScheduleError",
         "Steps",
         (

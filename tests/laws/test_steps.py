@@ -103,9 +103,9 @@ def _step(draw: st.DrawFn, loops: Loops) -> Step:
 
 def _inputs(loops: Loops) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(3)
-    bins = next((b.shape[0] for b in loops.buffers if b.name == "h"), 9)
+    bins = next((b.sizes[0] for b in loops.buffers if b.name == "h"), 9)
     return {
-        b.name: rng.integers(0, bins, b.shape).astype(b.dtype.numpy)
+        b.name: rng.integers(0, bins, b.sizes).astype(b.dtype.numpy)
         for b in loops.buffers
         if b.role == "input"
     }

@@ -60,6 +60,10 @@ class CallError(WorkbenchError):
     """The arguments of a call do not fit the signature of the kernel."""
 
 
+class OpenDimError(CallError):
+    """A compilation with open dims cannot be used for these values of them."""
+
+
 class ScheduleError(WorkbenchError):
     """A step of a schedule would change the answer, or names what is not there."""
 

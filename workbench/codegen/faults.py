@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workbench.ir.show import expr_text
+
 if TYPE_CHECKING:
     from workbench.ir.stmt import Outside
 
@@ -16,4 +18,4 @@ def describe_access(s: Outside) -> str:
     if s.kind == "finds":
         return f"{text}{line} runs over nothing"
     which = "its extent" if len(s.index) == 1 else f"the extent of dimension {s.place},"
-    return f"{text}{line} {s.kind} outside {which} {s.extent}"
+    return f"{text}{line} {s.kind} outside {which} {expr_text(s.extent)}"

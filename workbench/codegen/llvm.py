@@ -8,7 +8,7 @@ imports LLVM: what it makes of the text is the business of `runtime/llvm.py`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from workbench.base.dtypes import U32
@@ -17,29 +17,36 @@ from workbench.base.source import NOWHERE
 from workbench.codegen.llvm_expr import Place, Register, Scope, load
 from workbench.codegen.llvm_functions import needed, write_definition
 from workbench.codegen.llvm_lines import Lines, identifier, type_of
+from workbench.codegen.llvm_nests import (
+    all_expressions,
+    all_nests,
+    count_of,
+    iterates,
+    iterations,
+    nests,
+)
 from workbench.codegen.llvm_stmt import (
     FINISH,
     STATUS,
     Inside,
-    trips,
     write_body,
+    write_open,
     write_range,
     write_slots,
 )
-from workbench.ir.expr import Expr, free_names
+from workbench.ir.bound import bound_buffers
+from workbench.ir.expr import free_names
+from workbench.ir.extents import Extent, expression, size
 from workbench.ir.graph import Scalar
 from workbench.ir.loops import Buffer, Loops
 from workbench.ir.stmt import (
     Alloc,
-    Assign,
     Body,
     For,
-    Local,
     LoopKind,
     Memory,
     Outside,
     Stmt,
-    expressions,
     reads,
     walk_stmts,
     writes,
@@ -94,13 +101,18 @@ CPU = Processor()
 
 
 def emit(loops: Loops, processor: Processor = CPU) -> Program:
-    """The program that runs the loops on a CPU.
+    """The program that runs loops without open dims on a CPU; raises as `translate` does."""
+    return translate(loops, processor)({})
+
+
+def translate(loops: Loops, processor: Processor = CPU) -> Callable[[Mapping[str, int]], Program]:
+    """The program that runs the loops on a CPU, for any values of the open dims: with one text.
 
     Raises `CodegenError` where private arrays do not fit on a stack.
     """
     buffers = (*loops.buffers, *_temporaries(loops.body))
     body = tuple(s for s in loops.body if not _in_storage(s))
-    alone = len({tuple(map(id, nest)) for nest in _all_nests(body)}) == 1
+    alone = len({tuple(map(id, nest)) for nest in all_nests(body)}) == 1
     accesses: list[str] = []
     words = _status(buffers)
     kernels: list[Kernel] = []
@@ -112,46 +124,72 @@ def emit(loops: Loops, processor: Processor = CPU) -> Program:
             return made[same]
         name = made[same] = _kernel_name(loops, nest, tuple(k.name for k in kernels), alone=alone)
         _check_private(name, nest, processor)
-        scope = Scope(Lines(), accesses=accesses, functions=processor.functions)
+        scope = Scope(Lines(), accesses=accesses, functions=processor.functions, open=loops.open)
         given = (*buffers, words)
         kernels.append(_kernel(scope, name, nest, given, loops.scalars, processor.attributes))
         return name
 
-    def actions(body: Body) -> Iterator[Action]:
-        for nest in _nests(body):
+    def steps(body: Body) -> Iterator[Step]:
+        for nest in nests(body):
             match nest:
                 case (For(kind=LoopKind.REPEAT) as repeat,):
-                    inner = tuple(actions(repeat.body))
-                    if trips(repeat):
-                        yield Repeat(trips(repeat) or 0, inner)
+                    yield count_of(repeat), tuple(steps(repeat.body))
                 case _:
-                    yield Dispatch(kernel(nest), (_iterations(nest), 1, 1))
+                    yield iterations(nest, loops.open), kernel(nest)
 
-    dispatches = tuple(actions(body))
+    order = tuple(steps(body))
+    return lambda values: _program(
+        loops, (*bound_buffers(buffers, values), words), values,
+        tuple(kernels), tuple(_actions(order, values)), tuple(accesses),
+    )  # fmt: skip
+
+
+Step = tuple[Extent, "str | tuple[Step, ...]"]
+"""How often what runs: a kernel's iterations, or the turns of a repeat."""
+
+
+def _actions(order: tuple[Step, ...], values: Mapping[str, int]) -> Iterator[Action]:
+    for count, what in order:
+        number = size(count, values)
+        if isinstance(what, str):
+            yield Dispatch(what, (number, 1, 1))
+        elif number:
+            yield Repeat(number, tuple(_actions(what, values)))
+
+
+def _program(
+    loops: Loops,
+    given: tuple[Buffer, ...],
+    values: Mapping[str, int],
+    kernels: tuple[Kernel, ...],
+    dispatches: tuple[Action, ...],
+    accesses: tuple[str, ...],
+) -> Program:
+    *buffers, words = given
     copies = {o: f"{o}_copy" for o in loops.outputs if _role(buffers, o) == "input"}
     return Program(
         name=loops.name,
         target="llvm",
         buffers=_program_buffers(buffers, copies, words if accesses else None),
-        scalars=tuple(Parameter(s.name, s.dtype) for s in loops.scalars),
+        scalars=tuple(Parameter(s.name, s.dtype, values.get(s.name)) for s in loops.scalars),
         inputs=tuple(b.name for b in loops.buffers if b.role == "input"),
         outputs=tuple(copies.get(o, o) for o in loops.outputs),
-        kernels=tuple(kernels),
+        kernels=kernels,
         body=(*dispatches, *(Copy(o, copy) for o, copy in copies.items())),
-        accesses=tuple(accesses),
+        accesses=accesses,
     )
 
 
 def _program_buffers(
-    buffers: tuple[Buffer, ...], copies: dict[str, str], words: Buffer | None
+    buffers: Sequence[Buffer], copies: dict[str, str], words: Buffer | None
 ) -> tuple[ProgramBuffer, ...]:
     """The buffers, then the copies that are returned, then the status words."""
     sources = {b.name: b for b in buffers}
     copied = [(copy, sources[o]) for o, copy in copies.items()]
-    found = [ProgramBuffer(b.name, b.dtype, b.shape, b.role) for b in buffers]
-    found += [ProgramBuffer(copy, b.dtype, b.shape, "output") for copy, b in copied]
+    found = [ProgramBuffer(b.name, b.dtype, b.sizes, b.role) for b in buffers]
+    found += [ProgramBuffer(copy, b.dtype, b.sizes, "output") for copy, b in copied]
     if words is not None:
-        found.append(ProgramBuffer(words.name, words.dtype, words.shape, "status"))
+        found.append(ProgramBuffer(words.name, words.dtype, words.sizes, "status"))
     return tuple(found)
 
 
@@ -181,10 +219,12 @@ def _kernel(
     written = {s.array for s in writes(nest)}
     written |= {words.name for s in walk_stmts(nest) if isinstance(s, Outside)}
     touched = {e.array for e in reads(nest)} | written
-    used = frozenset[str]().union(*(free_names(e) for e in _all_expressions(nest)))
+    used = frozenset[str]().union(*(free_names(e) for e in all_expressions(nest)))
+    given = tuple(b for b in buffers if b.name in touched)
+    used |= {n for b in given for x in b.shape for n in free_names(expression(x))}
     signature = _Signature(
         name,
-        tuple(b for b in buffers if b.name in touched),
+        given,
         frozenset(written),
         tuple((slot, s) for slot, s in enumerate(scalars) if s.name in used),
     )
@@ -224,8 +264,8 @@ def _write_body_function(
         pointer = "%" + lines.fresh(b.name)
         scope.arrays[STATUS if b.name == words else b.name] = Place(pointer, b.dtype, b.shape)
         access = "" if b.name in signature.written else "readonly "
-        size = max(4, math.prod(b.shape) * b.dtype.bits // 8)
-        parameters.append(f"ptr noalias {access}align 64 dereferenceable({size}) {pointer}")
+        whole = max(4, math.prod(b.sizes) * b.dtype.bits // 8) if _literal(b) else 4
+        parameters.append(f"ptr noalias {access}align 64 dereferenceable({whole}) {pointer}")
     for _, s in signature.scalars:
         register = "%" + lines.fresh(s.name)
         scope.names[s.name] = Register(register)
@@ -236,9 +276,10 @@ def _write_body_function(
     text = f"define internal void @{signature.name}.body({', '.join(parameters)}) noinline {{"
     lines.plain(text, metadata=f"{attributes}!dbg !4")
     lines.begin(lines.fresh("entry"))
+    write_open(scope, [s for _, s in signature.scalars])
     write_slots(scope, nest)
     match nest:
-        case (For() as loop,) if _iterates(loop):
+        case (For() as loop,) if iterates(loop, scope.open):
             write_range(scope, loop, begin="%begin", end="%end")
         case _:
             write_body(scope, nest, Inside())
@@ -270,83 +311,8 @@ def _write_entry(lines: Lines, signature: _Signature) -> None:
     lines.plain("}")
 
 
-_RANGES = frozenset(LoopKind) - {
-    LoopKind.SERIAL, LoopKind.REPEAT, LoopKind.UNROLLED, LoopKind.COOPERATIVE
-}  # fmt: skip
-"""The kinds whose iterations may run in any order and at once."""
-
-
-def _iterates(loop: For) -> bool:
-    """Whether the iterations of an outermost loop are the kernel's."""
-    return loop.kind in _RANGES and trips(loop) is not None
-
-
-def _iterations(nest: Body) -> int:
-    """How many iterations a kernel has."""
-    match nest:
-        case (For() as loop,) if _iterates(loop):
-            return trips(loop) or 0
-        case _:
-            return 1
-
-
-def _all_nests(body: Body) -> Iterator[Body]:
-    """The nests, those inside repeats too."""
-    for nest in _nests(body):
-        match nest:
-            case (For(kind=LoopKind.REPEAT) as repeat,):
-                yield from _all_nests(repeat.body)
-            case _:
-                yield nest
-
-
-def _nests(body: Body) -> tuple[Body, ...]:
-    """The statements that make a kernel each, and every repeat alone.
-
-    Statements stay together as long as one declares what a later one uses, and while serial
-    statements write what later serial statements write again.
-    """
-    groups: list[Body] = []
-    current: Body = ()
-    for n, s in enumerate(body):
-        current = (*current, s)
-        rest = body[n + 1 :]
-        if not _declared(current) & _mentioned(rest) and not _continued(current, rest):
-            groups.append(current)
-            current = ()
-    return tuple(groups)
-
-
-def _continued(group: Body, rest: Body) -> bool:
-    """Whether a serial group and the serial statements right behind it write the same array."""
-    following: list[Stmt] = []
-    for s in rest:
-        if _is_parallel(s):
-            break
-        following.append(s)
-    if any(_is_parallel(s) for s in group):
-        return False
-    return bool({s.array for s in writes(group)} & {s.array for s in writes(tuple(following))})
-
-
-def _is_parallel(s: Stmt) -> bool:
-    return any(isinstance(x, For) and x.kind in _RANGES for x in walk_stmts((s,)))
-
-
-def _declared(group: Body) -> frozenset[str]:
-    """The names that the statements of a group make for those behind them."""
-    return frozenset(s.name for s in group if isinstance(s, Local | Alloc))
-
-
-def _mentioned(body: Body) -> frozenset[str]:
-    """Every name of a scalar or an array that a body uses."""
-    names = {n for e in _all_expressions(body) for n in free_names(e)}
-    names |= {s.name for s in walk_stmts(body) if isinstance(s, Assign)}
-    return frozenset(names | {e.array for e in reads(body)} | {s.array for s in writes(body)})
-
-
-def _all_expressions(body: Body) -> Iterator[Expr]:
-    return (e for s in walk_stmts(body) for e in expressions(s))
+def _literal(b: Buffer) -> bool:
+    return all(isinstance(x, int) for x in b.shape)
 
 
 def _kernel_name(loops: Loops, nest: Body, taken: tuple[str, ...], *, alone: bool) -> str:
@@ -373,7 +339,7 @@ def _temporaries(body: Body) -> Iterator[Buffer]:
             yield Buffer(s.name, s.dtype, s.shape, "temporary", origin=s.origin)
 
 
-def _role(buffers: tuple[Buffer, ...], name: str) -> str:
+def _role(buffers: Sequence[Buffer], name: str) -> str:
     return next(b.role for b in buffers if b.name == name)
 
 

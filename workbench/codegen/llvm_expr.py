@@ -21,6 +21,7 @@ from workbench.codegen.llvm_lines import (
     type_of,
 )
 from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, loads
+from workbench.ir.extents import Extent, expression, literals
 from workbench.ir.ops import OPS
 
 LEAST, GREATEST = -(2**31), 2**31 - 1
@@ -55,7 +56,7 @@ class Place:
 
     pointer: str
     dtype: DType
-    shape: tuple[int, ...]
+    shape: tuple[Extent, ...]
 
 
 Name = Counter | Register | Slot
@@ -79,6 +80,7 @@ class Scope:
     written: dict[int, str] | None = None
     accesses: list[str] = field(default_factory=list[str])
     functions: Mapping[str, str] = field(default_factory=dict[str, str])
+    open: tuple[str, ...] = ()
 
 
 def value(scope: Scope, e: Expr) -> str:
@@ -134,10 +136,23 @@ def address(scope: Scope, array: str, index: tuple[Expr, ...], origin: Origin) -
     place = scope.arrays[array]
     if not index:
         return place.pointer, place
-    row = array_type_of(place.dtype, place.shape[1:])
-    steps = ", ".join(f"i64 {wide(scope, x)}" for x in index)
+    if all(isinstance(x, int) for x in place.shape[1:]):
+        row = array_type_of(place.dtype, literals(place.shape[1:]))
+        steps = ", ".join(f"i64 {wide(scope, x)}" for x in index)
+    else:
+        row, steps = stored_type(place.dtype), f"i64 {_flat(scope, place, index, origin)}"
     text = f"getelementptr inbounds {row}, ptr {place.pointer}, {steps}"
     return scope.lines.value(f"{array}.at", text, origin), place
+
+
+def _flat(scope: Scope, place: Place, index: tuple[Expr, ...], origin: Origin) -> str:
+    """The number of an element in row-major order, where a dim is open."""
+    flat = wide(scope, index[0])
+    for e, extent in zip(index[1:], place.shape[1:], strict=True):
+        length = wide(scope, expression(extent))
+        row = scope.lines.value("row", f"mul nsw i64 {flat}, {length}", origin)
+        flat = scope.lines.value("flat", f"add nsw i64 {row}, {wide(scope, e)}", origin)
+    return flat
 
 
 def load(scope: Scope, pointer: str, dtype: DType, *, name: str, origin: Origin) -> str:

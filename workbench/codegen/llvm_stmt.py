@@ -6,7 +6,7 @@ and loops that may be long look at the stop word now and then. Imports no LLVM.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -17,6 +17,7 @@ from workbench.codegen.llvm_expr import (
     ANY,
     Counter,
     Place,
+    Register,
     Scope,
     Slot,
     address,
@@ -30,6 +31,8 @@ from workbench.codegen.llvm_expr import (
 )
 from workbench.codegen.llvm_lines import array_type, type_of
 from workbench.ir.expr import Const, Expr
+from workbench.ir.extents import LARGEST_OPEN, uniform
+from workbench.ir.graph import Scalar
 from workbench.ir.stmt import (
     Alloc,
     Assign,
@@ -51,6 +54,9 @@ from workbench.ir.stmt import (
 
 POLL = 2**20
 """About so many statements are run, at most, between two looks at the stop word."""
+
+_SHORT = 16
+"""Statements of a body that is run 2^24 times in well under a second."""
 
 STATUS = "(status)"
 """What scopes call the buffer of status words; no array of a source has such a name."""
@@ -101,15 +107,26 @@ def write_slots(scope: Scope, body: Body) -> None:
                 pass
 
 
+def write_open(scope: Scope, scalars: Iterable[Scalar]) -> None:
+    """Write the open dims among the parameters as numbers as wide as loop counters."""
+    for s in scalars:
+        if s.name in scope.open:
+            known = scope.names[s.name]
+            assert isinstance(known, Register), "a parameter"
+            register = scope.lines.value(f"{s.name}.wide", f"zext i32 {known.register} to i64")
+            scope.names[s.name] = Counter(register, (0, LARGEST_OPEN))
+
+
 def write_range(scope: Scope, loop: For, *, begin: str, end: str) -> None:
     """Write a loop of which the iterations `begin` to `end` (i64 operands, from 0) are run.
 
-    The bounds of the loop are literals. It does not poll: whoever calls chooses the range.
+    The loop starts at a literal. It does not poll: whoever calls chooses the range.
     """
     lines = scope.lines
     start, count = literal_of(loop.start), trips(loop)
     assert start is not None, loop.var
-    assert count is not None, loop.var
+    above = min(bounds(scope, loop.stop)[1], ANY[1])
+    count = above - start if count is None else count
     plain = start == 0 and loop.step == 1
     counter = lines.fresh(loop.var if plain else f"{loop.var}.number")
     last = start + max(0, count - 1) * loop.step
@@ -181,7 +198,7 @@ def _for(scope: Scope, loop: For) -> None:
     least, above = bounds(scope, loop.start)[0], min(bounds(scope, loop.stop)[1], ANY[1])
     span = (least, max(least, above - 1))
     scope.lines.note(_heading(loop))
-    steps = Steps(counter, start, stop, loop.step, _period(loop))
+    steps = Steps(counter, start, stop, loop.step, _period(loop, scope.open))
     _loop(scope, loop, steps, lambda: Counter(f"%{counter}", span))
 
 
@@ -316,9 +333,15 @@ def _poll_at_times(scope: Scope, steps: Steps, origin: Origin) -> None:
     lines.begin(on)
 
 
-def _period(loop: For) -> int:
-    """How many counts may pass between two polls of a loop (a power of two); 0: it need not."""
+def _period(loop: For, open_dims: tuple[str, ...]) -> int:
+    """How many counts may pass between two polls of a loop (a power of two); 0: it need not.
+
+    Polls keep LLVM from using vectors, so an innermost loop over an open dim goes without: it
+    runs at most 2^24 times.
+    """
     inner, count = 1 + sum(map(_cost, loop.body)), trips(loop)
+    if uniform(loop.stop, open_dims) and inner < _SHORT:
+        return 0
     if count is not None and count * inner <= POLL:
         return 0
     return 1 << max((loop.step - 1).bit_length(), (POLL // inner).bit_length() - 1)

@@ -7,10 +7,11 @@ called in `runtime/llvm.py`.
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
-from workbench.codegen.llvm import Processor, emit as emit_llvm
+from workbench.codegen.llvm import Processor, translate
 from workbench.codegen.wasm_functions import FUNCTIONS
 from workbench.codegen.wasm_link import linked
 from workbench.ir.loops import Loops
@@ -26,7 +27,12 @@ def source(loops: Loops) -> Program:
 
     Raises `CodegenError` where private arrays do not fit on a stack.
     """
-    return emit_llvm(loops, WASM)
+    return sources(loops)({})
+
+
+def sources(loops: Loops) -> Callable[[Mapping[str, int]], Program]:
+    """What `source` gives, for any values of the open dims: with one text."""
+    return translate(loops, WASM)
 
 
 def emit(loops: Loops) -> Program:

@@ -9,6 +9,7 @@ kernel computes: what is fast is the schedule's business.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.base.dtypes import U32
@@ -27,9 +28,12 @@ from workbench.codegen.wgsl_loops import Faults, describe_loop, loop_cost
 from workbench.codegen.wgsl_names import wgsl_names
 from workbench.codegen.wgsl_prepare import declared_names, prepare
 from workbench.codegen.wgsl_stmt import Emission, array_type, write_body
+from workbench.ir.bound import bound_buffers
 from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel, Mapped, Turns
 from workbench.ir.expr import free_names
-from workbench.ir.stmt import Alloc, Body, Memory, Outside, expressions, walk_stmts
+from workbench.ir.extents import LARGEST_OPEN, Extent, size
+from workbench.ir.show import expr_text
+from workbench.ir.stmt import Alloc, Body, Local, Memory, Outside, expressions, walk_stmts
 from workbench.program import (
     LOOP_BUDGET,
     Action,
@@ -44,7 +48,7 @@ from workbench.program import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from workbench.base.limits import Limits
     from workbench.base.source import Origin
@@ -54,7 +58,12 @@ _SOURCE_LINES = 4
 
 
 def emit(mapped: Mapped, limits: Limits) -> Program:
-    """The WGSL program of a mapped function.
+    """The WGSL program of a mapped function without open dims; raises as `translate` does."""
+    return translate(mapped, limits)({})
+
+
+def translate(mapped: Mapped, limits: Limits) -> Callable[[Mapping[str, int]], Program]:
+    """The WGSL program of a mapped function, for any values of its open dims: with one text.
 
     An output that is an input is returned as a copy, in a buffer of its own.
     Raises `CodegenError` for dtypes WGSL does not have and for workgroup memory beyond the limit.
@@ -62,37 +71,45 @@ def emit(mapped: Mapped, limits: Limits) -> Program:
     found = Faults()
     taken = {b.name for b in mapped.buffers}
     status, scalars = _free("status", taken), _free("scalars", taken)
-    kernels = tuple(_kernel(k, mapped, limits, found, (status, scalars)) for k in mapped.kernels)
-    buffers = [Buffer(b.name, b.dtype, b.shape, b.role) for b in mapped.buffers]
-    outputs, copies = _outputs(mapped, buffers, taken)
-    if found.loops or found.accesses:
-        buffers.append(Buffer(status, U32, (4,), "status"))
-    if any(k.scalars for k in mapped.kernels):
-        words = -(-len(mapped.scalars) // 4) * 4
-        buffers.append(Buffer(scalars, U32, (words,), "scalars"))
-    return Program(
-        mapped.name,
-        "wgsl",
-        tuple(buffers),
-        tuple(Parameter(s.name, s.dtype) for s in mapped.scalars),
-        tuple(b.name for b in mapped.buffers if b.role == "input"),
-        outputs,
-        kernels,
-        (*_actions(mapped, mapped.order), *copies),
-        tuple(found.loops),
-        tuple(found.accesses),
-    )
+    codes = [_kernel(k, mapped, limits, found, (status, scalars)) for k in mapped.kernels]
+
+    def at(values: Mapping[str, int]) -> Program:
+        shaped = bound_buffers(mapped.buffers, values)
+        buffers = [Buffer(b.name, b.dtype, b.sizes, b.role) for b in shaped]
+        outputs, copies = _outputs(mapped, buffers, set(taken))
+        if found.loops or found.accesses:
+            buffers.append(Buffer(status, U32, (4,), "status"))
+        if any(k.scalars for k in mapped.kernels):
+            words = -(-len(mapped.scalars) // 4) * 4
+            buffers.append(Buffer(scalars, U32, (words,), "scalars"))
+        return Program(
+            mapped.name,
+            "wgsl",
+            tuple(buffers),
+            tuple(Parameter(s.name, s.dtype, values.get(s.name)) for s in mapped.scalars),
+            tuple(b.name for b in mapped.buffers if b.role == "input"),
+            outputs,
+            tuple(replace(code, iterations=cost(values)) for code, cost in codes),
+            (*_actions(mapped, mapped.order, values), *copies),
+            tuple(found.loops),
+            tuple(found.accesses),
+        )
+
+    return at
 
 
-def _actions(mapped: Mapped, order: Sequence[int | Turns]) -> tuple[Action, ...]:
+def _actions(
+    mapped: Mapped, order: Sequence[int | Turns], values: Mapping[str, int]
+) -> tuple[Action, ...]:
     """The dispatches, those of turns inside a `Repeat`; what never runs is left out."""
     actions: list[Action] = []
     for step in order:
         if isinstance(step, int):
             k = mapped.kernels[step]
-            actions.append(Dispatch(k.name, k.workgroups))
-        elif step.count > 0:
-            actions.append(Repeat(step.count, _actions(mapped, step.body)))
+            x, y, z = (size(n, values) for n in k.workgroups)
+            actions.append(Dispatch(k.name, (x, y, z)))
+        elif (count := size(step.count, values)) > 0:
+            actions.append(Repeat(count, _actions(mapped, step.body, values)))
     return tuple(actions)
 
 
@@ -128,17 +145,20 @@ def _kernel(
     limits: Limits,
     found: Faults,
     buffers: tuple[str, str],
-) -> Kernel:
-    """One module; what it may report is appended to `found`, in which its number counts."""
+) -> tuple[Kernel, Callable[[Mapping[str, int]], tuple[int, int]]]:
+    """One module, and its `iterations` for values of the open dims.
+
+    What it may report is appended to `found`, in which its number counts.
+    """
     ids = (*WORKGROUP_IDS, *LOCAL_IDS)
     outside = [*(b.name for b in kernel.buffers), *(s.name for s in mapped.scalars)]
     body = prepare(kernel.body, (*outside, *declared_names(kernel.body), *ids))
     _check_workgroup_memory(body, kernel, limits)
-    needed = needs(body)
+    needed = needs((*body, *_extents(kernel)))
     declared = (*outside, *declared_names(body), *atomic_functions(body))
     names = wgsl_names(declared, needed.functions)
     fields = wgsl_names((s.name for s in mapped.scalars), ()) if kernel.scalars else {}
-    cost = loop_cost(body, kernel)
+    cost = loop_cost(body, kernel, dict.fromkeys(mapped.open, (0, LARGEST_OPEN)))
     numbers: dict[int, int] = {}
     for loop in cost.unproved:
         numbers[id(loop)] = len(found.loops)
@@ -169,8 +189,20 @@ def _kernel(
     write_needs(w, needed)
     write_atomic_functions(w, body, scope)
     text = w.text()
-    iterations = (cost.fixed, cost.each)
-    return Kernel(kernel.name, text.value, bindings, kernel.workgroup_size, iterations, text)
+    code = Kernel(kernel.name, text.value, bindings, kernel.workgroup_size, text=text)
+    return code, lambda values: _iterations(body, kernel, values)
+
+
+def _iterations(body: Body, kernel: DeviceKernel, values: Mapping[str, int]) -> tuple[int, int]:
+    """`Kernel.iterations` for values of the open dims."""
+    cost = loop_cost(body, kernel, {name: (n, n) for name, n in values.items()})
+    return cost.fixed, cost.each
+
+
+def _extents(kernel: DeviceKernel) -> Iterator[Local]:
+    """The open extents of its buffers, as statements: their functions are needed, too."""
+    for b in kernel.buffers:
+        yield from (Local("extent", x) for x in b.shape if not isinstance(x, int))
 
 
 def _arrays(kernel: DeviceKernel, body: Body, names: dict[str, str]) -> dict[str, ArrayPlace]:
@@ -195,18 +227,18 @@ def _write_header(w: Writer, kernel: DeviceKernel, root: Origin) -> None:
         with w.mark(kernel.origin):
             w.write(text)
         w.end()
-    count, size = _counted(kernel.workgroups, "workgroup"), kernel.workgroup_size
-    w.line(f"// {count} of {_counted(size, 'invocation')}")
+    count = _counted(kernel.workgroups, "workgroup")
+    w.line(f"// {count} of {_counted(kernel.workgroup_size, 'invocation')}")
     w.line()
 
 
-def _sizes(axes: tuple[int, int, int]) -> list[str]:
+def _sizes(axes: tuple[Extent, Extent, Extent]) -> list[str]:
     """The sizes along x, y, z; trailing ones are left out."""
     used = max((n + 1 for n, size in enumerate(axes) if size != 1), default=1)
-    return [str(size) for size in axes[:used]]
+    return [expr_text(size) for size in axes[:used]]
 
 
-def _counted(axes: tuple[int, int, int], word: str) -> str:
+def _counted(axes: tuple[Extent, Extent, Extent], word: str) -> str:
     """`4 x 4 workgroups`, `1 workgroup`."""
     return " x ".join(_sizes(axes)) + f" {word}" + ("" if axes == (1, 1, 1) else "s")
 
@@ -233,11 +265,10 @@ def _write_bindings(
         bindings.append(Binding(index, b.name, access))
         w.write(f"@group(0) @binding({index}) var<storage, {access}> ")
         with w.mark(b.origin):
-            count = max(1, math.prod(b.shape))
             place = scope.arrays[b.name]
             element = element_type(place, b.origin) if place.atomic else stored_type(b.dtype)
-            w.write(f"{place.name}: array<{element}, {count}>")
-        w.write(f";  // {b.dtype}[{', '.join(map(str, b.shape))}]" if b.shape else ";")
+            w.write(f"{place.name}: array<{element}{_count(b.shape)}>")
+        w.write(f";  // {b.dtype}[{', '.join(map(expr_text, b.shape))}]" if b.shape else ";")
         w.end()
     status, scalars = extra
     if status:
@@ -249,6 +280,12 @@ def _write_bindings(
     if kernel.scalars:
         bindings.append(Binding(len(bindings), scalars, "uniform"))
     return tuple(bindings)
+
+
+def _count(shape: tuple[Extent, ...]) -> str:
+    """How many elements an array type has, as it says it; nothing where a dim is open."""
+    numbers = [x for x in shape if isinstance(x, int)]
+    return f", {max(1, math.prod(numbers))}" if len(numbers) == len(shape) else ""
 
 
 def _write_scalars(w: Writer, mapped: Mapped, fields: dict[str, str], index: int) -> None:

@@ -18,7 +18,8 @@ import numpy as np
 from workbench.base.dtypes import BOOL, CORE, F32, DType
 from workbench.base.errors import CodegenError
 from workbench.base.source import NOWHERE
-from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var
+from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, apply
+from workbench.ir.extents import LARGEST_INDEX, Extent, product
 from workbench.ir.ops import OPS
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class ArrayPlace:
 
     name: str
     dtype: DType
-    shape: tuple[int, ...]
+    shape: tuple[Extent, ...]
     storage: bool
     atomic: bool = False
 
@@ -234,7 +235,7 @@ def _write_load(w: Writer, place: ArrayPlace, index: Sequence[Expr], scope: Scop
     w.write("))" if place.dtype is F32 else ")")
 
 
-def write_flat(w: Writer, shape: tuple[int, ...], index: Sequence[Expr], scope: Scope) -> None:
+def write_flat(w: Writer, shape: tuple[Extent, ...], index: Sequence[Expr], scope: Scope) -> None:
     """The number of an element in row-major order.
 
     A literal outside its extent stands where control never comes (`x[3] if N > 3 else 0.0` with
@@ -242,14 +243,17 @@ def write_flat(w: Writer, shape: tuple[int, ...], index: Sequence[Expr], scope: 
     """
     written = False
     for axis, part in enumerate(index):
-        stride = math.prod(shape[axis + 1 :])
-        never = isinstance(part, Const) and not 0 <= part.value < shape[axis]
+        stride, extent = product(shape[axis + 1 :]), shape[axis]
+        end = extent if isinstance(extent, int) else LARGEST_INDEX
+        never = isinstance(part, Const) and not 0 <= part.value < end
         e = Const(0, part.dtype, origin=part.origin) if never else part
         if e == Const(0, e.dtype) and len(index) > 1:
             continue
         w.write(" + " if written else "")
         written = True
-        if isinstance(e, Const):
+        if not isinstance(stride, int):
+            write_expr(w, apply("mul", e, stride, origin=e.origin), scope, _TERM)
+        elif isinstance(e, Const):
             write_expr(w, Const(int(e.value) * stride, e.dtype, origin=e.origin), scope)
         elif stride == 1:
             write_expr(w, e, scope, _TERM | {Level.SUM})

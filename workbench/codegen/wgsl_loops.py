@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from workbench.codegen.wgsl_atomic import TRIES, exchanges
 from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel
 from workbench.ir.expr import Apply, Const, Expr, Var
+from workbench.ir.extents import expression
 from workbench.ir.stmt import (
     Barrier,
     Body,
@@ -67,11 +68,12 @@ class LoopCost:
         )
 
 
-def loop_cost(body: Body, kernel: DeviceKernel) -> LoopCost:
-    """The loops of a prepared body."""
-    known: dict[str, Interval] = {}
+def loop_cost(body: Body, kernel: DeviceKernel, dims: Mapping[str, Interval]) -> LoopCost:
+    """The loops of a prepared body, where the open dims lie in these intervals."""
+    known = dict(dims)
     for names, sizes in ((WORKGROUP_IDS, kernel.workgroups), (LOCAL_IDS, kernel.workgroup_size)):
-        known |= {name: (0, max(0, n - 1)) for name, n in zip(names, sizes, strict=True)}
+        for name, n in zip(names, sizes, strict=True):
+            known[name] = (0, max(0, interval(expression(n), dims)[1] - 1))
     return _body_cost(body, known)
 
 

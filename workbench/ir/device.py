@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.base.source import Origin, origin_field
+from workbench.ir.extents import Extent, literals
 
 if TYPE_CHECKING:
     from workbench.ir.graph import Scalar
@@ -37,16 +38,22 @@ class DeviceKernel:
     written: frozenset[str]
     scalars: tuple[Scalar, ...]
     workgroup_size: tuple[int, int, int]
-    workgroups: tuple[int, int, int]
+    workgroups: tuple[Extent, Extent, Extent]
     body: Body
     origin: Origin = origin_field()
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """The workgroups, where no dim is open."""
+        x, y, z = literals(self.workgroups)
+        return x, y, z
 
 
 @dataclass(frozen=True, slots=True)
 class Turns:
     """Run some kernels `count` times: `body` has their numbers, in order, or turns again."""
 
-    count: int
+    count: Extent
     body: tuple[int | Turns, ...]
 
 
@@ -63,6 +70,7 @@ class Mapped:
     kernels: tuple[DeviceKernel, ...]
     outputs: tuple[str, ...]
     turns: tuple[int | Turns, ...] = ()
+    open: tuple[str, ...] = ()
     origin: Origin = origin_field()
 
     @property

@@ -97,6 +97,7 @@ class Graph:
 
     `dims` are the symbols of the signature in order of appearance; `facts` are the asserts
     (bool expressions over dims and scalars); `outputs` name parameters or defined arrays.
+    `open` are the scalars that stand for dims which have no literal value when compiled.
     `order` are the parameters as the signature has them, where scalars stand between arrays.
     """
 
@@ -109,6 +110,7 @@ class Graph:
     outputs: tuple[str, ...]
     doc: str = ""
     order: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
     origin: Origin = origin_field()
 
     @property

@@ -96,9 +96,9 @@ def run_loops(
     lanes = Lanes({}, values, wide, budget=budget, apart=apart)
     for b in loops.buffers:
         if b.role == "input":
-            place = given(inputs, b.name, b.dtype, b.shape)
+            place = given(inputs, b.name, b.dtype, b.sizes)
         else:
-            place = Place(poison(b.shape, numpy_dtype(b.dtype, wide=wide)), b.shape)
+            place = Place(poison(b.sizes, numpy_dtype(b.dtype, wide=wide)), b.sizes)
         lanes.arrays[b.name] = place
     with np.errstate(all="ignore"):
         run_loops_body(lanes, loops.body)

@@ -1,4 +1,6 @@
-"""Loops: a whole function as loop nests over multidimensional arrays, with literal shapes.
+"""Loops: a whole function as loop nests over multidimensional arrays.
+
+Extents are literals, or expressions over the open dims (`ir/extents.py`).
 
 Steps of a schedule see this level only. Barriers and invocation ids do not stand here.
 """
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from workbench.base.source import Origin, origin_field
+from workbench.ir.extents import Extent, literals
 
 if TYPE_CHECKING:
     from workbench.base.dtypes import DType
@@ -24,15 +27,21 @@ class Buffer:
 
     name: str
     dtype: DType
-    shape: tuple[int, ...]
+    shape: tuple[Extent, ...]
     role: Role
     origin: Origin = origin_field()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape, where no dim is open."""
+        return literals(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
 class Loops:
     """A function: its buffers (inputs first), scalar parameters, and its nests in order.
 
+    `open` names the scalars that are open dims.
     `outputs` names what the call returns, in order (an input may stand there: it is copied).
     """
 
@@ -41,6 +50,7 @@ class Loops:
     scalars: tuple[Scalar, ...]
     body: Body
     outputs: tuple[str, ...]
+    open: tuple[str, ...] = ()
     origin: Origin = origin_field()
 
     def buffer(self, name: str) -> Buffer | None:

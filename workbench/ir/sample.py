@@ -103,10 +103,10 @@ def _sample(
     for b in kernel.buffers:
         if b.name in kernel.written:
             before = inputs.get(b.name)
-            undefined = poison(b.shape, b.dtype.numpy).reshape(b.shape)
+            undefined = poison(b.sizes, b.dtype.numpy).reshape(b.sizes)
             arrays[b.name] = undefined if before is None else before.copy(order="C")
         elif b.name in unknown:
-            arrays[b.name] = np.zeros(b.shape, b.dtype.numpy)
+            arrays[b.name] = np.zeros(b.sizes, b.dtype.numpy)
         else:
             supply[b.name] = places[b.name]
     findings = run_some_workgroups(kernel, arrays, scalars, seed=seed, supply=supply)

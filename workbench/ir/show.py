@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from workbench.base.text import Text, Writer
 from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Range, Reduce, Select, Var
+from workbench.ir.extents import Extent, expression
 from workbench.ir.graph import Array, Block, Definition, Equation, Graph, Repeat, Scalar
 from workbench.ir.ops import ATOM, OPS, REDUCTIONS
 from workbench.ir.stmt import (
@@ -64,10 +65,10 @@ def write_expr(w: Writer, e: Expr, outer: int = 0) -> None:
                 assert_never(e)
 
 
-def expr_text(e: Expr) -> str:
-    """An expression as a plain string."""
+def expr_text(e: Extent) -> str:
+    """An expression, or a literal extent, as a plain string."""
     w = Writer()
-    write_expr(w, e)
+    write_expr(w, expression(e))
     return w.text().value
 
 
@@ -83,7 +84,8 @@ def graph_text(graph: Graph) -> Text:
     w = Writer()
     with w.mark(graph.origin):
         w.write(f"graph {graph.name}")
-    _write_dims(w, graph)
+    w.write(f"  # for every {', '.join(graph.dims)}" if graph.dims else "")
+    w.end()
     with w.indented():
         for a in graph.inputs:
             _write_array(w, a, "input")
@@ -138,7 +140,7 @@ def _write_order(w: Writer, mapped: Mapped, order: Sequence[int | Turns]) -> Non
         if isinstance(step, int):
             w.line(f"{mapped.kernels[step].name}()")
         else:
-            w.line(f"repeat {step.count} times:")
+            w.line(f"repeat {expr_text(step.count)} times:")
             with w.indented():
                 _write_order(w, mapped, step.body)
 
@@ -174,7 +176,7 @@ def _write_stmt(w: Writer, s: Stmt) -> None:
         case Barrier():
             _write_marked(w, s, "barrier()")
         case Outside():
-            text = f"{s.array}, {expr_text(s.index[s.place])}, {s.extent}"
+            text = f"{s.array}, {expr_text(s.index[s.place])}, {expr_text(s.extent)}"
             _write_marked(w, s, f"outside({text})")
         case _:
             assert_never(s)
@@ -358,11 +360,6 @@ def _write_array(w: Writer, a: Array, word: str) -> None:
     w.end()
 
 
-def _write_dims(w: Writer, graph: Graph) -> None:
-    w.write(f"  # for every {', '.join(graph.dims)}" if graph.dims else "")
-    w.end()
-
-
 def _write_scalar(w: Writer, s: Scalar) -> None:
     with w.mark(s.origin):
         w.write(f"{s.name}: {s.dtype}" + ("" if s.default is None else f" = {s.default}"))
@@ -382,13 +379,13 @@ def _write_parameters(w: Writer, buffers: Sequence[Buffer], scalars: Sequence[Sc
 
 def _write_buffer(w: Writer, b: Buffer) -> None:
     with w.mark(b.origin):
-        extents = f"[{', '.join(map(str, b.shape))}]" if b.shape else ""
+        extents = f"[{', '.join(map(expr_text, b.shape))}]" if b.shape else ""
         w.write(f"{b.name}: {b.dtype}{extents}")
 
 
 def _write_kernel(w: Writer, kernel: DeviceKernel) -> None:
     size = " x ".join(map(str, kernel.workgroup_size))
-    count = " x ".join(map(str, kernel.workgroups))
+    count = " x ".join(map(expr_text, kernel.workgroups))
     w.line(f"# {count} workgroups of {size} invocations")
     with w.mark(kernel.origin):
         w.write(f"def {kernel.name}")

@@ -17,6 +17,7 @@ import numpy as np
 from workbench.base.dtypes import I32
 from workbench.base.source import NOWHERE
 from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS
+from workbench.ir.extents import size
 from workbench.ir.findings import Findings, Id
 from workbench.ir.interpret import given, scalar_values
 from workbench.ir.interpret_expr import constant
@@ -77,9 +78,9 @@ def run_mapped(
     arrays: dict[str, Value] = {}
     for b in mapped.buffers:
         if b.role == "input":
-            arrays[b.name] = given(inputs, b.name, b.dtype, b.shape).cells.reshape(b.shape).copy()
+            arrays[b.name] = given(inputs, b.name, b.dtype, b.sizes).cells.reshape(b.sizes).copy()
         else:
-            arrays[b.name] = poison(b.shape, b.dtype.numpy).reshape(b.shape)
+            arrays[b.name] = poison(b.sizes, b.dtype.numpy).reshape(b.sizes)
     found = [
         run_kernel(mapped.kernels[n], arrays, scalars, seed=seed + number, budget=budget)
         for number, n in enumerate(_dispatched(mapped.order))
@@ -95,7 +96,7 @@ def _dispatched(order: Iterable[int | Turns]) -> Iterator[int]:
         if isinstance(step, int):
             yield step
         else:
-            for _ in range(step.count):
+            for _ in range(size(step.count, {})):
                 yield from _dispatched(step.body)
 
 
@@ -108,10 +109,10 @@ def run_some_workgroups(
     supply: Mapping[str, Place] | None = None,
 ) -> Findings:
     """Run the first, the last and two random workgroups of a kernel, as `run_kernel` does."""
-    count = math.prod(kernel.workgroups)
+    count = math.prod(kernel.counts)
     middle = np.random.default_rng(seed).integers(0, max(1, count), 2)
     chosen = sorted({0, count - 1, *(int(n) for n in middle)} if count else set[int]())
-    ids = [coordinates(n, kernel.workgroups) for n in chosen]
+    ids = [coordinates(n, kernel.counts) for n in chosen]
     return run_kernel(kernel, arrays, scalars, workgroups=ids, seed=seed, supply=supply)
 
 
@@ -137,7 +138,7 @@ def run_kernel(
         if b.name in places:
             assert b.name not in kernel.written, f"'{b.name}' is written, so it is not supplied"
             continue
-        places[b.name] = given(arrays, b.name, b.dtype, b.shape)
+        places[b.name] = given(arrays, b.name, b.dtype, b.sizes)
         shared = np.shares_memory(places[b.name].cells, arrays[b.name])
         assert shared or not arrays[b.name].size, f"'{b.name}' does not lie in C order"
     values = scalar_values(kernel.scalars, scalars)
@@ -150,14 +151,14 @@ def run_kernel(
         with np.errstate(all="ignore"):
             _run_batch(log, places, values, batch, random=random, budget=budget)
     written = log.close()
-    ran = tuple(coordinates(int(n), kernel.workgroups) for n in np.sort(numbers))
+    ran = tuple(coordinates(int(n), kernel.counts) for n in np.sort(numbers))
     return Findings(tuple(log.faults.values()), ran, written)
 
 
 def _numbers(kernel: DeviceKernel, workgroups: Sequence[Id] | None) -> Value:
-    x, y, _ = kernel.workgroups
+    x, y, _ = kernel.counts
     if workgroups is None:
-        return np.arange(math.prod(kernel.workgroups))
+        return np.arange(math.prod(kernel.counts))
     return np.array([i + x * (j + y * k) for i, j, k in workgroups], np.intp)
 
 
@@ -208,8 +209,8 @@ def _lanes(
     """The lanes of one group: axes z, y, x of the invocations, then the workgroups."""
     x, y, z = (v.reshape((-1,) + (1,) * n) for v, n in zip(ids, (1, 2, 3), strict=True))
     kernel, env = log.kernel, dict(values)
-    groups = coordinates_of(batch, kernel.workgroups)
-    for name, extent, value in zip(WORKGROUP_IDS, kernel.workgroups, groups, strict=True):
+    groups = coordinates_of(batch, kernel.counts)
+    for name, extent, value in zip(WORKGROUP_IDS, kernel.counts, groups, strict=True):
         env[name] = constant(0, I32) if extent == 1 else value.astype(np.int32)
     for name, value in zip(LOCAL_IDS, (x, y, z), strict=True):
         env[name] = constant(0, I32) if kernel.workgroup_size[LOCAL_IDS.index(name)] == 1 else value
@@ -238,7 +239,7 @@ def _meet(log: Log, groups: list[_Group], batch: Value) -> None:
         barrier, present = g.waits.barrier, g.present(len(batch))
         known = barriers.get(id(barrier))
         barriers[id(barrier)] = (barrier, present if known is None else known[1] + present)
-    passed = np.zeros(math.prod(log.kernel.workgroups), np.bool_)
+    passed = np.zeros(math.prod(log.kernel.counts), np.bool_)
     for barrier, present in barriers.values():
         for slot in np.flatnonzero((present > 0) & (present < log.invocations)):
             divergent(log, int(batch[slot]), int(present[slot]), _named(log, barrier))

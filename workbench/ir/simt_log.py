@@ -114,7 +114,7 @@ class Log:
         group, invocation = divmod(lane, self.invocations)
         return Access(
             coordinates(invocation, self.kernel.workgroup_size),
-            coordinates(group, self.kernel.workgroups),
+            coordinates(group, self.kernel.counts),
             kind,
             origin,
         )
@@ -307,6 +307,6 @@ def coordinates(number: int, size: tuple[int, int, int]) -> Id:
 
 def divergent(log: Log, workgroup: int, arrived: int, origin: Origin) -> None:
     """Report a barrier that only some invocations of a workgroup reach."""
-    where = coordinates(workgroup, log.kernel.workgroups)
+    where = coordinates(workgroup, log.kernel.counts)
     fault = DivergentBarrier(where, arrived, log.invocations, origin)
     log.report(("barrier", origin), fault)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from workbench.base.dtypes import DType
+    from workbench.ir.extents import Extent
 
 
 class LoopKind(Enum):
@@ -179,7 +180,7 @@ class Outside:
     array: str
     index: tuple[Expr, ...]
     place: int
-    extent: int
+    extent: Extent
     kind: Literal["reads", "writes", "finds"] = "reads"
     origin: Origin = origin_field()
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from workbench.lang.report import Report
 
 
+ATOMIC = -1
+
+
 def world_of(graph: Graph) -> World:
     """What holds everywhere in a graph."""
     scalars = tuple(s.name for s in graph.scalars if s.dtype is I32)
@@ -47,15 +50,24 @@ def check_bounds(report: Report, graph: Graph) -> Graph:
 
 def checked(graph: Graph) -> bool:
     """Whether an access is to be checked when it runs."""
+    return any(place != ATOMIC for places in marks_of(graph).values() for place in places)
+
+
+def marks_of(graph: Graph) -> dict[int, set[int]]:
+    """The dimensions along which accesses are checked, by the identity of their origins.
+
+    `ATOMIC` stands for an update that is made at once.
+    """
+    found: dict[int, set[int]] = {}
     for d in each(graph.definitions):
         inside = [d.value] if isinstance(d, Equation) else []
         if isinstance(d, Block):
             inside += [e for s in walk_stmts(d.body) for e in expressions(s)]
-            if any(s.checked for s in writes(d.body)):
-                return True
-        if any(x.checked for e in inside for x in loads(e)):
-            return True
-    return False
+            for s in writes(d.body):
+                found.setdefault(id(s.place), set()).update(s.checked, [ATOMIC] * s.atomic)
+        for x in (x for e in inside for x in loads(e)):
+            found.setdefault(id(x.origin), set()).update(x.checked)
+    return found
 
 
 def _marked(graph: Graph, unknown: Mapping[int, tuple[int, ...]]) -> Graph:

@@ -14,7 +14,7 @@ from workbench.base.errors import SourceError
 from workbench.ir.expr import Apply, Expr, free_names, integer, substitute, walk
 from workbench.ir.forms import constant
 from workbench.lang.accesses import accesses
-from workbench.lang.bounds import check_bounds, checked
+from workbench.lang.bounds import check_bounds, checked, marks_of
 from workbench.lang.cover import check_writes
 from workbench.lang.report import Report
 
@@ -37,7 +37,7 @@ def prove_literal(graph: Graph, special: Graph, dims: Mapping[str, int]) -> Grap
     """
     span = graph.origin.nearest_span()
     symbols = frozenset(graph.symbols())
-    if span is None or not (checked(graph) or any(_waits(e, symbols) for e in _said(graph))):
+    if span is None or not (checked(graph) or waits(graph)):
         return special
     values: dict[str, Expr] = {name: integer(int(dims[name])) for name in symbols}
     known = replace(special, facts=tuple(substitute(f, values) for f in graph.facts))
@@ -50,6 +50,18 @@ def prove_literal(graph: Graph, special: Graph, dims: Mapping[str, int]) -> Grap
             *(replace(m, message=f"{m.message} (for {shown})") for m in report.mistakes)
         )
     return replace(known, facts=special.facts)
+
+
+def waits(graph: Graph) -> bool:
+    """Whether a proof about the graph waits for literal dims."""
+    symbols = frozenset(graph.symbols())
+    return any(_waits(e, symbols) for e in _said(graph))
+
+
+def checks_more(graph: Graph, proved: Graph) -> bool:
+    """Whether accesses are checked, or made atomic, in `proved` that are not so in the graph."""
+    before = marks_of(graph)
+    return any(not places <= before.get(k, set()) for k, places in marks_of(proved).items())
 
 
 def _said(graph: Graph) -> Iterator[Expr]:

@@ -7,13 +7,22 @@ selected outputs and some workgroups of the real kernel at the real sizes.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from workbench.base.errors import CallError, CodegenError, DeviceError, RunError, ScheduleError
+from workbench.base.errors import (
+    CallError,
+    CodegenError,
+    DeviceError,
+    OpenDimError,
+    RunError,
+    ScheduleError,
+)
 from workbench.ir.apart import Apart
+from workbench.ir.bound import bound
 from workbench.ir.device import Mapped
 from workbench.ir.graph import Graph, repeats
 from workbench.ir.interpret import run_graph, run_loops
@@ -120,16 +129,18 @@ def check(
 
 def _also_at_real_sizes(found: Check, c: Compilation) -> Check:
     """The tick of the device kernels, and four workgroups of the kernels at the real sizes."""
-    mapped = c.stages[found.stage].value if found.stage in c.stages else None
-    if not isinstance(mapped, Mapped) or not found.ok:
+    stage = c.stages[found.stage].value if found.stage in c.stages else None
+    if not isinstance(stage, Mapped) or not found.ok:
         return found
-    size = sum(math.prod(b.shape) * b.dtype.bits // 8 for b in mapped.buffers)
+    mapped = bound(stage, c.dims)
+    size = sum(math.prod(b.sizes) * b.dtype.bits // 8 for b in mapped.buffers)
     if size > REAL_BYTES:
         return found
     graph = next(s.value for s in reversed(c.stages.all) if isinstance(s.value, Graph))
     if any(repeats(graph.definitions)):
         return found
-    ok, words = sampled(mapped, graph, random_inputs(graph), random_scalars(c.graph))
+    graph, scalars = specialise(graph, c.dims), random_scalars(c.graph) | _open_values(c)
+    ok, words = sampled(mapped, graph, random_inputs(graph), scalars)
     if not ok:
         return Check(found.stage, "cross", words)
     sizes = ", ".join(f"{k} = {v}" for k, v in c.dims.items())
@@ -137,11 +148,14 @@ def _also_at_real_sizes(found: Check, c: Compilation) -> Check:
 
 
 def _again(c: Compilation, dims: dict[str, int]) -> Compilation:
-    """The same stages at other sizes: made by the same steps.
+    """The same stages at other sizes: made by the same steps, or the same code where dims are open.
 
     A rule of a pass may choose another form there (one walk instead of blocks): its nests get
     those of the steps that fit, and the default rule's for the rest.
     """
+    if c.open:
+        with suppress(OpenDimError):
+            return c.at(dims)
 
     def compiled(schedule: Schedule) -> Compilation:
         return compile_graph(
@@ -212,14 +226,20 @@ def random_scalars(graph: Graph) -> dict[str, Any]:
 
 def _case(c: Compilation, inputs: Mapping[str, Any] | None) -> _Case:
     special = specialise(c.graph, c.dims)
-    scalars = random_scalars(c.graph)
+    scalars = random_scalars(c.graph) | _open_values(c)
     arrays = random_inputs(special)
     if inputs is not None:
         arrays |= {a.name: np.asarray(inputs[a.name]) for a in special.inputs if a.name in inputs}
         scalars |= {s.name: inputs[s.name] for s in special.scalars if s.name in inputs}
+        scalars |= _open_values(c)
     sizes = ", ".join(f"{k} = {v}" for k, v in c.dims.items()) or "its own sizes"
     made = reference(special, arrays, scalars, names=c.program.outputs)
     return _Case(arrays, scalars, made, sizes)
+
+
+def _open_values(c: Compilation) -> dict[str, int]:
+    """The open dims, which are scalars of the program."""
+    return {name: c.dims[name] for name in c.open}
 
 
 def _check_stage(s: Snapshot, c: Compilation, case: _Case, ran: dict[int, Check]) -> Check:
@@ -230,9 +250,11 @@ def _check_stage(s: Snapshot, c: Compilation, case: _Case, ran: dict[int, Check]
             pairs = zip(case.reference.values, special.outputs, strict=True)
             return _compare(s.name, {new: found[old] for new, old in pairs}, case)
         case Loops():
-            return _check_loops(s.name, s.value, case)
+            return _check_loops(s.name, bound(s.value, c.dims), case)
         case Mapped():
-            outputs, findings = run_mapped(s.value, case.inputs, case.scalars, seed=0)
+            outputs, findings = run_mapped(
+                bound(s.value, c.dims), case.inputs, case.scalars, seed=0
+            )
             if not findings.ok:
                 words = "; ".join(f.words for f in findings.faults[:3])
                 return Check(s.name, "cross", words)
@@ -248,7 +270,7 @@ def _check_stage(s: Snapshot, c: Compilation, case: _Case, ran: dict[int, Check]
 def _check_loops(stage: str, loops: Loops, case: _Case) -> Check:
     apart = Apart()
     found = run_loops(loops, case.inputs, case.scalars, apart=apart)
-    clash = next(apart.faults({b.name: b.shape for b in loops.buffers}), None)
+    clash = next(apart.faults({b.name: b.sizes for b in loops.buffers}), None)
     if clash is not None:
         return Check(stage, "cross", clash.words)
     return _compare(stage, found, case)

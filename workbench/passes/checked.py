@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.ir.expr import Load, Reduce, apply, integer
+from workbench.ir.extents import expression
 from workbench.ir.stmt import If, Outside, Store
 
 if TYPE_CHECKING:
     from workbench.ir.expr import Expr
+    from workbench.ir.extents import Extent
     from workbench.ir.stmt import Body
 
 
@@ -17,7 +19,9 @@ def needs_statements(e: Expr) -> bool:
     return isinstance(e, Reduce) or (isinstance(e, Load) and bool(e.checked))
 
 
-def inside(e: Load | Store, index: tuple[Expr, ...], shape: tuple[int, ...], access: Body) -> Body:
+def inside(
+    e: Load | Store, index: tuple[Expr, ...], shape: tuple[Extent, ...], access: Body
+) -> Body:
     """The access where its index is inside, else its report.
 
     `index` is lowered, and `shape` that of the array.
@@ -28,7 +32,7 @@ def inside(e: Load | Store, index: tuple[Expr, ...], shape: tuple[int, ...], acc
         test = apply(
             "and",
             apply("le", integer(0), at, origin=origin),
-            apply("lt", at, integer(extent), origin=origin),
+            apply("lt", at, expression(extent), origin=origin),
             origin=origin,
         )
         kind = "writes" if isinstance(e, Store) else "reads"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from workbench.base.dtypes import I32
 from workbench.ir.expr import (
     Expr,
     Load,
@@ -15,7 +16,7 @@ from workbench.ir.expr import (
     rebuild,
     walk,
 )
-from workbench.ir.graph import Array, Block, Definition, Equation, Graph, Repeat, expanded
+from workbench.ir.graph import Array, Block, Definition, Equation, Graph, Repeat, Scalar, expanded
 from workbench.ir.ops import WORDS
 from workbench.ir.stmt import map_exprs
 from workbench.passes.fold import bind_dims, fold
@@ -25,12 +26,17 @@ from workbench.passes.totals import split_totals
 from workbench.passes.updates import copied, copy_updated_inputs, keep_old_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 
-def specialise(graph: Graph, dims: Mapping[str, int]) -> Graph:
-    """The graph for one set of values of its symbols: every extent a literal, no dim left."""
-    values = {name: int(dims[name]) for name in graph.symbols()}
+def specialise(graph: Graph, dims: Mapping[str, int], left: Collection[str] = ()) -> Graph:
+    """The graph for one set of values of its symbols: every extent a literal, no dim left.
+
+    The symbols in `left` stay open: they become scalars of the call.
+    """
+    values = {name: int(dims[name]) for name in graph.symbols() if name not in left}
+    given = {s.name for s in graph.scalars}
+    scalars = tuple(Scalar(name, I32) for name in graph.dims if name in left and name not in given)
 
     def f(e: Expr) -> Expr:
         return fold(bind_dims(e, values))
@@ -39,6 +45,8 @@ def specialise(graph: Graph, dims: Mapping[str, int]) -> Graph:
         graph,
         dims=(),
         inputs=tuple(_map_array(a, f) for a in graph.inputs),
+        scalars=(*graph.scalars, *scalars),
+        open=tuple(name for name in graph.symbols() if name in left),
         facts=(),
         definitions=tuple(_map_definition(d, f) for d in graph.definitions),
     )

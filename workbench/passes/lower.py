@@ -1,4 +1,4 @@
-"""Lowering: a graph with literal extents becomes loop nests, one for each definition.
+"""Lowering: a specialised graph becomes loop nests, one for each definition.
 
     C[i, j] = sum(A[i, k] * B[k, j] for k in range(K))
 
@@ -14,7 +14,6 @@ and locals are made unique in the function: a second `i` becomes `i_1`.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
@@ -34,6 +33,7 @@ from workbench.ir.expr import (
     rebuild,
     walk,
 )
+from workbench.ir.extents import LARGEST_INDEX, Extent, product, uniform
 from workbench.ir.graph import Array, Block, Definition, Equation, Graph, Repeat, defined, each
 from workbench.ir.loops import Buffer, Loops, Role
 from workbench.ir.ops import unit, zero
@@ -56,7 +56,7 @@ from workbench.ir.stmt import (
     walk_stmts,
 )
 from workbench.passes.checked import found_something, inside, needs_statements
-from workbench.passes.fold import literal_int
+from workbench.passes.fold import fold, literal_int
 from workbench.passes.names import fresh_name
 
 if TYPE_CHECKING:
@@ -64,19 +64,18 @@ if TYPE_CHECKING:
 
     from workbench.base.source import Origin
 
-LARGEST_INDEX = 2**31 - 1
-
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
     """Names taken in the whole function (grows), and what names of the source stand for here.
 
-    `shapes` are those of all arrays.
+    `shapes` are those of all arrays, `open` the scalars that are open dims.
     """
 
     taken: set[str]
     values: Mapping[str, Expr]
-    shapes: Mapping[str, tuple[int, ...]]
+    shapes: Mapping[str, tuple[Extent, ...]]
+    open: tuple[str, ...] = ()
 
     def bind(self, name: str, dtype: Var | None = None) -> tuple[str, _Scope]:
         """A fresh name for `name` and the scope in which it stands for it."""
@@ -90,7 +89,7 @@ def lower(graph: Graph) -> Loops:
     arrays = graph.arrays()
     taken = set(arrays) | {s.name for s in graph.scalars} | _private(graph)
     shapes = {a.name: tuple(_extent(x) for x in a.shape) for a in arrays.values()}
-    scope = _Scope(taken, {}, shapes)
+    scope = _Scope(taken, {}, shapes, graph.open)
     body: list[Stmt] = []
     for d in graph.definitions:
         body += _definition(d, scope)
@@ -103,7 +102,13 @@ def lower(graph: Graph) -> Loops:
         if a.name not in inputs
     ]
     return Loops(
-        graph.name, tuple(buffers), graph.scalars, tuple(body), graph.outputs, origin=graph.origin
+        graph.name,
+        tuple(buffers),
+        graph.scalars,
+        tuple(body),
+        graph.outputs,
+        graph.open,
+        origin=graph.origin,
     )
 
 
@@ -115,9 +120,10 @@ def _private(graph: Graph) -> set[str]:
 
 def _buffer(a: Array, role: Role) -> Buffer:
     shape = tuple(_extent(x) for x in a.shape)
-    if math.prod(shape) > LARGEST_INDEX:
+    count = product(shape)
+    if isinstance(count, int) and count > LARGEST_INDEX:
         raise CodegenError(
-            f"array '{a.name}' of shape {shape} has {math.prod(shape)} elements; "
+            f"array '{a.name}' of shape {shape} has {count} elements; "
             f"indices are i32 and end at {LARGEST_INDEX}",
             span=a.origin.nearest_span(),
             hint="split the array into several",
@@ -125,10 +131,9 @@ def _buffer(a: Array, role: Role) -> Buffer:
     return Buffer(a.name, a.dtype, shape, role, origin=a.origin)
 
 
-def _extent(e: Expr) -> int:
+def _extent(e: Expr) -> Extent:
     value = literal_int(e)
-    assert value is not None, "lowering wants a specialised graph"
-    return max(0, value)
+    return fold(e) if value is None else max(0, value)
 
 
 def _definition(d: Definition, scope: _Scope) -> Body:
@@ -152,7 +157,7 @@ def _repeat(d: Repeat, scope: _Scope) -> Body:
     body = tuple(s for x in d.body for s in _definition(x, inner))
     parallel = any(isinstance(s, For) and s.kind is LoopKind.PARALLEL for s in walk_stmts(body))
     kind = LoopKind.REPEAT if parallel else LoopKind.SERIAL
-    if parallel and None in {literal_int(start), literal_int(stop)}:
+    if parallel and not (uniform(start, scope.open) and uniform(stop, scope.open)):
         raise CodegenError(
             f"the bounds of '{d.var}' are known only when it runs, and it repeats whole nests",
             span=d.origin.nearest_span(),
@@ -241,9 +246,8 @@ def _checked_load(e: Load, scope: _Scope, before: list[Stmt]) -> Expr:
     """
     index = _held(e, scope, before)
     name = fresh_name("element", scope.taken)
-    nothing = zero(e.dtype)
     whole = replace(e, index=index, checked=())
-    before.append(Local(name, nothing, origin=e.origin.derive("where it is outside")))
+    before.append(Local(name, zero(e.dtype), origin=e.origin.derive("where it is outside")))
     before += inside(e, index, scope.shapes[e.array], (Assign(name, whole, origin=e.origin),))
     return Var(name, e.dtype, origin=e.origin)
 
@@ -332,14 +336,13 @@ def _select(e: Select, scope: _Scope, before: list[Stmt]) -> Expr:
     """`yes if cond else no` with a reduction in a branch: an `if` that sets a local."""
     cond = _expr(e.cond, scope, before)
     name = fresh_name("chosen", scope.taken)
-    nothing = zero(e.dtype)
     branches: list[Body] = []
     for branch in (e.yes, e.no):
         inside: list[Stmt] = []
         value = _expr(branch, scope, inside)
         branches.append((*inside, Assign(name, value, origin=branch.origin)))
     before += [
-        Local(name, nothing, origin=e.origin),
+        Local(name, zero(e.dtype), origin=e.origin),
         If(cond, branches[0], branches[1], origin=e.origin),
     ]
     return Var(name, e.dtype, origin=e.origin)

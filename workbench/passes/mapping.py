@@ -14,6 +14,7 @@ from workbench.base.errors import CodegenError
 from workbench.base.source import NOWHERE, Origin
 from workbench.ir.device import LOCAL_IDS, LOCAL_INDEX, WORKGROUP_IDS, DeviceKernel, Mapped, Turns
 from workbench.ir.expr import Expr, Var, apply, free_names, integer
+from workbench.ir.extents import Extent, expression, literals, uniform
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import (
     Alloc,
@@ -53,14 +54,19 @@ _IDS = (WORKGROUP_IDS, LOCAL_IDS)
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """Extents of the workgroup axes and of the invocation axes, each (x, y, z)."""
+    """How many workgroups and invocations there are along (x, y, z)."""
 
-    extents: tuple[tuple[int, int, int], tuple[int, int, int]]
+    workgroups: tuple[Extent, Extent, Extent]
+    size: tuple[int, int, int]
 
     @property
     def invocations(self) -> int:
-        x, y, z = self.extents[1]
+        x, y, z = self.size
         return x * y * z
+
+    def along(self, level: int, axis: int) -> Extent:
+        """The extent of an axis; level 0 is of workgroups, 1 of invocations."""
+        return self.size[axis] if level else self.workgroups[axis]
 
 
 def map_kernels(loops: Loops) -> Mapped:
@@ -68,7 +74,7 @@ def map_kernels(loops: Loops) -> Mapped:
 
     A nest that stands in several places, as the same object, is one kernel.
     Raises `CodegenError` where a schedule cannot be mapped: an axis loop that does not start
-    at 0 or has no literal extent, a store that several invocations would repeat.
+    at 0 or whose extent only a run can say, a store that several invocations would repeat.
     """
     names: set[str] = {loops.name} | {b.name for b in loops.buffers}
     kernels: list[DeviceKernel] = []
@@ -91,16 +97,14 @@ def map_kernels(loops: Loops) -> Mapped:
     plain = steps == tuple(range(len(kernels)))
     return Mapped(
         loops.name, loops.buffers, loops.scalars, tuple(kernels), loops.outputs,
-        () if plain else steps, origin=loops.origin,
+        () if plain else steps, loops.open, origin=loops.origin,
     )  # fmt: skip
 
 
-def turns(repeat: For) -> int:
-    """How often a repeat runs; lowering has seen that its bounds are literals."""
-    start, stop = literal_int(repeat.start), literal_int(repeat.stop)
-    assert start is not None, "a repeat has a literal start"
-    assert stop is not None, "a repeat has a literal end"
-    return max(0, stop - start)
+def turns(repeat: For) -> Extent:
+    """How often a repeat runs; lowering has seen that its bounds are known before a run."""
+    count = _number(fold(apply("sub", repeat.stop, repeat.start)))
+    return max(0, count) if isinstance(count, int) else count
 
 
 def _all_nests(body: Body) -> Iterator[Body]:
@@ -129,7 +133,7 @@ def _nests(body: Body) -> Iterator[Body]:
 
 
 def _kernel(loops: Loops, nest: Body, names: set[str], *, single: bool) -> DeviceKernel:
-    grid = _grid(nest)
+    grid = _grid(nest, loops.open)
     _refuse_repeated_stores(nest, grid)
     written = {s.array for s in writes(nest) if loops.buffer(s.array)}
     used = written | {x.array for x in reads(nest) if loops.buffer(x.array)}
@@ -139,14 +143,16 @@ def _kernel(loops: Loops, nest: Body, names: set[str], *, single: bool) -> Devic
     ids = _used_names(body)
     if LOCAL_INDEX in ids:
         body = (Local(LOCAL_INDEX, _linear(grid), fixed=True), *body)
+    buffers = tuple(b for b in loops.buffers if b.name in used)
+    ids |= {n for b in buffers for x in b.shape for n in free_names(expression(x))}
     scalars = tuple(s for s in loops.scalars if s.name in ids)
     return DeviceKernel(
         name,
-        tuple(b for b in loops.buffers if b.name in used),
+        buffers,
         frozenset(written),
         scalars,
-        grid.extents[1],
-        grid.extents[0],
+        grid.size,
+        grid.workgroups,
         short_names((*workgroup_arrays, *body), set(used) | {s.name for s in scalars}),
         origin=_nest_origin(nest, loops.origin),
     )
@@ -156,21 +162,43 @@ def _nest_origin(nest: Body, default: Origin) -> Origin:
     return next((s.place for s in writes(nest) if s.place is not NOWHERE), default)
 
 
-def _grid(nest: Body) -> _Grid:
-    extents = [[1, 1, 1], [1, 1, 1]]
+def _grid(nest: Body, open_dims: tuple[str, ...]) -> _Grid:
+    extents: list[list[Extent | None]] = [[None] * 3, [None] * 3]
     for s in walk_stmts(nest):
         if isinstance(s, For) and s.kind in _AXES:
             level, axis = _AXES[s.kind]
-            stop = literal_int(s.stop)
-            if literal_int(s.start) != 0 or stop is None or s.step != 1:
+            stop = _number(s.stop)
+            known = isinstance(stop, int) or (level == 0 and uniform(stop, open_dims))
+            if literal_int(s.start) != 0 or not known or s.step != 1:
                 raise CodegenError(
                     f"loop '{s.var}' cannot be mapped to {s.kind.value}: "
                     "its range is not range(literal)",
                     span=s.origin.nearest_span(),
                 )
-            extents[level][axis] = max(extents[level][axis], stop)
-    groups, size = extents
-    return _Grid(((groups[0], groups[1], groups[2]), (size[0], size[1], size[2])))
+            extents[level][axis] = _longer(extents[level][axis], stop)
+    groups, size = ([_at_least_one(x) for x in axes] for axes in extents)
+    x, y, z = literals(tuple(size))
+    return _Grid((groups[0], groups[1], groups[2]), (x, y, z))
+
+
+def _at_least_one(x: Extent | None) -> Extent:
+    """The extent of an axis; a loop that does not run on it is guarded."""
+    return 1 if x is None else max(1, x) if isinstance(x, int) else x
+
+
+def _number(e: Expr) -> Extent:
+    """An extent, a number where it is one."""
+    number = literal_int(e)
+    return e if number is None else number
+
+
+def _longer(a: Extent | None, b: Extent) -> Extent:
+    """The larger of two extents."""
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    if a is None or a == b:
+        return b
+    return apply("max", expression(a), expression(b))
 
 
 def _refuse_repeated_stores(nest: Body, grid: _Grid) -> None:
@@ -184,7 +212,7 @@ def _refuse_repeated_stores(nest: Body, grid: _Grid) -> None:
                     f"{('workgroup', 'invocation')[level]}.{'xyz'[axis]}"
                     for level in (0, 1)
                     for axis in range(3)
-                    if grid.extents[level][axis] > 1 and (level, axis) not in axes
+                    if grid.along(level, axis) != 1 and (level, axis) not in axes
                 ]
                 if missing:
                     raise CodegenError(
@@ -250,12 +278,12 @@ def _device_body(body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
 def _mapped_loop(s: For, grid: _Grid, *, inside_loop: bool) -> Body:
     """The id takes the place of the loop; an axis that is longer elsewhere needs a guard."""
     level, axis = _AXES[s.kind]
-    extent = literal_int(s.stop) or 0
+    extent = _number(s.stop)
     number = Var(_IDS[level][axis], origin=s.origin)
     name = Local(s.var, number, fixed=True, origin=s.origin)
-    if extent == grid.extents[level][axis]:
+    if extent == grid.along(level, axis):
         return (name, *_device_body(s.body, grid, inside_loop=inside_loop))
-    fits = apply("lt", Var(s.var), integer(extent), origin=s.origin)
+    fits = apply("lt", Var(s.var), expression(extent), origin=s.origin)
     guard = If(fits, s.body, guard=True, origin=s.origin)
     return (name, *_device_body((guard,), grid, inside_loop=inside_loop))
 
@@ -358,7 +386,7 @@ def _workgroup_arrays(body: Body) -> tuple[Body, Body]:
 
 
 def _linear(grid: _Grid) -> Expr:
-    x, y, _ = grid.extents[1]
+    x, y, _ = grid.size
     ids = [Var(name) for name in LOCAL_IDS]
     rows = apply("add", apply("mul", ids[2], integer(y)), ids[1])
     return fold(apply("add", apply("mul", rows, integer(x)), ids[0]))

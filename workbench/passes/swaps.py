@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from workbench.ir.access import accesses, before
 from workbench.ir.deps import covered
 from workbench.ir.expr import Expr, Load, Var, apply, integer, rebuild
+from workbench.ir.extents import expression
 from workbench.ir.stmt import (
     Body,
     For,
@@ -93,12 +94,19 @@ def _swapped(body: Body, loops: Loops, outside: frozenset[str]) -> Body:
 def _unrolled(repeat: For, loops: Loops, outside: frozenset[str]) -> Body:
     """The repeat of whole periods, and the turns left over; itself where no group is swapped."""
     count = turns(repeat)
-    kept = _kept(repeat, loops, outside) if count > 1 else []
+    kept = _kept(repeat, loops, outside) if count not in {0, 1} else []
     period = math.lcm(*map(len, kept))
     if not kept:
         return (repeat,)
     body = _turns(repeat.body, kept, period)
     zero = integer(0)
+    if not isinstance(count, int):
+        times, by = apply("max", count, zero), integer(period)
+        whole, rest = apply("floordiv", times, by), apply("mod", times, by)
+        return (
+            replace(repeat, start=zero, stop=whole, body=body),
+            replace(repeat, start=zero, stop=rest),
+        )
     out: list[Stmt] = [replace(repeat, start=zero, stop=integer(count // period), body=body)]
     if count % period == 1:
         out += repeat.body
@@ -117,7 +125,9 @@ def _kept(repeat: For, loops: Loops, outside: frozenset[str]) -> list[tuple[_Tur
         steps = [_step(s, c, group, loops) for s, c in zip(repeat.body, copies, strict=True)]
         found = _period(steps, group, outside)
         together = math.lcm(*map(len, kept), len(found))
-        if found and together <= min(MOST_TURNS, turns(repeat)):
+        count = turns(repeat)
+        most = min(MOST_TURNS, count) if isinstance(count, int) else MOST_TURNS
+        if found and together <= most:
             kept.append(found)
     return kept
 
@@ -246,7 +256,7 @@ def _whole(stores: list[Access], buffer: Buffer) -> bool:
     """Whether one of the stores, over all its iterations, writes every element."""
     names = [f"element {n}" for n in range(len(buffer.shape))]
     inside = [
-        apply(op, Var(name), integer(limit))
+        apply(op, Var(name), expression(limit))
         for name, extent in zip(names, buffer.shape, strict=True)
         for op, limit in (("ge", 0), ("lt", extent))
     ]

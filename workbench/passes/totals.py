@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from workbench.ir.expr import (
@@ -16,8 +16,9 @@ from workbench.ir.expr import (
     rebuild,
     substitute,
 )
+from workbench.ir.extents import uniform
 from workbench.ir.graph import Axis, Block, Equation, Graph, expanded
-from workbench.passes.fold import literal_int
+from workbench.passes.fold import fold, literal_int
 from workbench.passes.names import fresh_name, names_of
 
 if TYPE_CHECKING:
@@ -44,42 +45,53 @@ def split_totals(graph: Graph) -> Graph:
         if isinstance(d, Block) or d.axes:
             return (d,)
         parts: list[Equation] = []
-        value = _split(d.value, d, parts, names)
+        value = _split(d.value, d, parts, _Names(names, graph.open))
         return (*parts, replace(d, value=value) if parts else d)
 
     definitions = expanded(graph.definitions, split)
     return graph if definitions is graph.definitions else replace(graph, definitions=definitions)
 
 
-def _split(e: Expr, home: Equation, parts: list[Equation], names: set[str]) -> Expr:
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names in use (the set grows), and which of them are open dims."""
+
+    taken: set[str]
+    open: tuple[str, ...]
+
+
+def _split(e: Expr, home: Equation, parts: list[Equation], names: _Names) -> Expr:
     if isinstance(e, Reduce):
-        return _parts(e, home, parts, names) if _is_long(e) else e
+        return _parts(e, home, parts, names.taken) if _is_long(e, names.open) else e
     return rebuild(e, lambda x: _split(x, home, parts, names))
 
 
-def _is_long(e: Reduce) -> bool:
+def _is_long(e: Reduce, open_dims: tuple[str, ...]) -> bool:
+    """Whether the first range is long; one that an open dim ends may be."""
     first = e.ranges[0]
     stop = literal_int(first.stop)
-    literal = literal_int(first.start) == 0 and stop is not None
-    return e.op in _FOLDS and literal and (stop or 0) >= SHORTEST
+    long = uniform(first.stop, open_dims) if stop is None else stop >= SHORTEST
+    return e.op in _FOLDS and literal_int(first.start) == 0 and long
 
 
 def _parts(e: Reduce, home: Equation, parts: list[Equation], names: set[str]) -> Expr:
     first, *rest = e.ranges
-    extent = literal_int(first.stop) or 0
+    extent = literal_int(first.stop)
     part, step = fresh_name("p", names), fresh_name("q", names)
     origin = e.origin.derive("in 256 parts")
     along = apply("mul", Var(step), integer(PARTS), origin=first.origin)
     index = apply("add", along, Var(part), origin=first.origin)
-    inside = apply("lt", index, integer(extent), origin=first.origin)
+    inside = apply("lt", index, first.stop, origin=first.origin)
 
     def moved(x: Expr) -> Expr:
         return substitute(x, {first.var: index})
 
-    cond = None if extent % PARTS == 0 else inside
+    cond = inside if extent is None or extent % PARTS else None
     if e.cond is not None:
         cond = moved(e.cond) if cond is None else apply("and", cond, moved(e.cond))
-    steps = Range(step, integer(0), integer(-(-extent // PARTS)), origin=first.origin)
+    most = fold(apply("add", first.stop, integer(PARTS - 1)))
+    turns = fold(apply("floordiv", most, integer(PARTS)))
+    steps = Range(step, integer(0), turns, origin=first.origin)
     others = tuple(replace(r, start=moved(r.start), stop=moved(r.stop)) for r in rest)
     body = Reduce(e.op, (steps, *others), cond, moved(e.body), e.dtype, origin=e.origin)
     name = fresh_name(f"{home.target}_part", names)

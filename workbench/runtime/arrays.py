@@ -346,7 +346,7 @@ def enqueue(
         result.made_on(device, memory)
         buffers[name] = memory
         results.append(result)
-    run = device.enqueue(program, buffers, scalars)
+    run = device.enqueue(program, buffers, program.filled(scalars))
     call = Call(f"{words} {line}".strip(), device, run)
     recipe = _recipe(
         inputs, lambda: enqueue(program, device, inputs, scalars, words=words, line=line)

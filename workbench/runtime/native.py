@@ -34,7 +34,6 @@ from workbench.runtime.native_programs import (
     Pipeline,
     Prepared,
     bind_groups,
-    compile_kernel,
     loop_budget,
     pack_scalars,
     refused,
@@ -273,7 +272,7 @@ class NativeDevice:
         pipelines: dict[str, Pipeline] = {}
         for kernel in program.kernels:
             try:
-                pipelines[kernel.name] = compile_kernel(opened.device, kernel)
+                pipelines[kernel.name] = opened.pipeline(kernel)
             except opened.wgpu.GPUError as error:
                 self._note_loss(opened, error)
                 raise refused(kernel, str(error)) from error

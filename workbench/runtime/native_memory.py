@@ -10,13 +10,20 @@ from dataclasses import dataclass, field
 from logging import Handler, LogRecord, getLogger
 from typing import Any
 
-from workbench.program import Program
-from workbench.runtime.native_programs import Prepared
+from workbench.program import Kernel, Program
+from workbench.runtime.native_programs import (
+    Pipeline,
+    PipelineKey,
+    Prepared,
+    compile_kernel,
+    pipeline_key,
+)
 from workbench.runtime.native_runs import Submitted
 
 KEPT_BYTES = 1 << 29
 """Bytes of freed buffers kept for the next allocation: a new buffer costs milliseconds."""
 
+KEPT_PIPELINES = 512
 _SMALLEST = 16
 
 
@@ -41,6 +48,9 @@ class Opened:
     period: float
     heard: bool = False
     prepared: OrderedDict[Program, Prepared] = field(default_factory=OrderedDict[Program, Prepared])
+    pipelines: OrderedDict[PipelineKey, Pipeline] = field(
+        default_factory=OrderedDict["PipelineKey", "Pipeline"]
+    )
     _pool: dict[int, list[Any]] = field(default_factory=dict[int, list[Any]])
     _pooled: int = 0
     _watch: _LossWatch | None = None
@@ -60,6 +70,19 @@ class Opened:
     def note(self, error: Exception) -> None:
         """Learn from an error of wgpu that the device is lost, if it says so."""
         self._gone = self._gone or "device is lost" in str(error).lower()
+
+    def pipeline(self, kernel: Kernel) -> Pipeline:
+        """The pipeline of a kernel; programs for other sizes share it. wgpu's errors pass through.
+
+        The one not used for longest goes first; those of kept programs stay alive with them.
+        """
+        key = pipeline_key(kernel)
+        if key not in self.pipelines:
+            self.pipelines[key] = compile_kernel(self.device, kernel)
+        self.pipelines.move_to_end(key)
+        if len(self.pipelines) > KEPT_PIPELINES:
+            self.pipelines.popitem(last=False)
+        return self.pipelines[key]
 
     def take(self, size: int) -> Any:
         """A buffer of at least `size` bytes for any use in programs, contents undefined."""

@@ -27,9 +27,18 @@ _LLVMPIPE_ITERATIONS = 65535
 class Pipeline:
     """A compiled kernel and the layout of its bindings."""
 
-    kernel: Kernel
+    bindings: tuple[Binding, ...]
     pipeline: Any
     layout: Any
+
+
+PipelineKey = tuple[str, str, tuple[Binding, ...]]
+"""What a pipeline is made of: programs for other sizes have the same code and share it."""
+
+
+def pipeline_key(kernel: Kernel) -> PipelineKey:
+    """What the pipeline of a kernel depends on."""
+    return kernel.code, kernel.entry, kernel.bindings
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,7 @@ def compile_kernel(device: Any, kernel: Kernel) -> Pipeline:
         layout=device.create_pipeline_layout(bind_group_layouts=[layout]),
         compute={"module": module, "entry_point": kernel.entry},
     )
-    return Pipeline(kernel, pipeline, layout)
+    return Pipeline(kernel.bindings, pipeline, layout)
 
 
 def bind_groups(
@@ -95,9 +104,7 @@ def bind_groups(
             p.pipeline,
             device.create_bind_group(
                 layout=p.layout,
-                entries=[
-                    _bound(b.index, buffers[b.buffer], sizes[b.buffer]) for b in p.kernel.bindings
-                ],
+                entries=[_bound(b.index, buffers[b.buffer], sizes[b.buffer]) for b in p.bindings],
             ),
         )
         for name, p in pipelines.items()

@@ -13,6 +13,7 @@ from functools import reduce
 
 from workbench.base.source import Origin
 from workbench.ir.expr import Const, Expr, Load, Select, Var, apply, integer
+from workbench.ir.extents import expression
 from workbench.ir.loops import Buffer
 from workbench.ir.stmt import (
     Alloc,
@@ -182,7 +183,7 @@ def _in_array(plan: Plan, elements: Sequence[Expr]) -> Expr | None:
     tests: list[Expr] = []
     for e, (low, high), extent in zip(elements, plan.outside, plan.buffer.shape, strict=True):
         tests += [apply("ge", e, integer(0), origin=plan.origin)] if low else []
-        tests += [apply("lt", e, integer(extent), origin=plan.origin)] if high else []
+        tests += [apply("lt", e, expression(extent), origin=plan.origin)] if high else []
     if not tests:
         return None
     return reduce(lambda a, b: apply("and", a, b, origin=plan.origin), tests)

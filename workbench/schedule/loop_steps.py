@@ -28,7 +28,6 @@ from workbench.schedule.moves import inside, moved, taken_apart
 from workbench.schedule.names import INNER, OUTER, find, shown
 from workbench.schedule.nests import (
     around,
-    extent,
     fresh,
     literal,
     loops_in,
@@ -37,6 +36,7 @@ from workbench.schedule.nests import (
     renamed,
     replace_loop,
     taken,
+    trips,
     with_values,
 )
 from workbench.schedule.step import YES, Verdict, no, step
@@ -60,7 +60,7 @@ class Split:
     tail: str = "guard"
 
     def check(self, loops: Loops) -> Verdict:
-        """Refuses loops without literal bounds, mapped loops, and loops that a break ends."""
+        """Refuses loops that end where a run says, mapped loops, and loops that a break ends."""
         found = find(loops, self.loop)
         if isinstance(found, Verdict):
             return found
@@ -68,7 +68,7 @@ class Split:
             return no(f"tail={self.tail!r} is not known", found.origin, hint="tail='guard'")
         if not positive(self.factor):
             return no(f"the factor is {self.factor!r}, not a positive int", found.origin)
-        if extent(found) is None:
+        if trips(loops, found) is None:
             return no(f"the bounds of '{self.loop}' are not literals", found.origin)
         if found.kind.mapped or found.kind is LoopKind.COOPERATIVE:
             return no(
@@ -86,7 +86,11 @@ class Split:
         assert isinstance(found, For)
         names = taken(loops)
         outer, inner = fresh(names, found.var + OUTER), fresh(names, found.var + INNER)
-        return replace_loop(loops, found.var, lambda s: (split(s, self.factor, outer, inner),))
+        count = trips(loops, found)
+        assert count is not None, "split knows how often the loop runs"
+        return replace_loop(
+            loops, found.var, lambda s: (split(s, count, self.factor, outer, inner),)
+        )
 
 
 @step
@@ -170,10 +174,8 @@ class Reorder:
         return kept, tuple(order[changed[0] : changed[-1] + 1])
 
 
-def split(loop: For, factor: int, outer: str, inner: str) -> For:
-    """The two loops that do what one with literal bounds does; the guard is innermost."""
-    count = extent(loop)
-    assert count is not None, "split wants literal bounds"
+def split(loop: For, count: Expr, factor: int, outer: str, inner: str) -> For:
+    """The two loops that do what one that runs `count` times does; the guard is innermost."""
     origin = loop.origin.derive(f"split by {factor}")
     number: Expr = apply(
         "add",
@@ -184,16 +186,26 @@ def split(loop: For, factor: int, outer: str, inner: str) -> For:
     index, start = number, literal(loop.start)
     if loop.step != 1:
         index = apply("mul", index, integer(loop.step, origin), origin=origin)
-    if start:
+    if start != 0:
         index = apply("add", index, loop.start, origin=origin)
     body = with_values(loop.body, {loop.var: index})
-    if count % factor:
-        fits = apply("lt", number, integer(count, origin), origin=origin)
+    whole = literal(count)
+    if whole is None or whole % factor:
+        fits = apply("lt", number, replace(count, origin=origin), origin=origin)
         body = (If(fits, body, guard=True, origin=origin.derive("the tail")),)
     parts = LoopKind.PARALLEL if loop.kind is LoopKind.WORKER else loop.kind
     small = For(inner, integer(0), integer(factor), body, parts, origin=origin)
-    count = -(-count // factor)
-    return For(outer, integer(0), integer(count), (small,), loop.kind, origin=origin)
+    return For(outer, integer(0), _parts(count, factor), (small,), loop.kind, origin=origin)
+
+
+def _parts(count: Expr, factor: int) -> Expr:
+    """`ceil(count / factor)`."""
+    whole = literal(count)
+    if whole is not None:
+        return integer(-(-whole // factor))
+    if factor == 1:
+        return count
+    return apply("floordiv", apply("add", count, integer(factor - 1)), integer(factor))
 
 
 def _cannot_move(loops: Loops, chain: Sequence[For | If], order: Sequence[For]) -> Verdict:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from workbench.ir.access import Access, accesses, before, leaves
 from workbench.ir.deps import OTHER, covered, holds_at
 from workbench.ir.expr import Expr, Var, apply, free_names, integer, loads, substitute
+from workbench.ir.extents import Extent, expression
 from workbench.ir.loops import Buffer, Loops
 from workbench.ir.stmt import For, If, Memory, Stmt, While
 from workbench.schedule.copies import Plan, cached
@@ -195,18 +196,18 @@ def _inside(e: Expr, start: Expr, stop: Expr) -> list[Expr]:
 
 
 def _outside(
-    outer: Sequence[For], holds: Sequence[Expr], corner: Expr, size: int, extent: int
+    outer: Sequence[For], holds: Sequence[Expr], corner: Expr, size: int, extent: Extent
 ) -> tuple[bool, bool]:
     """Whether elements of the box may lie before the array's first, and past its last."""
     place = Var("place in the box")
     element = corner if size == 1 else plus(corner, place)
     before_it = apply("lt", element, integer(0))
-    after_it = apply("ge", element, integer(extent))
+    after_it = apply("ge", element, expression(extent))
     spans = spans_of(outer)
     at = None if spans is None else reach(corner, spans)
-    low, high = True, apply("lt", element, integer(extent)) not in holds
+    low, high = True, apply("lt", element, expression(extent)) not in holds
     if at is not None and not at.terms and not at.guessed:
-        low, high = at.low < 0, high and at.high + size > extent
+        low, high = at.low < 0, high and (not isinstance(extent, int) or at.high + size > extent)
     names = [*(x.var for x in outer), place.name]
     conditions = [*holds, *_inside(place, integer(0), integer(size))]
     if at is not None and _only_bounds(outer, holds, corner):
@@ -231,7 +232,7 @@ def _only_bounds(outer: Sequence[For], holds: Sequence[Expr], corner: Expr) -> b
 def _fills(
     changes: Sequence[Access],
     region: Box,
-    shape: Sequence[int],
+    shape: Sequence[Extent],
     outer: Sequence[For],
     holds: Sequence[Expr],
 ) -> bool:
@@ -246,7 +247,7 @@ def _fills(
         if size > 1:
             shared.append(place.name)
             wanted += _inside(place, integer(0), integer(size))
-        wanted += _inside(elements[-1], integer(0), integer(shape[d]))
+        wanted += _inside(elements[-1], integer(0), expression(shape[d]))
     for a in changes:
         given = [*a.conditions, *_meeting(a.index, elements)]
         inner = [v for v in a.loops if v not in outer_names]

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from workbench.base.source import NOWHERE, Origin
-from workbench.ir.expr import Const, Expr, Load, Var, rebuild
+from workbench.ir.expr import Const, Expr, Load, Var, apply, integer, rebuild
+from workbench.ir.extents import uniform
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import (
     Alloc,
@@ -109,6 +110,20 @@ def extent(loop: For) -> int | None:
     if start is None or stop is None:
         return None
     return max(0, -(-(stop - start) // loop.step))
+
+
+def trips(loops: Loops, loop: For) -> Expr | None:
+    """How often a loop runs, at most 0 where it does not; None where only a run can say.
+
+    A literal, or an expression over the open dims of the function.
+    """
+    count = extent(loop)
+    if count is not None:
+        return integer(count)
+    known = uniform(loop.start, loops.open) and uniform(loop.stop, loops.open)
+    if not known or loop.step != 1:
+        return None
+    return loop.stop if literal(loop.start) == 0 else apply("sub", loop.stop, loop.start)
 
 
 def positive(value: object) -> bool:

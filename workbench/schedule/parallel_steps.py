@@ -35,6 +35,7 @@ from workbench.schedule.nests import (
     repeated,
     replace_loop,
     taken,
+    trips,
     with_values,
 )
 from workbench.schedule.step import YES, Verdict, no, step
@@ -79,12 +80,13 @@ class Parallelize:
         assert isinstance(found, For)
         kinds = self._kinds()
         if self.size is None:
-            return replace_loop(loops, found.var, lambda s: (_from_zero(s, kinds[0]),))
-        size, names = self.size, taken(loops)
+            return replace_loop(loops, found.var, lambda s: (_from_zero(loops, s, kinds[0]),))
+        size, names, count = self.size, taken(loops), trips(loops, found)
+        assert count is not None, "a loop on an axis has an extent"
         outer, inner = fresh(names, found.var + OUTER), fresh(names, found.var + INNER)
 
         def mapped(s: For) -> tuple[For]:
-            both = split(s, size, outer, inner)
+            both = split(s, count, size, outer, inner)
             inside = both.body[0]
             assert isinstance(inside, For)
             return (replace(both, kind=kinds[0], body=(replace(inside, kind=kinds[1]),)),)
@@ -112,12 +114,14 @@ class Parallelize:
             return no(f"the size is {self.size!r}, not a positive int", found.origin)
         return YES
 
-    def _unfit(self, _: Loops, found: For) -> Verdict:
+    def _unfit(self, loops: Loops, found: For) -> Verdict:
         if found.kind.mapped or found.kind in {LoopKind.COOPERATIVE, LoopKind.WORKER}:
             return no(f"'{self.loop}' is already mapped onto {found.kind.value}", found.origin)
         if breaks(found.body):
             return no(f"a break ends '{self.loop}'", found.origin)
-        if AXES[self.axis] is not LoopKind.PARALLEL and extent(found) is None:
+        sized = self.size is None and self.axis.startswith("invocation.")
+        count = extent(found) if sized else trips(loops, found)
+        if AXES[self.axis] is not LoopKind.PARALLEL and count is None:
             return no(f"the bounds of '{self.loop}' are not literals", found.origin)
         return YES
 
@@ -214,13 +218,13 @@ def _conflict(loops: Loops, found: For, kinds: tuple[LoopKind, ...]) -> Verdict:
     return YES
 
 
-def _from_zero(loop: For, kind: LoopKind) -> For:
+def _from_zero(loops: Loops, loop: For, kind: LoopKind) -> For:
     """The loop on an axis: from 0, by 1 (unless it stays open where it runs)."""
     if kind is LoopKind.PARALLEL or (literal(loop.start) == 0 and loop.step == 1):
         return replace(loop, kind=kind)
-    count = extent(loop)
-    assert count is not None, "an axis has a literal extent"
+    count = trips(loops, loop)
+    assert count is not None, "an axis has an extent"
     number = apply("mul", Var(loop.var), integer(loop.step)) if loop.step != 1 else Var(loop.var)
     index = apply("add", number, loop.start, origin=loop.origin)
     body = with_values(loop.body, {loop.var: index})
-    return replace(loop, kind=kind, start=integer(0), stop=integer(count), step=1, body=body)
+    return replace(loop, kind=kind, start=integer(0), stop=count, step=1, body=body)

@@ -42,7 +42,7 @@ class Box:
 
 def box(touched: Sequence[Access], inner: Sequence[For]) -> Box | None:
     """The box of all accesses of one array while the loops `inner` run, None where unknown."""
-    spans = spans_of(inner)
+    spans = spans_of(_used(touched, inner))
     if spans is None:
         return None
     corner: list[Expr] = []
@@ -58,6 +58,17 @@ def box(touched: Sequence[Access], inner: Sequence[For]) -> Box | None:
         extents.append(whole.high - whole.low + 1)
         guessed = guessed or whole.guessed
     return Box(tuple(corner), tuple(extents), guessed)
+
+
+def _used(touched: Sequence[Access], inner: Sequence[For]) -> list[For]:
+    """The loops whose variables the subscripts use, or the bounds of such loops do."""
+    names = {n for a in touched for e in a.index if e is not None for n in free_names(e)}
+    found: list[For] = []
+    for loop in reversed(inner):
+        if loop.var in names:
+            found.insert(0, loop)
+            names |= free_names(loop.start) | free_names(loop.stop)
+    return found
 
 
 def spans_of(loops: Sequence[For]) -> dict[str, tuple[int, int]] | None:

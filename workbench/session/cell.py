@@ -79,7 +79,7 @@ def run_cell(
     outputs = dict(zip(c.program.outputs, last.outputs, strict=True))
     for a in outputs.values():
         a.numpy()
-    run = CellRun(k, c, device, reason, outputs=outputs, timing=finished(result))
+    run = CellRun(k, c, device, last.reason, outputs=outputs, timing=finished(result))
     if timed:
         run = _timed(run, values, schedule)
     if checked:

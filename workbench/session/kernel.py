@@ -17,11 +17,11 @@ from workbench.base.source import Source
 from workbench.ir.expr import Const, Var, free_names
 from workbench.ir.interpret import evaluate
 from workbench.ir.show import expr_text
-from workbench.pipeline import Compilation, compile_graph
 from workbench.runtime.arrays import Array, array, enqueue
 from workbench.runtime.device import open_device
 from workbench.schedule.step import Schedule, make
 from workbench.session.caller import calling_line
+from workbench.session.compilations import Compilations, unscheduled
 from workbench.session.devices import choose
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from workbench.base.dtypes import DType
     from workbench.ir.graph import Array as GraphArray, Graph
     from workbench.lang import ScheduleText
+    from workbench.pipeline import Compilation
 
 DEFAULT_DIM = 64
 """The value of a dim when something is compiled to be looked at and no array gives one."""
@@ -87,7 +88,11 @@ class Kernel:
     schedules: Mapping[str, KernelSchedule] = field(default_factory=dict[str, KernelSchedule])
     parse_seconds: float = 0.0
     last: Last | None = None
-    _cache: dict[Any, Compilation] = field(default_factory=dict[Any, Compilation])
+    compilations: Compilations = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is compiled yet."""
+        self.compilations = Compilations(self.graph, self.source, self.parse_seconds)
 
     @property
     def name(self) -> str:
@@ -130,33 +135,35 @@ class Kernel:
         check_facts(self.graph, dims, scalars)
         device_name, reason = choose(on)
         start = time.perf_counter()
-        c = self.compile(schedule=schedule, on=device_name, dims=dims)
+        c = self.compilations.of_call(dims, self._steps(schedule), device_name)
         device = open_device(device_name)
         inputs = [arrays[n] for n in c.program.inputs]
-        numbers = [scalars[p.name] for p in c.program.scalars]
+        numbers = [scalars[p.name] for p in c.program.arguments]
         words, line = f"{self.name}(...)", calling_line()
         outputs = enqueue(c.program, device, inputs, numbers, words=words, line=line)
         seconds = time.perf_counter() - start
+        told = self.compilations.words(c.open)
+        reason = f"{reason}; {told}" if told else reason
         self.last = Last(c, device_name, reason, {**arrays, **scalars}, outputs, seconds)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def compile(
-        self, schedule: Any = None, on: str = "native", dims: Mapping[str, int] | None = None
+        self,
+        schedule: Any = None,
+        on: str = "native",
+        dims: Mapping[str, int | None] | None = None,
     ) -> Compilation:
         """Compile for a device's target and limits; the same arguments give the same object.
 
-        A dim that is not given is 64. Raises `ScheduleError`, `CodegenError`, `CallError`.
+        A dim that is not given is 64, one that is None stays open: the code serves every value,
+        and `c.at({"N": 100})` is the compilation with a program for 100.
+        Raises `ScheduleError`, `CodegenError`, `CallError`.
         """
-        values = dict.fromkeys(self.graph.symbols(), DEFAULT_DIM) | dict(dims or {})
-        steps = self._steps(schedule)
-        description = open_device(on).describe()
-        key = (tuple(sorted(values.items())), steps, description.target, description.limits)
-        if key not in self._cache:
-            self._cache[key] = compile_graph(
-                self.graph, self.source, values, schedule=steps, target=description.target,
-                limits=description.limits, parse_seconds=self.parse_seconds,
-            )  # fmt: skip
-        return self._cache[key]
+        given = dict(dims or {})
+        left = tuple(n for n in self.graph.symbols() if n in given and given[n] is None)
+        known = {n: v for n, v in given.items() if v is not None}
+        values = dict.fromkeys(self.graph.symbols(), DEFAULT_DIM) | known
+        return self.compilations.get(values, left, self._steps(schedule), on)
 
     def live(
         self,
@@ -191,13 +198,7 @@ class Kernel:
 
     def loops(self, dims: Mapping[str, int]) -> Any:
         """The loops before any step, for literal dims."""
-        from workbench.passes.graph import PASSES, specialise  # noqa: PLC0415
-        from workbench.passes.lower import lower  # noqa: PLC0415
-
-        graph = specialise(self.graph, dims)
-        for _, graph_pass in PASSES:
-            graph = graph_pass(graph)
-        return lower(graph)
+        return unscheduled(self.graph, dims)
 
     def _steps(self, schedule: Any) -> Schedule | None:
         match schedule:

@@ -19,7 +19,7 @@ def run(program: Program, *args: Any, on: str | None = None) -> Array | tuple[Ar
     `on` is a device of the program's target: native (the default) or browser for wgsl, cpu
     for llvm, wasm for wasm. Raises `CallError` where arguments do not fit.
     """
-    names = [*program.inputs, *(p.name for p in program.scalars)]
+    names = [*program.inputs, *(p.name for p in program.arguments)]
     if len(args) != len(names):
         raise CallError(f"{program.name}({', '.join(names)}) was given {len(args)} arguments")
     device = open_device(on or default_device(program.target))

@@ -15,11 +15,20 @@ import {
 import { createStorage } from "./buffers.ts";
 import { type ProgramTimer, programTimer } from "./timer.ts";
 
-export interface ReadyKernel {
-  readonly plan: KernelPlan;
+/** What a kernel's code becomes; programs for other sizes have the same code and share it. */
+interface CompiledKernel {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
 }
+
+export interface ReadyKernel extends CompiledKernel {
+  readonly plan: KernelPlan;
+}
+
+/** So many are kept for a device; the oldest goes first, those of ready programs live on. */
+const KEPT_KERNELS = 512;
+
+const compiledKernels = new WeakMap<GPUDevice, Map<string, Promise<CompiledKernel>>>();
 
 export interface ReadyProgram {
   readonly program: Program;
@@ -87,9 +96,29 @@ export function exceededLimit(plan: KernelPlan, limits: GPUSupportedLimits): Fai
   return undefined;
 }
 
+/** The pipeline of a kernel, from those of this device where its code is there. */
 async function readyKernel(device: GPUDevice, plan: KernelPlan): Promise<ReadyKernel> {
   const exceeded = exceededLimit(plan, device.limits);
   if (exceeded !== undefined) throw new GpuFailure(exceeded);
+  const kept = compiledKernels.get(device) ?? new Map<string, Promise<CompiledKernel>>();
+  compiledKernels.set(device, kept);
+  const bindings = plan.bindings.map(({ index, access }) => [index, access]);
+  const key = JSON.stringify([plan.code, plan.entry, bindings]);
+  const compiled = kept.get(key) ?? compiledKernel(device, plan);
+  kept.set(key, compiled);
+  for (const oldest of kept.keys()) {
+    if (kept.size <= KEPT_KERNELS) break;
+    kept.delete(oldest);
+  }
+  try {
+    return { plan, ...(await compiled) };
+  } catch (cause) {
+    kept.delete(key);
+    throw cause;
+  }
+}
+
+async function compiledKernel(device: GPUDevice, plan: KernelPlan): Promise<CompiledKernel> {
   const module = await shaderModule(device, plan);
   const entries = plan.bindings.map(({ index, access }) => ({
     binding: index,
@@ -103,7 +132,7 @@ async function readyKernel(device: GPUDevice, plan: KernelPlan): Promise<ReadyKe
       layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
       compute: { module, entryPoint: plan.entry ?? "main" },
     });
-    return { plan, pipeline, layout };
+    return { pipeline, layout };
   } catch (cause) {
     if (!(cause instanceof GPUPipelineError)) throw cause;
     throw new GpuFailure({ kind: "shader", kernel: plan.name, message: cause.message });

@@ -103,7 +103,7 @@ def case(program: Graph | Loops) -> dict[str, np.ndarray]:
         case Graph():
             shapes = {a.name: shape_of(a) for a in program.inputs}
         case Loops():
-            shapes = {b.name: b.shape for b in program.buffers if b.role == "input"}
+            shapes = {b.name: b.sizes for b in program.buffers if b.role == "input"}
     return {n: RNG.uniform(-1, 1, s).astype(F) for n, s in shapes.items()}
 
 

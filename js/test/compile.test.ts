@@ -1,0 +1,63 @@
+import { beforeAll, expect, it, vi } from "vitest";
+import { compileProgram } from "../src/gpu/compile.ts";
+import type { Program } from "../src/protocol.ts";
+
+beforeAll(() => {
+  vi.stubGlobal("GPUShaderStage", { COMPUTE: 4 });
+  vi.stubGlobal("GPUBufferUsage", { UNIFORM: 1, COPY_DST: 2, STORAGE: 4, COPY_SRC: 8 });
+});
+
+/** A device that counts the pipelines it makes. */
+function countingDevice() {
+  const made: string[] = [];
+  const device = {
+    limits: {
+      maxComputeWorkgroupSizeX: 64, maxComputeWorkgroupSizeY: 1, maxComputeWorkgroupSizeZ: 1,
+      maxComputeInvocationsPerWorkgroup: 64, maxStorageBuffersPerShaderStage: 8,
+    },
+    features: new Set<string>(),
+    pushErrorScope: () => undefined,
+    popErrorScope: () => Promise.resolve(null),
+    createShaderModule: () => ({}),
+    createBindGroupLayout: () => ({}),
+    createPipelineLayout: () => ({}),
+    createComputePipelineAsync: ({ label }: { label: string }) => {
+      made.push(label);
+      return Promise.resolve({});
+    },
+  };
+  return { device: device as unknown as GPUDevice, made };
+}
+
+function program(size: number, code = "fn main() {}"): Program {
+  const buffer = { name: "x", dtype: "f32", shape: [size], role: "input" } as const;
+  return {
+    version: 1, name: "double", target: "wgsl", buffers: [buffer], scalars: [],
+    inputs: ["x"], outputs: [],
+    kernels: [{
+      name: "double", code, entry: "main", workgroup_size: [64, 1, 1], iterations: [0, 0],
+      bindings: [{ index: 0, buffer: "x", access: "read" }],
+    }],
+    body: [{ op: "dispatch", kernel: "double", workgroups: [size, 1, 1] }],
+  } as unknown as Program;
+}
+
+it("makes one pipeline for programs of many sizes with the same code", async () => {
+  const { device, made } = countingDevice();
+  for (let size = 1; size <= 10; size += 1) await compileProgram(device, program(size));
+  expect(made).toEqual(["double"]);
+  await compileProgram(device, program(11, "fn main() { }"));
+  expect(made).toHaveLength(2);
+});
+
+it("keeps nothing of a kernel that failed", async () => {
+  const { device, made } = countingDevice();
+  const make = device.createComputePipelineAsync.bind(device);
+  vi.stubGlobal("GPUPipelineError", class extends Error {});
+  const refuse = vi.fn(() => Promise.reject(new Error("no")));
+  Object.assign(device, { createComputePipelineAsync: refuse });
+  await expect(compileProgram(device, program(1))).rejects.toThrow("no");
+  Object.assign(device, { createComputePipelineAsync: make });
+  await compileProgram(device, program(1));
+  expect(made).toEqual(["double"]);
+});
