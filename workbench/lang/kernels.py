@@ -44,7 +44,8 @@ def kernel(report: Report, node: ast.FunctionDef, functions: Mapping[str, Callee
         statement(draft, line)
     outputs = tuple(x.id for x in returned)
     _check_outputs(draft, returned)
-    if len(report.mistakes) > before:
+    broken = any(isinstance(draft.names.get(o), Broken) for o in outputs)
+    if broken or len(report.mistakes) > before:
         return None
     graph = Graph(
         node.name, read.dims, read.inputs, read.scalars, tuple(draft.facts),

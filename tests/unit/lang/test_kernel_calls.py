@@ -99,3 +99,11 @@ def test_shapes_that_share_a_dim_agree() -> None:
     assert [m.message for m in error.value.mistakes] == [
         "'b' is f32[Q], 'dot' takes f32[P] for 'y' here"
     ]
+
+
+def test_a_mistake_of_what_is_called_is_said_once() -> None:
+    text = kernel("h = half(a, b, 2)").replace("sum(w[k] for k", "sum(v[k] for k")
+    with pytest.raises(SourceError) as refused:
+        parse(Source(text))
+
+    assert [m.message for m in refused.value.mistakes] == ["array 'v' is not known"]
