@@ -40,7 +40,8 @@ with the devices here, by the default schedule and by one chosen by chance.
 A program that is to lead outside an array agrees where every path reports it.
 Changed cells are programs with tokens taken out, put in and exchanged: each must be a kernel or
 be refused, within a second.
-`make laws MINUTES=n` goes on from the seed below and adds to the counts.
+`make laws MINUTES=n` goes on from the seed below and adds to the counts; a seed that shows
+something wrong is not passed until it shows nothing any more.
 
 | what | count |
 | --- | --- |
@@ -176,10 +177,11 @@ def main(minutes: float) -> int:
             counts.update(batch(start))
         except Wrong as error:
             keep(start, str(error))
-            counts["wrong"] += 1
+            counts["wrong"] = 1
             write(counts)
             return 1
         counts["next seed"] += 1
+        counts["wrong"] = 0
         write(counts)
         print(f"seed {start}: {counts['program']} programs, {counts['changed cell']} cells")
     return 0
