@@ -5,7 +5,7 @@ import { keepKeys } from "./ui/keys.ts";
 import { element } from "./ui/dom.ts";
 import { style } from "./ui/style.ts";
 import type { ValuesState } from "./values/numbers.ts";
-import { pythonSource } from "./values/source.ts";
+import { pageSource, pythonSource } from "./values/source.ts";
 import { drawValues } from "./values/view.ts";
 
 export interface ValuesMount {
@@ -35,5 +35,6 @@ export function renderValues({ model, el, signal }: ValuesMount): void {
   keepKeys(root);
   el.replaceChildren(root);
   signal.addEventListener("abort", () => { root.remove(); });
-  drawValues({ el: view, state, source: pythonSource(model, signal), signal });
+  const source = pageSource(state, pythonSource(model, signal), signal);
+  drawValues({ el: view, state, source, signal });
 }

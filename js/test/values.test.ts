@@ -78,6 +78,7 @@ const state: ValuesState = {
   dtype: "f32",
   shape: [2, 3, 4],
   places: ["host"],
+  page: null,
   numbers: [["min", "0"]],
   first_nan: [1, 2, 3],
   histogram: { edges: [0, 12, 24], counts: [12, 12] },

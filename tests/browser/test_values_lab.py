@@ -46,3 +46,37 @@ def test_values_are_seen_walked_in_and_compared(lab: Lab, page: Page) -> None:
     notebook.screenshot("values_dark")
     assert notebook.problems == []
     assert "first NaN at [1, 3, 5]" in str(notebook.outputs()[1])
+
+
+HERE = """
+from workbench.runtime.device import open_device
+page = open_device("browser")
+assert page.describe().available
+double = wb.kernel('''
+def double(x: f32[H, W]) -> f32[H, W]:
+    y[i, j] = 2 * x[i, j]
+    return y
+''')
+made = double(waves[0], on="browser")
+made.show(name="made")
+"""
+
+
+def test_values_in_the_page_are_read_from_its_gpu(lab: Lab, page: Page) -> None:
+    sent: list[str] = []
+
+    def keep(frame: str | bytes) -> None:
+        sent.append(str(frame))
+
+    page.on("websocket", lambda socket: socket.on("framesent", keep))
+    notebook = lab.open(page, ("%load_ext workbench", CELLS[0], HERE))
+    notebook.run_all()
+    assert notebook.errors() == []
+    view = page.locator(".wb-view-values")
+    expect(view.locator(".wb-cell")).to_have_text("made[0, 0] = 0")
+    view.locator(".wb-grid").focus()
+    page.keyboard.press("End")
+    expect(view.locator(".wb-cell")).to_contain_text("made[0, 159] = ")
+
+    assert [frame for frame in sent if "piece" in frame] == []
+    assert notebook.problems == []

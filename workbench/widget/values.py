@@ -2,7 +2,7 @@
 
 What is said of the whole array is computed once, when it is shown, and stands in the twins, too.
 The page asks for one plane at a time: of the buffer on its own GPU where the array lives there,
-else of Python, which keeps what the array held when it was shown.
+else of Python, which keeps what the array held when it was shown. The reference is Python's.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from IPython.display import display
 
 from workbench.measure.summary import Difference, Summary, difference, summary
 from workbench.runtime.arrays import Array, to_words
+from workbench.runtime.browser import BrowserDevice
+from workbench.runtime.device import open_device
 from workbench.widget.messages import Json, Output
 from workbench.widget.states import output_of
 from workbench.widget.twinned import Twinned
@@ -65,7 +67,8 @@ class Values(Twinned):
             None if reference is None else difference(held, reference),
         )
         self._dtype = a.dtype
-        super().__init__(state=encode(self.shown))
+        self._array = a  # its buffer in the page stays as long as the view
+        super().__init__(state=encode(self.shown, page_buffer(a)))
         self.on_msg(self._answer)
 
     def _answer(self, _widget: Values, content: object, _buffers: Sequence[memoryview]) -> None:
@@ -92,14 +95,25 @@ def show(a: Array, against: Any = None, *, name: str = "") -> None:
     display(Values(a, against, name=name))
 
 
-def encode(state: ValuesState) -> bytes:
-    """The state as JSON bytes for `js/src/values.ts`."""
+def page_buffer(a: Array) -> Json:
+    """Where the page finds the values on its own GPU: the process's token and the handle."""
+    device = open_device("browser")
+    if device.name not in a.places or not isinstance(device, BrowserDevice):
+        return None
+    if device.describe().target != "wgsl":
+        return None
+    return {"token": device.serve().token, "handle": int(str(a.on(device).handle))}
+
+
+def encode(state: ValuesState, page: Json = None) -> bytes:
+    """The state as JSON bytes for `js/src/values.ts`; `page` is where its GPU holds them."""
     output, s, d = state.output, state.summary, state.difference
     message: dict[str, Json] = {
         "name": output.name,
         "dtype": output.dtype,
         "shape": list(output.shape),
         "places": list(state.places),
+        "page": page,
         "numbers": [[name, value] for name, value in output.numbers],
         "first_nan": _index(s.first_nan),
         "histogram": None

@@ -6,6 +6,8 @@ export interface ValuesState {
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly places: readonly string[];
+  /** The buffer of this page's GPU that holds the values, if one does. */
+  readonly page: { readonly token: string; readonly handle: number } | null;
   readonly numbers: readonly (readonly [string, string])[];
   readonly first_nan: readonly number[] | null;
   readonly histogram: Histogram | null;

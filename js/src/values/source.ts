@@ -1,6 +1,9 @@
 // Where the numbers of a view come from, piece by piece.
 
 import type { WidgetModel } from "../model.ts";
+import type { LocalReport } from "../local.ts";
+import { askLocal } from "../page.ts";
+import { elementBytes, type ValuesState } from "./numbers.ts";
 
 /** `count` elements from `start` on, in C order, as the bytes a device holds. */
 export interface Piece {
@@ -38,4 +41,36 @@ export function pythonSource(model: WidgetModel, signal: AbortSignal): Source {
       signal.addEventListener("abort", () => { model.off("msg:custom", listener); });
       model.send({ kind: "piece", ...piece });
     });
+}
+
+/**
+ * Reads the buffer that this page's GPU holds; what it does not hold any more, for the page was
+ * reloaded or the array freed, and the reference are the `other` source's.
+ */
+export function pageSource(state: ValuesState, other: Source, signal: AbortSignal): Source {
+  const { page, dtype } = state;
+  if (page === null) return other;
+  const size = elementBytes(dtype);
+  return (piece) => {
+    if (piece.of !== "values") return other(piece);
+    const order = {
+      kind: "read",
+      key: page.token,
+      handle: page.handle,
+      // A range of a buffer starts and ends at whole words.
+      offset: Math.floor((piece.start * size) / 4) * 4,
+      bytes: 0,
+    } as const;
+    const skipped = piece.start * size - order.offset;
+    const bytes = Math.ceil((skipped + piece.count * size) / 4) * 4;
+    return new Promise((resolve) => {
+      const answered = new AbortController();
+      const heard = (said: LocalReport): void => {
+        answered.abort();
+        if (said.kind !== "piece") resolve(other(piece));
+        else resolve(said.bytes.slice(skipped, skipped + piece.count * size));
+      };
+      askLocal({ ...order, bytes }, heard, { signal: AbortSignal.any([signal, answered.signal]) });
+    });
+  };
 }
