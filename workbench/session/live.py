@@ -161,20 +161,26 @@ def _control(k: Kernel, s: Scalar, value: Any, extent: bool) -> Control:  # noqa
     match value:
         case str() if value in FOLLOWS and not extent:
             return Follower(s.name, s.dtype, value)
-        case tuple() if len(value) in {2, 3} and not extent:
-            low, high, *start = (_number(k, s, v) for v in value)
-            begins = start[0] if start else low
-            if not low <= begins <= high or low == high:
-                raise CallError(
-                    f"{k.name}: {s.name} is {value}, which is no range",
-                    hint=f"{s.name}=(0, 1), or (0, 1, 0.5)",
-                )
-            return Slider(s.name, s.dtype, low, high, begins)
+        case (low, high) if not extent:
+            return _slider(k, s, low, high, low)
+        case (low, high, start) if not extent:
+            return _slider(k, s, low, high, start)
         case _:
             number = _number(k, s, value)
             if extent:
                 return Fixed(s.name, s.dtype, number)
             return Slider(s.name, s.dtype, *_around(s.dtype, number), number)
+
+
+def _slider(k: Kernel, s: Scalar, low: Any, high: Any, start: Any) -> Slider:
+    first, last, begins = (_number(k, s, v) for v in (low, high, start))
+    if not first <= begins <= last or first == last:
+        said = (low, high) if start is low else (low, high, start)
+        raise CallError(
+            f"{k.name}: {s.name} is {said}, which is no range",
+            hint=f"{s.name}=(0, 1), or (0, 1, 0.5)",
+        )
+    return Slider(s.name, s.dtype, first, last, begins)
 
 
 def _number(k: Kernel, s: Scalar, value: Any) -> float:
