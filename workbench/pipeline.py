@@ -21,6 +21,7 @@ from workbench.ir.show import graph_text, loops_text, mapped_text
 from workbench.lang import LARGEST_DIM, checks_more, prove_literal, waits
 from workbench.passes.cleanup import clean
 from workbench.passes.graph import PASSES, specialise
+from workbench.passes.held import check_held
 from workbench.passes.lower import lower
 from workbench.passes.mapping import map_kernels
 from workbench.passes.open_dims import check_sizes
@@ -151,6 +152,7 @@ def compile_graph(
         "swap", "buffers change places where a turn would copy one into another",
         lambda: swap_buffers(counted), loops_text, before=counted,
     )  # fmt: skip
+    check_held(swapped, target, limits)
     made = _EMIT[target](trace, swapped, limits)
     program_at = _programs(graph, swapped, made, limits)
     program = program_at(dims)

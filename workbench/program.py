@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
-from workbench.base.dtypes import DTYPES, DType
+import numpy as np
+
+from workbench.base.dtypes import BOOL, DTYPES, F16, DType
 from workbench.base.errors import DeviceError
 from workbench.base.text import Text
 
@@ -35,7 +37,7 @@ class Buffer:
     iteration budget, word 1 is the number of that loop in `Program.loops`. A device may put a
     budget of its own into word 2; 0 means `LOOP_BUDGET`. Word 0 is also 1 after an access left
     its array: word 1 is then the complement of its number in `Program.accesses`, word 3 the index.
-    `scalars` holds the scalar parameters, 4 bytes each, padded to 16 bytes.
+    `scalars` holds the scalar parameters, a `Parameter.word` each, padded to 16 bytes.
     """
 
     name: str
@@ -45,8 +47,8 @@ class Buffer:
 
     @property
     def size(self) -> int:
-        """Bytes, at least 4."""
-        return max(4, math.prod(self.shape) * self.dtype.bits // 8)
+        """Bytes, a multiple of 4 and at least 4."""
+        return max(4, -(-math.prod(self.shape) * self.dtype.bits // 32) * 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,23 @@ class Parameter:
     name: str
     dtype: DType
     value: int | None = None
+
+    def content(self, value: float) -> bytes:
+        """A value as bytes of its dtype; a bool is a word."""
+        stored = np.dtype(np.uint32) if self.dtype is BOOL else self.dtype.numpy
+        with np.errstate(over="ignore"):  # beyond the largest float lies infinity
+            return np.asarray(value).astype(stored).tobytes()
+
+    def slot(self, value: float) -> bytes:
+        """A value as the 8 bytes that a kernel for llvm or wasm is given."""
+        return self.content(value).ljust(8, b"\0")
+
+    def word(self, value: float) -> int:
+        """A value as the 32-bit pattern of a block of uniforms, where f16 is the f32 it equals."""
+        content = self.content(value)
+        if self.dtype is F16:
+            content = np.frombuffer(content, np.float16).astype(np.float32).tobytes()
+        return int.from_bytes(content, "little")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +92,8 @@ class Kernel:
 
     For wgsl `entry` is the entry point. For llvm it is a function of the kernel's name,
     `void (ptr buffers, ptr scalars, ptr stop, i64 begin, i64 end)`: `buffers` is an array of
-    pointers in binding order, `begin` to `end` the outer parallel iterations to run, and
-    `workgroups[0]` of its dispatch the number of those iterations.
+    pointers in binding order, `scalars` holds 8 bytes for each scalar, `begin` to `end` are the
+    outer parallel iterations to run, and `workgroups[0]` of its dispatch is their number.
     For wasm it is a module, in base64, that exports a function of the kernel's name with the same
     arguments; it imports `workbench.memory`, which is shared and holds them all, and `stack`.
     `iterations` is (fixed, each): an invocation makes at most fixed + each * n loop iterations,

@@ -21,9 +21,14 @@ export const HEADER_BYTES = 16;
 
 export type Role = "input" | "output" | "temporary" | "constant" | "status" | "scalars";
 
+/** Bytes of an element; a bool is a word. */
+const ELEMENT_BYTES = {
+  f16: 2, f32: 4, f64: 8, i8: 1, i32: 4, i64: 8, u8: 1, u32: 4, bool: 4,
+} as const;
+
 export interface BufferPlan {
   readonly name: string;
-  readonly dtype: "f32" | "i32" | "u32" | "bool";
+  readonly dtype: keyof typeof ELEMENT_BYTES;
   readonly shape: readonly number[];
   readonly role: Role;
 }
@@ -69,7 +74,7 @@ export interface Program {
   readonly accesses?: readonly string[];
 }
 
-/** Bytes that a planned buffer takes on the device: four an element, and never none. */
+/** Bytes that a planned buffer takes on the device: whole words, and never none. */
 export function bytesOf(plan: BufferPlan, scalarCount: number): number {
   switch (plan.role) {
     case "status":
@@ -79,8 +84,10 @@ export function bytesOf(plan: BufferPlan, scalarCount: number): number {
     case "input":
     case "output":
     case "temporary":
-    case "constant":
-      return Math.max(4, 4 * plan.shape.reduce((product, extent) => product * extent, 1));
+    case "constant": {
+      const elements = plan.shape.reduce((product, extent) => product * extent, 1);
+      return Math.max(4, Math.ceil((ELEMENT_BYTES[plan.dtype] * elements) / 4) * 4);
+    }
     default:
       return plan.role satisfies never;
   }
@@ -124,7 +131,10 @@ export interface RunRequest {
   readonly key: string;
   /** Handles of the inputs, outputs and constants by their name in the program. */
   readonly buffers: Readonly<Record<string, number>>;
-  /** Bit patterns of the scalar parameters, in order: JSON has no NaN and no infinity. */
+  /**
+   * Bit patterns of the scalar parameters, in order: JSON has no NaN and no infinity. Each is one
+   * word in WGSL and two in WebAssembly.
+   */
   readonly scalars: readonly number[];
   readonly timed: boolean;
   readonly deadline_ms: number;

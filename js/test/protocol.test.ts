@@ -17,6 +17,10 @@ describe("bytesOf", () => {
     expect(bytesOf({ ...plan, role: "temporary" }, 0)).toBe(60);
   });
 
+  it("rounds an odd number of halves up to words", () => {
+    expect(bytesOf({ ...plan, dtype: "f16", role: "input" }, 0)).toBe(32);
+  });
+
   it("is never nothing", () => {
     expect(bytesOf({ ...plan, shape: [0, 5], role: "output" }, 0)).toBe(4);
   });

@@ -36,6 +36,13 @@ def gather(x: f32[N], at: i32[M]) -> f32[M]:
     y[i] = x[at[i]]
     return y
 """
+DTYPES = """
+def dtypes(x: f64[N], b: u8[M], n: i64, h: f64, m: i8) -> (f64[N], i64[M], u8[M]):
+    y[i] = x[i] / 3 + h
+    t[i] = n * b[i] + m
+    s[i] = b[M - 1 - i] + 1
+    return y, t, s
+"""
 SPIN = """
 def spin(x: f32[N]) -> f32[N]:
     y: f32[N]
@@ -104,6 +111,16 @@ def test_devices_say_the_engine_and_why_it_is_not_the_gpu(joined: Joined) -> Non
     frame = joined.page.frames[-1]
     assert frame.evaluate("crossOriginIsolated") is joined.isolated
     assert joined.isolated or report.wasm_workers == 1
+
+
+@pytest.mark.usefixtures("joined")
+def test_dtypes_of_all_widths_compute_in_the_page() -> None:
+    x, b = np.linspace(-3, 3, 33), np.arange(77, dtype=np.uint8) * 3
+    y, t, s = wb.kernel(DTYPES)(x, b, 2**40 + 1, 0.1, -5, on="browser")
+
+    np.testing.assert_allclose(y, x / 3 + 0.1, rtol=1e-15)
+    np.testing.assert_array_equal(t, (2**40 + 1) * b.astype(np.int64) - 5)
+    np.testing.assert_array_equal(s, b[::-1] + np.uint8(1))
 
 
 @pytest.mark.usefixtures("joined")

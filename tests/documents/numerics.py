@@ -7,14 +7,16 @@ which the tests of the code generators assert; only floats are measured here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import erf, isnan
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import workbench as wb
+from workbench.base.dtypes import F16, F32, F64, DType, largest
 from workbench.ir.ops import ROWS, Op
 from workbench.runtime.device import open_device
 
@@ -115,33 +117,67 @@ def measured() -> tuple[Op, ...]:
     return tuple(row for row in ROWS if row.name in GRIDS)
 
 
-def kernel_of(row: Op) -> wb.Kernel:
+def kernel_of(row: Op, dtype: DType = F32) -> wb.Kernel:
     """A kernel that applies one operation to every element."""
     names = ("x", "y")[: row.arity]
-    parameters = ", ".join(f"{name}: f32[N]" for name in names)
+    parameters = ", ".join(f"{name}: {dtype}[N]" for name in names)
     value = row.text.format(*(f"{name}[i]" for name in names))
-    return wb.kernel(f"def measure({parameters}) -> f32[N]:\n    r[i] = {value}\n    return r\n")
+    return wb.kernel(
+        f"def measure({parameters}) -> {dtype}[N]:\n    r[i] = {value}\n    return r\n"
+    )
 
 
-def largest_error(row: Op, target: str) -> float:
-    """The largest error on a target over the grid, in units in the last place of f32."""
-    grid = GRIDS[row.name]
-    arguments = [x.astype(np.float32) for x in grid.arguments]
-    found = np.asarray(kernel_of(row)(*arguments, on=target)).astype(np.float64)
-    exact = exactly(row, [x.astype(np.float64) for x in arguments])
-    least = max(grid.floor, float(np.finfo(np.float32).tiny))
-    inside = np.abs(exact) <= float(np.finfo(np.float32).max)
-    unit = np.spacing(np.maximum(np.abs(exact), least)[inside].astype(np.float32))
-    return float((np.abs(found - exact)[inside] / unit).max())
+def largest_error(row: Op, target: str, dtype: DType = F32) -> float:
+    """The largest error on a target over the grid, in units in the last place of the dtype.
+
+    The reference of f64 is NumPy's long double, but for erf, which it has at float64.
+    """
+    grid, kind = GRIDS[row.name], dtype.numpy
+    wide = np.longdouble if dtype is F64 else np.float64
+    with np.errstate(all="ignore"):
+        arguments = [x.astype(kind) for x in grid.arguments]
+        exact = exactly(row, [x.astype(wide) for x in arguments]).astype(wide)
+        found = np.asarray(kernel_of(row, dtype)(*arguments, on=target)).astype(wide)
+        least = max(grid.floor, float(np.finfo(str(kind)).tiny))
+        inside = np.abs(exact) <= largest(dtype)
+        unit = np.spacing(np.maximum(np.abs(exact), least)[inside].astype(kind))
+        apart = np.abs(found - exact)
+    return float((apart[inside] / unit).max())
 
 
-def documented(row: Op) -> float:
-    """The largest error that a target may show, in the same units; 0.5 is the nearest f32."""
+def documented(row: Op, dtype: DType = F32) -> float:
+    """The largest error that a target may show, in the same units; 0.5 is the nearest number.
+
+    What is computed in f32 and rounded to f16 is off by half a unit and a little.
+    """
+    if dtype is F16:
+        return 1.0 if row.ulp else 0.5
     return GRIDS[row.name].allowed or row.ulp or 0.5
 
 
-def exactly(row: Op, arguments: list[Floats]) -> Floats:
-    """The operation at float64."""
+OTHERS = ((F64, "cpu"), (F16, "cpu"), (F16, "native"))
+"""The other dtypes of floats, and the targets that they are measured on."""
+
+
+def others_table(before: Mapping[tuple[str, str], str], targets: tuple[str, ...]) -> str:
+    """The errors of the other dtypes; `before` has the cells of an earlier page."""
+    measures = [(f"{dtype} {target}", dtype, target) for dtype, target in OTHERS]
+    promises = ("function", "of at least", "documented f64", "documented f16")
+    heads = (*promises, *(head for head, _, _ in measures))
+    lines = [_row(heads), _row("---" for _ in heads)]
+    for row in measured():
+        name, floor = _name(row), GRIDS[row.name].floor
+        said = (f"{documented(row, dtype):g}" for dtype in (F64, F16))
+        errors = (
+            f"{largest_error(row, t, dtype):.2f}" if t in targets else before.get((name, head), "")
+            for head, dtype, t in measures
+        )
+        lines.append(_row((name, f"{floor:g}" if floor else "", *said, *errors)))
+    return "\n".join(lines) + "\n"
+
+
+def exactly(row: Op, arguments: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """The operation at the dtype of its arguments, wider than what is measured."""
     if row.name == "erf":
         return np.vectorize(erf, otypes=[np.float64])(arguments[0])
     return np.asarray(row.numpy(*arguments))
@@ -170,7 +206,8 @@ _HEAD = """\
 Numbers mean what they mean in Python and NumPy within their dtype.
 The rules are in [language.md](language.md#types).
 Whole numbers and bools are exact on every target.
-Floats are f32: sums, products and the like are rounded once each, in the order that is written.
+Sums, products and the like of floats are rounded once each, in the order that is written.
+Sums of f16 are computed in f32.
 A schedule may change the order of a reduction, and with it the last digits of a sum.
 
 This page is measured by `python -m tests.documents`.
@@ -185,6 +222,14 @@ The last columns are what was measured.
 `cpu` is LLVM's code, `wasm` is WebAssembly, `native` is WGSL on Mesa's software GPU.
 `browser` is WGSL in Chromium, on the software GPU that it brings.
 A GPU's driver has its own functions, so yours may differ, up to what is documented.
+
+"""
+
+_OTHERS = """
+## f64 and f16
+
+The same points, as far as the dtype holds them, in units in the last place of the dtype.
+Functions of f16 are computed in f32 and rounded.
 
 """
 
@@ -222,7 +267,8 @@ def numerics_page(earlier: str = "", *, targets: tuple[str, ...] = ()) -> str:
             for t in GPUS
         )
         special.append(_row((name, _shown(special_exactly(row)), *found)))
-    return _HEAD + "\n".join(lines) + "\n" + _SPECIAL + "\n".join(special) + "\n"
+    others = _OTHERS + others_table(before, targets)
+    return _HEAD + "\n".join(lines) + "\n" + others + _SPECIAL + "\n".join(special) + "\n"
 
 
 def _row(cells: Iterable[str]) -> str:

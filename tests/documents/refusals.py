@@ -306,7 +306,5 @@ NOT_YET: tuple[tuple[str, Cell], ...] = (
     ("A function that kernels inline.",
      Cell("def square(a):\n    return a * a\n\n"
           "def f(x: f32[N]) -> f32[N]:\n    y[i] = square(x[i])\n    return y\n")),
-    ("Other dtypes: f16, f64, i8, u8, i64.",
-     Cell("def f(x: f16[N]) -> f16[N]:\n    return x\n")),
 )  # fmt: skip
 """What the language will say and refuses today; the page leaves out what is accepted by now."""

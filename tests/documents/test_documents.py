@@ -11,6 +11,7 @@ import pytest
 import workbench as wb
 from tests.documents.numerics import (
     GRIDS,
+    OTHERS,
     TARGETS,
     documented,
     here,
@@ -24,6 +25,7 @@ from tests.documents.numerics import (
 from tests.documents.pages import BEGIN, DOCS, errors_page, language_page, refusal
 from tests.documents.refusals import GROUPS, Call, Cell
 from workbench.base import errors
+from workbench.base.dtypes import DType
 from workbench.base.errors import WorkbenchError
 from workbench.ir.ops import ROWS, Op
 from workbench.lang.calls import FUNCTIONS
@@ -88,6 +90,17 @@ def test_no_error_is_larger_than_documented(row: Op, target: str) -> None:
         pytest.skip(f"{target} is not here")
 
     assert largest_error(row, target) <= documented(row)
+
+
+@pytest.mark.parametrize(("dtype", "target"), OTHERS)
+@pytest.mark.parametrize("row", measured(), ids=lambda row: row.name)
+def test_no_error_of_another_dtype_is_larger_than_documented(
+    row: Op, dtype: DType, target: str
+) -> None:
+    if not here(target):
+        pytest.skip(f"{target} is not here")
+
+    assert largest_error(row, target, dtype) <= documented(row, dtype)
 
 
 @pytest.mark.parametrize("target", ["cpu", "wasm"])

@@ -47,3 +47,39 @@ I64 = DType("i64", "i", 64)
 DTYPES: dict[str, DType] = {t.name: t for t in (F32, F16, F64, I32, U32, BOOL, I8, U8, I64)}
 CORE: tuple[DType, ...] = (F32, I32, U32, BOOL)
 """The dtypes every target holds."""
+NARROW = (I8, U8)
+"""Whole numbers that a dim or an index may not fit."""
+
+
+def spread(dtype: DType) -> tuple[int, int]:
+    """The least and the greatest whole number of a dtype of integers."""
+    least = 0 if dtype.kind == "u" else -(2 ** (dtype.bits - 1))
+    return least, least + 2**dtype.bits - 1
+
+
+def largest(dtype: DType) -> float:
+    """The greatest finite number of a dtype of floats."""
+    return float(np.finfo(str(dtype.numpy)).max)
+
+
+def float_of(dtype: DType) -> DType:
+    """The float that a number counts as where it meets floats."""
+    if dtype.kind == "f":
+        return dtype
+    return {8: F16, 64: F64}.get(dtype.bits, F32)
+
+
+def joined(a: DType, b: DType) -> DType | None:
+    """The dtype of two numbers that meet; None where nothing of at most 32 bits holds both.
+
+    A float with any number: the wider of the floats that they count as. Whole numbers: the
+    narrowest dtype that holds both, as in NumPy; of i8 and u8 that is i32, for there is no i16.
+    """
+    if "f" in {a.kind, b.kind}:
+        return max(float_of(a), float_of(b), key=lambda t: t.bits)
+    if a.kind == b.kind:
+        return max(a, b, key=lambda t: t.bits)
+    signed, unsigned = (a, b) if a.kind == "i" else (b, a)
+    if signed.bits > unsigned.bits:
+        return signed
+    return I32 if unsigned.bits < I32.bits else None

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from workbench.base.dtypes import CORE, F16, DType
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of a device; the defaults are the minimum that WebGPU guarantees. Sizes in bytes."""
+    """Limits of a device; the defaults are the minimum that WebGPU guarantees. Sizes in bytes.
+
+    `shader_f16` is the feature of that name: whether WGSL has f16 there.
+    """
 
     max_compute_workgroup_size_x: int = 256
     max_compute_workgroup_size_y: int = 256
@@ -18,7 +23,23 @@ class Limits:
     max_storage_buffers_per_shader_stage: int = 8
     max_storage_buffer_binding_size: int = 134217728
     max_buffer_size: int = 268435456
+    shader_f16: bool = False
 
 
 GUARANTEED = Limits()
 """What every WebGPU device offers; stands in where the device is not there to ask."""
+
+
+NUMBERS = tuple(f.name for f in fields(Limits) if f.name != "shader_f16")
+"""The limits that are numbers."""
+
+
+def lacks(target: str, limits: Limits, dtype: DType) -> str:
+    """Why a target cannot hold a dtype, '' where it can."""
+    if dtype in CORE or target == "llvm":
+        return ""
+    if target == "wasm":
+        return "WebAssembly has no f16" if dtype is F16 else ""
+    if dtype is not F16:
+        return f"WGSL has no {dtype}"
+    return "" if limits.shader_f16 else "this device has no shader-f16"

@@ -302,7 +302,7 @@ def _write_entry(lines: Lines, signature: _Signature) -> None:
         slot = lines.value(f"{b.name}.slot", f"getelementptr ptr, ptr %buffers, i64 {n}")
         arguments.append(f"ptr {lines.value(b.name, f'load ptr, ptr {slot}')}")
     for n, s in signature.scalars:
-        slot = lines.value(f"{s.name}.slot", f"getelementptr i32, ptr %scalars, i64 {n}")
+        slot = lines.value(f"{s.name}.slot", f"getelementptr i64, ptr %scalars, i64 {n}")
         loaded = load(Scope(lines), slot, s.dtype, name=s.name, origin=NOWHERE)
         arguments.append(f"{type_of(s.dtype)} {loaded}")
     arguments += [f"{t} %{name}" for name, t in _ENDING.items()]

@@ -13,6 +13,7 @@ from typing import assert_never
 from workbench.base.dtypes import BOOL, I32, I64, DType
 from workbench.base.errors import InternalError
 from workbench.base.source import Origin
+from workbench.codegen.llvm_casts import converted
 from workbench.codegen.llvm_lines import (
     Lines,
     array_type as array_type_of,
@@ -22,7 +23,7 @@ from workbench.codegen.llvm_lines import (
 )
 from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, loads
 from workbench.ir.extents import Extent, expression, literals
-from workbench.ir.ops import OPS
+from workbench.ir.ops import OPS, is_defined
 
 LEAST, GREATEST = -(2**31), 2**31 - 1
 ANY = (LEAST, GREATEST)
@@ -175,7 +176,7 @@ def operation(scope: Scope, op: str, operands: list[str], dtype: DType, origin: 
     """Write an operation on operands of one dtype: an instruction, or a call of its meaning."""
     row, t = OPS[op], type_of(dtype)
     function = f"{op}.{dtype.name}"
-    if dtype.kind in row.define or function in scope.functions:
+    if is_defined(op, dtype) or function in scope.functions:
         scope.defined[function] = (op, dtype)
         result = type_of(BOOL) if row.compares else t
         arguments = ", ".join(f"{t} {x}" for x in operands)
@@ -321,38 +322,7 @@ def _cast(scope: Scope, e: Cast) -> str:
         operand, source = wide(scope, e.arg), I64
     else:
         operand = value(scope, e.arg)
-    text = _conversion(operand, source, target)
-    return operand if text is None else scope.lines.value(target.name, text, e.origin)
-
-
-def _conversion(  # noqa: C901  (a case per pair of kinds)
-    operand: str, source: DType, target: DType
-) -> str | None:
-    """The instruction that converts, or None where the bits stay as they are."""
-    s, t = type_of(source), type_of(target)
-    match source.kind, target.kind:
-        case "f", "f":
-            if source.bits == target.bits:
-                return None
-            return f"{'fpext' if source.bits < target.bits else 'fptrunc'} {s} {operand} to {t}"
-        case "f", "b":
-            return f"fcmp une {s} {operand}, 0.0"
-        case "f", kind:
-            suffix = {"half": "f16", "float": "f32", "double": "f64"}[s]
-            name = "fptosi" if kind == "i" else "fptoui"
-            return f"call {t} @llvm.{name}.sat.{t}.{suffix}({s} {operand})"
-        case kind, "f":
-            return f"{'sitofp' if kind == 'i' else 'uitofp'} {s} {operand} to {t}"
-        case "b", "b":
-            return None
-        case _, "b":
-            return f"icmp ne {s} {operand}, 0"
-        case kind, _:
-            if s == t:
-                return None
-            if kind != "b" and source.bits > target.bits:
-                return f"trunc {s} {operand} to {t}"
-            return f"{'sext' if kind == 'i' else 'zext'} {s} {operand} to {t}"
+    return converted(scope.lines, operand, source, target, e.origin)
 
 
 def _select(scope: Scope, e: Select) -> str:

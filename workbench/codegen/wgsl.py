@@ -22,8 +22,8 @@ from workbench.codegen.wgsl_atomic import (
     functions as atomic_functions,
     write_functions as write_atomic_functions,
 )
-from workbench.codegen.wgsl_expr import ArrayPlace, Scope, stored_type
-from workbench.codegen.wgsl_functions import needs, write_needs
+from workbench.codegen.wgsl_expr import ArrayPlace, Scope, scalar_type, stored_type
+from workbench.codegen.wgsl_functions import needs, write_extensions, write_needs
 from workbench.codegen.wgsl_loops import Faults, describe_loop, loop_cost
 from workbench.codegen.wgsl_names import wgsl_names
 from workbench.codegen.wgsl_prepare import declared_names, prepare
@@ -175,6 +175,7 @@ def _kernel(
     )
     w = Writer()
     _write_header(w, kernel, mapped.origin)
+    write_extensions(w, kernel.buffers, mapped.scalars if kernel.scalars else (), body)
     bindings = _write_bindings(
         w, kernel, scope, (buffers[0] if numbers or faults else "", buffers[1])
     )
@@ -295,7 +296,7 @@ def _write_scalars(w: Writer, mapped: Mapped, fields: dict[str, str], index: int
     with w.indented():
         for s in mapped.scalars:
             with w.mark(s.origin):
-                w.write(f"{fields[s.name]}: {stored_type(s.dtype)}")
+                w.write(f"{fields[s.name]}: {scalar_type(s.dtype)}")
             w.write(",")
             w.end()
     w.line("}")
@@ -317,7 +318,7 @@ def _workgroup_arrays(body: Body) -> list[Alloc]:
 def _check_workgroup_memory(body: Body, kernel: DeviceKernel, limits: Limits) -> None:
     """Each array counts with its size rounded up to 16 bytes, as WebGPU counts."""
     arrays = _workgroup_arrays(body)
-    sizes = [-(-math.prod(s.shape) * 4 // 16) * 16 for s in arrays]
+    sizes = [-(-math.prod(s.shape) * s.dtype.bits // 128) * 16 for s in arrays]
     limit = limits.max_compute_workgroup_storage_size
     if sum(sizes) <= limit:
         return

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
-from workbench.base.dtypes import BOOL, CORE, F32, DType
+from workbench.base.dtypes import BOOL, CORE, F16, F32, DType
 from workbench.base.errors import CodegenError
 from workbench.base.source import NOWHERE
 from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, apply
 from workbench.ir.extents import LARGEST_INDEX, Extent, product
-from workbench.ir.ops import OPS
+from workbench.ir.ops import OPS, is_defined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -147,12 +147,10 @@ def level(e: Expr, scope: Scope) -> Level:
 
 
 def wgsl_type(dtype: DType) -> str:
-    """The type of a value. Raises `CodegenError` for one that WGSL does not have everywhere."""
-    if dtype not in CORE:
-        names = ", ".join(t.name for t in CORE)
-        raise CodegenError(
-            f"WGSL has no {dtype} on every device", hint=f"one of {names}, or on='cpu'"
-        )
+    """The type of a value; f16 wants `enable f16`. Raises `CodegenError` for others."""
+    if dtype not in {*CORE, F16}:
+        names = ", ".join(t.name for t in (*CORE, F16))
+        raise CodegenError(f"WGSL has no {dtype}", hint=f"one of {names}, or on='cpu'")
     return dtype.name
 
 
@@ -161,20 +159,30 @@ def stored_type(dtype: DType) -> str:
     return "u32" if dtype is BOOL else wgsl_type(dtype)
 
 
+def scalar_type(dtype: DType) -> str:
+    """The type of a scalar in the block of uniforms, where f16 is an f32."""
+    return "f32" if dtype is F16 else stored_type(dtype)
+
+
 def literal(c: Const) -> str:
     """A literal that every WGSL compiler reads as exactly this value of its dtype."""
     if c.dtype is BOOL:
         return "true" if c.value else "false"
     if c.dtype.kind == "f":
         name = special(c)
-        return f"bitcast<f32>({name})" if name else _float_literal(float(c.value))
+        if name:
+            bits = f"bitcast<f32>({name})"
+            return bits if c.dtype is F32 else f"{c.dtype}({bits})"
+        if c.dtype is F16:
+            return f"{float(np.float16(c.value))!r}h"
+        return _float_literal(float(c.value))
     return f"{int(c.value)}{'u' if c.dtype.kind == 'u' else ''}"
 
 
 def special(c: Const) -> str:
     """The private variable with the bits of this constant, or '' where a literal does."""
     value = float(c.value)
-    if c.dtype is not F32 or (math.isfinite(value) and (value or math.copysign(1, value) > 0)):
+    if c.dtype.kind != "f" or (math.isfinite(value) and (value or math.copysign(1, value) > 0)):
         return ""
     if math.isnan(value):
         return "nan_bits"
@@ -187,16 +195,22 @@ def spelling(e: Apply) -> str:
     """How an operation is written: the table's template, or a call of its own function."""
     kind = e.args[0].dtype.kind
     row = OPS[e.op]
+    if is_function(e):
+        return function_name(e) + "(" + ", ".join(f"{{{n}}}" for n in range(row.arity)) + ")"
     if kind in row.wgsl:
         return row.wgsl[kind]
-    if kind in row.define:
-        return function_name(e) + "(" + ", ".join(f"{{{n}}}" for n in range(row.arity)) + ")"
     takes = ", ".join(k for k in "fiub" if k in row.wgsl or k in row.define)
     raise CodegenError(
         f"WGSL has no '{e.op}' for {e.args[0].dtype}; it has it for the kinds {takes}",
         span=e.origin.nearest_span(),
         hint="a cast, or on='cpu'",
     )
+
+
+def is_function(e: Apply) -> bool:
+    """Whether an operation is a function of the module: WGSL has none that means the same."""
+    dtype = e.args[0].dtype
+    return is_defined(e.op, dtype) and (dtype is F16 or dtype.kind not in OPS[e.op].wgsl)
 
 
 def function_name(e: Apply) -> str:
@@ -269,8 +283,10 @@ def _write_bare(w: Writer, e: Expr, scope: Scope) -> None:
             w.write(literal(e))
         case Var(name):
             wrapped = e.dtype is BOOL and name in scope.scalars
+            short = e.dtype is F16 and name in scope.scalars
+            w.write("f16(" if short else "")
             w.write(scope.scalars.get(name) or scope.names[name])
-            w.write(" != 0u" if wrapped else "")
+            w.write(" != 0u" if wrapped else ")" if short else "")
         case Load(array, index):
             place = scope.arrays[array]
             _write_load(w, place, index, scope)

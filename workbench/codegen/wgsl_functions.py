@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workbench.base.dtypes import F16
 from workbench.codegen.wgsl_expr import (
     SPECIAL,
     Scope,
     called,
     cast_function,
     function_name,
+    is_function,
     special,
     wgsl_type,
     write_expr,
@@ -22,12 +24,14 @@ from workbench.codegen.wgsl_expr import (
 from workbench.codegen.wgsl_prepare import fold_literals
 from workbench.ir.expr import Apply, Cast, Const, Expr, Var, children, rebuild, walk
 from workbench.ir.ops import OPS, definition
-from workbench.ir.stmt import Body, expressions, walk_stmts
+from workbench.ir.stmt import Alloc, Body, expressions, walk_stmts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from workbench.base.text import Writer
+    from workbench.ir.graph import Scalar
+    from workbench.ir.loops import Buffer
 
 _PARAMETERS = ("a", "b")
 
@@ -168,7 +172,7 @@ def needs(body: Body) -> Needs:
                 written[cast_function(e)] = None
             elif isinstance(e, Apply) and called(e) in _WRITTEN:
                 written[called(e)] = None
-            elif isinstance(e, Apply) and _defined(e) and function_name(e) not in operations:
+            elif isinstance(e, Apply) and is_function(e) and function_name(e) not in operations:
                 operations[function_name(e)] = e
                 visit(walk(_meaning(e)))
 
@@ -176,6 +180,18 @@ def needs(body: Body) -> Needs:
         for e in expressions(s):
             visit(walk(e))
     return Needs(operations, tuple(written), tuple(specials))
+
+
+def write_extensions(
+    w: Writer, buffers: Iterable[Buffer], scalars: Iterable[Scalar], body: Body
+) -> None:
+    """Enable what a module's dtypes want: f16 where something has it."""
+    dtypes = [x.dtype for x in (*buffers, *scalars)]
+    dtypes += (s.dtype for s in walk_stmts(body) if isinstance(s, Alloc))
+    dtypes += (x.dtype for s in walk_stmts(body) for e in expressions(s) for x in walk(e))
+    if F16 in dtypes:
+        w.line("enable f16;")
+        w.line()
 
 
 def write_needs(w: Writer, needed: Needs) -> None:
@@ -194,11 +210,6 @@ def write_needs(w: Writer, needed: Needs) -> None:
             w.line(text)
 
 
-def _defined(e: Apply) -> bool:
-    row, kind = OPS[e.op], e.args[0].dtype.kind
-    return kind not in row.wgsl and kind in row.define
-
-
 def _meaning(e: Apply) -> Expr:
     parameters = tuple(Var(name, x.dtype) for name, x in zip(_PARAMETERS, e.args, strict=False))
     meaning = definition(Apply(e.op, parameters, e.dtype))
@@ -209,7 +220,8 @@ def _meaning(e: Apply) -> Expr:
 def _write_function(w: Writer, name: str, e: Apply) -> None:
     typed = [f"{p}: {wgsl_type(x.dtype)}" for p, x in zip(_PARAMETERS, e.args, strict=False)]
     row = OPS[e.op]
-    w.line(f"// {row.text.format(*_PARAMETERS)}, as Python and NumPy mean it.")
+    how = "computed in f32" if e.dtype is F16 else "as Python and NumPy mean it"
+    w.line(f"// {row.text.format(*_PARAMETERS)}, {how}.")
     w.line(f"fn {name}({', '.join(typed)}) -> {wgsl_type(e.dtype)} {{")
     parts, result = _shared(_meaning(e))
     known = [*_PARAMETERS, *(part for part, _ in parts)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
-from workbench.base.dtypes import BOOL, DType
+from workbench.base.dtypes import BOOL, F16, F32, DType
 from workbench.ir.expr import (
     Apply,
     Cast,
@@ -185,6 +185,9 @@ def _plain(e: Expr, scope: _Scope, before: list[Stmt]) -> Expr:
                 return _short_circuit(e, (first, second), inside, scope, before)
             same = first is left and second is right
             return e if same else replace(e, args=(first, second))
+        case Cast(dtype, arg) if arg.dtype is F16 and dtype.kind in "iu":
+            wide = Cast(F32, _plain(arg, scope, before), origin=arg.origin)
+            return replace(e, arg=wide)
         case Reduce():
             raise AssertionError("lowering turned every reduction into loops")
         case _:

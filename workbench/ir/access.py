@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
-from workbench.base.dtypes import I32
+from workbench.base.dtypes import BOOL, I32, DType, spread
 from workbench.base.source import NOWHERE, Origin
 from workbench.ir.expr import (
     Apply,
@@ -159,7 +159,8 @@ def number(e: Expr, values: Mapping[str, int]) -> int | None:
                 return None
             return int(OPS[op].numpy(*(e.args[0].dtype.numpy.type(x) for x in known)))
         case Cast(dtype, arg):
-            return number(arg, values) if dtype.kind in "iub" else None
+            known = number(arg, values) if dtype.kind in "iub" else None
+            return None if known is None else _wrapped(known, dtype)
         case Select(cond, yes, no):
             test = number(cond, values)
             return None if test is None else number(yes if test else no, values)
@@ -167,6 +168,14 @@ def number(e: Expr, values: Mapping[str, int]) -> int | None:
             return None
         case _:
             assert_never(e)
+
+
+def _wrapped(value: int, dtype: DType) -> int:
+    """A whole number in a dtype of integers or bools."""
+    if dtype is BOOL:
+        return int(value != 0)
+    least, greatest = spread(dtype)
+    return (value - least) % (greatest - least + 1) + least
 
 
 def leaves(body: Body) -> bool:

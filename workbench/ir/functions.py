@@ -6,7 +6,7 @@ the terms that the dtype needs; both branches of a choice are harmless wherever 
 
 from __future__ import annotations
 
-from math import log, pi
+from math import log, pi, sqrt
 
 from workbench.ir.expr import Const, Expr, Select, apply
 
@@ -228,3 +228,33 @@ def logaddexp(a: Expr, b: Expr) -> Expr:
     large, small = apply("max", a, b), apply("min", a, b)
     rest = apply("log1p", apply("exp", _sub(small, large)))
     return Select(apply("eq", a, b), _add(a, _c(a, log(2))), _add(large, rest))
+
+
+def erf(x: Expr) -> Expr:
+    """The error function: of f64 by its series and its fraction, of others within 1.5e-7."""
+    return _erf_f64(x) if x.dtype.bits == 64 else _erf_short(x)
+
+
+def _erf_short(x: Expr) -> Expr:
+    """Abramowitz and Stegun, formula 7.1.26."""
+    size = apply("abs", x)
+    t = _div(_c(x, 1.0), _add(_c(x, 1.0), _mul(_c(x, 0.3275911), size)))
+    terms = [0.0, 0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429]
+    tail = _mul(_polynomial(t, terms), apply("exp", apply("neg", _mul(x, x))))
+    return _signed(x, _sub(_c(x, 1.0), tail))
+
+
+def _erf_f64(x: Expr) -> Expr:
+    """Up to 3 the series whose terms are all positive; beyond it what is left to 1, a fraction."""
+    size = apply("abs", x)
+    square_ = _mul(x, x)
+    fall = _mul(_c(x, 1 / sqrt(pi)), apply("exp", apply("neg", square_)))
+    terms = [2.0]
+    for n in range(1, 60):
+        terms.append(terms[-1] * 2 / (2 * n + 1))
+    near = _mul(_mul(_polynomial(square_, terms), size), fall)
+    fraction = size
+    for n in range(24, 0, -1):
+        fraction = _add(size, _div(_c(x, n / 2), fraction))
+    far = _sub(_c(x, 1.0), _div(fall, fraction))
+    return _signed(x, Select(_less(size, _c(x, 3.0)), near, far))

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from workbench.base.source import Origin, origin_field
-from workbench.ir.expr import free_names
-from workbench.ir.stmt import For, LoopKind, walk_stmts
+from workbench.ir.expr import free_names, walk
+from workbench.ir.stmt import For, LoopKind, expressions, walk_stmts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -126,6 +126,13 @@ class Graph:
                 found[a.name] = a
         return found
 
+    def dtypes(self) -> tuple[DType, ...]:
+        """Every dtype that something here has, in order of appearance."""
+        found = [a.dtype for a in self.arrays().values()] + [s.dtype for s in self.scalars]
+        for d in each(self.definitions):
+            found += (e.dtype for x in _values(d) for e in walk(x))
+        return tuple(dict.fromkeys(found))
+
     def symbols(self) -> tuple[str, ...]:
         """What must have a value before lowering: the dims, then the i32 scalars in extents."""
         used: set[str] = set()
@@ -141,6 +148,14 @@ class Graph:
 
 def _names(extents: Iterable[Expr]) -> set[str]:
     return {name for x in extents for name in free_names(x)}
+
+
+def _values(d: Equation | Block) -> Iterator[Expr]:
+    """The expressions that a definition computes."""
+    if isinstance(d, Equation):
+        yield d.value
+    else:
+        yield from (e for s in walk_stmts(d.body) for e in expressions(s))
 
 
 def _grids(body: Body) -> Iterator[For]:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.base.dtypes import BOOL, DType
+from workbench.base.dtypes import BOOL, F16, F32, DType, spread
 from workbench.ir import functions
-from workbench.ir.expr import Apply, Const, Expr, Select, apply
+from workbench.ir.expr import Apply, Cast, Const, Expr, Select, apply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,7 +34,8 @@ class Op:
     `wgsl`: template per kind; it may call a function of `codegen/wgsl_functions.py`.
     `llvm`: instruction or `llvm.` intrinsic per kind.
     `unit`: the identity of the reduction of the same name, or None. `ulp`: the largest error
-    in units in the last place that targets may show in f32 (0: exact).
+    in units in the last place that targets may show in f32 (0: exact), and in f64; f16 is computed
+    in f32.
     """
 
     name: str
@@ -126,22 +127,6 @@ def _shift(op: str) -> Define:
 
 def _tan(x: Expr) -> Expr:
     return apply("div", apply("sin", x), apply("cos", x))
-
-
-def _erf(x: Expr) -> Expr:
-    """Error function within 1.5e-7; Abramowitz and Stegun, formula 7.1.26."""
-
-    def c(value: float) -> Expr:
-        return Const(value, x.dtype)
-
-    size = apply("abs", x)
-    t = apply("div", c(1.0), apply("add", c(1.0), apply("mul", c(0.3275911), size)))
-    poly: Expr = c(1.061405429)
-    for term in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
-        poly = apply("add", apply("mul", poly, t), c(term))
-    tail = apply("mul", apply("mul", poly, t), apply("exp", apply("neg", apply("mul", x, x))))
-    value = apply("sub", c(1.0), tail)
-    return _where(apply("lt", x, c(0.0)), apply("neg", value), value)
 
 
 def _erf_numpy(x: np.ndarray) -> np.ndarray:
@@ -272,7 +257,7 @@ ROWS: tuple[Op, ...] = (
     Op("ceil", 1, "f", np.ceil, "ceil({0})", ATOM, {"f": "ceil({0})"}, {"f": "llvm.ceil"}),
     Op("round", 1, "f", np.round, "round({0})", ATOM, {"f": "round({0})"},
        {"f": "llvm.roundeven"}),
-    Op("erf", 1, "f", _erf_numpy, "erf({0})", ATOM, define={"f": _erf}, ulp=64),
+    Op("erf", 1, "f", _erf_numpy, "erf({0})", ATOM, define={"f": functions.erf}, ulp=64),
     Op("trunc", 1, "f", np.trunc, "trunc({0})", ATOM, {"f": "trunc({0})"}, {"f": "llvm.trunc"}),
     Op("sign", 1, _NUM, np.sign, "sign({0})", ATOM, define=dict.fromkeys(_NUM, functions.sign)),
     Op("square", 1, _NUM, np.square, "square({0})", ATOM,
@@ -320,14 +305,25 @@ def unit(op: str, dtype: DType) -> Const:
         return Const(bool(value), dtype)
     if dtype.kind == "f":
         return Const(float(value), dtype)
-    least = 0 if dtype.kind == "u" else -(2 ** (dtype.bits - 1))
-    greatest = least + 2**dtype.bits - 1
+    least, greatest = spread(dtype)
     return Const(int(min(max(value, least), greatest)), dtype)
+
+
+_THROUGH_F32 = {row.name for row in ROWS if row.ulp} | {"floordiv", "mod", "remainder"}
+"""Operations on f16 that are computed in f32 and rounded once."""
+
+
+def is_defined(op: str, dtype: DType) -> bool:
+    """Whether an operation has a meaning in simpler ones."""
+    return (dtype is F16 and op in _THROUGH_F32) or dtype.kind in OPS[op].define
 
 
 def definition(e: Apply) -> Expr | None:
     """The meaning of an operation in simpler ones, or None where it is primitive."""
-    define = OPS[e.op].define.get(e.args[0].dtype.kind)
+    dtype = e.args[0].dtype
+    if dtype is F16 and e.op in _THROUGH_F32:
+        return Cast(F16, apply(e.op, *(Cast(F32, x) for x in e.args)))
+    define = OPS[e.op].define.get(dtype.kind)
     return None if define is None else define(*e.args)
 
 

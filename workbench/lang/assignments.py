@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from workbench.base.dtypes import F32, DType
 from workbench.base.source import Origin
 from workbench.ir.expr import Expr, Var, free_names, integer, loads
 from workbench.ir.stmt import Alloc, Assign, Stmt, Store
@@ -21,7 +22,6 @@ from workbench.lang.values import Value, fit, plural, settle, whole
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from workbench.base.dtypes import DType
     from workbench.lang.extents import Declared
 
 
@@ -210,12 +210,21 @@ def _local_value(
         return e
     if v is None:
         return None
-    if old.dtype.kind in "iu" and v.dtype.kind == "f":
-        line = old.span.position[0]
-        c.wrong(place, f"'{node.id}' is {old.dtype} since line {line}, the value is f32",
-                hint=f"{node.id} = 0.0 at the first assignment, or {old.dtype}(...)")  # fmt: skip
+    if _outgrows(v, old.dtype):
+        line, zero = old.span.position[0], "0.0" if v.dtype is F32 else f"{v.dtype}(0)"
+        words = f"'{node.id}' is {old.dtype} since line {line}, the value is {v.dtype}"
+        hint = f"{node.id} = {zero} at the first assignment, or {old.dtype}(...)"
+        c.wrong(place, words, hint=hint)
         return None
     return fit(c, v, old.dtype, place, f"'{node.id}'")
+
+
+def _outgrows(v: Value, local: DType) -> bool:
+    """Whether a value would be cut in a local: a float in a whole number, a wide in a narrow."""
+    if v.dtype.kind == "f" and local.kind in "iu":
+        return True
+    numbers = "b" not in {v.dtype.kind, local.kind}
+    return numbers and not v.weak and local.bits < v.dtype.bits
 
 
 def _new_local(flow: Flow, c: Context, node: ast.Name) -> bool:

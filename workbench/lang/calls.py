@@ -8,13 +8,23 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Protocol
 
-from workbench.base.dtypes import BOOL, CORE, DTYPES, F32, I32, DType
+from workbench.base.dtypes import BOOL, DTYPES, I32, DType
 from workbench.ir.expr import Apply, Cast, Const, Expr, Select, apply
 from workbench.ir.ops import OPS
 from workbench.lang import reductions, refuse
 from workbench.lang.inline import Part, inlined, part
 from workbench.lang.names import Context, Function
-from workbench.lang.values import Value, convert, repeatable, settle, truth, unified
+from workbench.lang.values import (
+    Value,
+    convert,
+    floating,
+    quotient_of,
+    repeatable,
+    settle,
+    truth,
+    unified,
+    unwrapped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +79,7 @@ _ARITY: Mapping[str, int] = {
     **dict.fromkeys(("clip", "where"), 3),
 }
 
-FUNCTIONS = frozenset({*_ARITY, *_JOINING, *reductions.WORDS, *(t.name for t in CORE)})
+FUNCTIONS = frozenset({*_ARITY, *_JOINING, *reductions.WORDS, *DTYPES})
 """Everything that can be called."""
 
 LARGEST_POWER = 64
@@ -139,8 +149,8 @@ def _unary(c: Context, node: ast.Call, name: str, arg: Value) -> Value | None:
     origin = c.report.origin(node)
     op = _UNARY[name]
     if name in _FLOAT:
-        e = convert(c, arg, F32, node.args[0])
-        return None if e is None else Value(apply(op, e, origin=origin))
+        e = convert(c, arg, floating(arg), node.args[0])
+        return None if e is None else Value(apply(op, e, origin=origin), arg.weak)
     e = settle(c, arg, node.args[0])
     if e is None:
         return None
@@ -154,22 +164,19 @@ def _unary(c: Context, node: ast.Call, name: str, arg: Value) -> Value | None:
 
 
 def _of_floats(c: Context, node: ast.Call, op: str, args: list[Value]) -> Value | None:
-    """A function of two floats; whole numbers become f32."""
-    pair = unified(c, args[0], args[1], node)
+    """A function of two floats; whole numbers become floats."""
+    dtype = quotient_of(c, args[0], args[1], node)
+    pair = None if dtype is None else unified(c, args[0], args[1], node, dtype)
     if pair is None:
         return None
-    floats = [x if x.dtype.kind == "f" else Cast(F32, x, origin=x.origin) for x in pair]
-    return Value(apply(op, *floats, origin=c.report.origin(node)))
+    origin = c.report.origin(node)
+    return Value(apply(op, *pair, origin=origin), args[0].weak and args[1].weak)
 
 
 def _fold(c: Context, node: ast.Call, op: str, args: list[Value]) -> Value | None:
-    result = args[0]
-    for place, v in zip(node.args[1:], args[1:], strict=True):
-        pair = unified(c, result, v, place)
-        if pair is None:
-            return None
-        origin = c.report.origin(node)
-        result = Value(apply(op, *pair, origin=origin), result.weak and v.weak)
+    result: Value | None = args[0]
+    for v in args[1:]:
+        result = None if result is None else _fold_pair(c, node, op, result, v)
     return result
 
 
@@ -180,7 +187,7 @@ def _clip(c: Context, node: ast.Call, args: list[Value]) -> Value | None:
 
 
 def _fold_pair(c: Context, node: ast.Call, op: str, a: Value, b: Value) -> Value | None:
-    pair = unified(c, a, b, node)
+    pair = unified(c, a, b, node) if unwrapped(c, op, a, b, node) else None
     if pair is None:
         return None
     return Value(apply(op, *pair, origin=c.report.origin(node)), a.weak and b.weak)
@@ -238,7 +245,9 @@ def power(
         c.wrong(node, "a whole number to a power that is no literal is not there", hint=hint)
         return None
     pair = unified(c, x, n, node)
-    return None if pair is None else Value(apply("pow", *pair, origin=c.report.origin(node)))
+    if pair is None:
+        return None
+    return Value(apply("pow", *pair, origin=c.report.origin(node)), x.weak and n.weak)
 
 
 def _whole_power(
@@ -280,8 +289,6 @@ def _unknown(c: Context, node: ast.Call, function: ast.Name) -> None:
         refuse.kernel_call(c, node, name)
     elif name in {"grid", "range"}:
         c.wrong(node, f"'{name}' stands in 'for' only", hint=f"for i in {name}(N)")
-    elif name in DTYPES:
-        refuse.other_dtype(c, function, name)
     else:
         c.report.unknown(function, "function", name, FUNCTIONS)
 

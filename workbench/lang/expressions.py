@@ -29,12 +29,16 @@ from workbench.lang.names import (
 from workbench.lang.values import (
     Value,
     both,
+    common,
     either,
+    narrow,
     plural,
+    quotient_of,
     repeatable,
     settle,
     truth,
     unified,
+    unwrapped,
     whole,
 )
 
@@ -134,14 +138,16 @@ def binary(
             return Value(apply(_ON_BOOLS[op], left.expr, right.expr, origin=origin))
         c.wrong(node, f"'{sign}' is arithmetic on two bools", hint="i32(...) around each of them")
         return None
-    dtype = F32 if op == "div" else None
-    if BOOL in {left.dtype, right.dtype}:
-        dtype = None
-    args = unified(c, left, right, node, dtype)
+    if not unwrapped(c, op, left, right, node):
+        return None
+    meet = quotient_of if op == "div" else common
+    dtype = meet(c, left, right, node)
+    args = None if dtype is None else unified(c, left, right, node, dtype)
     if args is None:
         return None
     if op in _INTEGER_ONLY and args[0].dtype.kind == "f":
-        c.wrong(node, f"'{sign}' wants whole numbers, this is f32", hint="i32(...) around them")
+        words = f"'{sign}' wants whole numbers, this is {args[0].dtype}"
+        c.wrong(node, words, hint="i32(...) around them")
         return None
     return Value(apply(op, *args, origin=origin), left.weak and right.weak)
 
@@ -342,7 +348,7 @@ def _compare(c: Context, op: ast.cmpop, left: Value, right: Value, pair: Span) -
         c.wrong(pair, "'in' and 'is' are not part of the language", hint="a == b")
         return None
     name = _COMPARE[type(op)]
-    args = unified(c, left, right, pair)
+    args = unified(c, left, right, pair, I32 if narrow(left, right) else None)
     if args is None:
         return None
     if args[0].dtype is BOOL and name not in {"eq", "ne"}:

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from workbench.base.dtypes import BOOL, I32
+from workbench.base.dtypes import BOOL, F16, F32, I32, NARROW
 from workbench.ir.expr import (
     Cast,
     Const,
@@ -87,6 +87,8 @@ def reduction(c: Context, node: ast.Call, name: str, check: Check) -> Value | No
     result = Reduce(REDUCTIONS[name], tuple(ranges), cond, term, dtype, origin=origin)
     if name in {"argmax", "argmin"} and bounds is not None:
         return Value(bounds.counted(result, origin))
+    if dtype is F32 and body.dtype is F16:
+        return Value(Cast(F16, result, origin=origin.derive("rounded to f16 at the end")))
     return Value(result)
 
 
@@ -95,7 +97,14 @@ def _term(c: Context, name: str, body: Value, place: ast.expr) -> Expr | None:
     if name in {"any", "all"}:
         return truth(c, body, place)
     term = settle(c, body, place)
-    if term is None or term.dtype is not BOOL:
+    if term is None:
+        return None
+    if name in {"sum", "prod"}:
+        wide = F32 if term.dtype is F16 else I32
+        narrow = term.dtype in {F16, BOOL, *NARROW}
+        origin = term.origin.derive(f"counted as {wide}")
+        return Cast(wide, term, origin=origin) if narrow else term
+    if term.dtype is not BOOL:
         return term
     if name in {"max", "min"}:
         word = "any" if name == "max" else "all"

@@ -221,15 +221,6 @@ def kernel_call(c: Context, node: ast.Call, name: str) -> None:
     )
 
 
-def other_dtype(c: Context, node: ast.expr, name: str) -> None:
-    """f16, i8, u8, f64, i64."""
-    c.wrong(
-        node,
-        f"{name} is not there yet; the dtypes are f32, i32, u32 and bool",
-        hint=c.report.mended(node, "f32" if name.startswith("f") else "i32"),
-    )
-
-
 def _bare_names(node: ast.AST) -> list[ast.Name]:
     """Names that stand neither under a subscript nor as the function of a call."""
     match node:

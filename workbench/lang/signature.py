@@ -6,10 +6,9 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.base.dtypes import CORE, DTYPES, I32, DType
+from workbench.base.dtypes import DTYPES, I32, DType
 from workbench.ir.expr import Const, Expr, Load, Reduce, walk
 from workbench.ir.graph import Array, Scalar
-from workbench.lang import refuse
 from workbench.lang.expressions import expression
 from workbench.lang.extents import Declared
 from workbench.lang.names import ArrayName, Broken, Context, Dim, Name, ScalarName
@@ -21,10 +20,11 @@ if TYPE_CHECKING:
 
     from workbench.lang.report import Place
 
-_CORE = frozenset(t.name for t in CORE)
 _ALIASES: Mapping[str, str] = {
     "float": "f32", "float32": "f32", "single": "f32", "int": "i32", "int32": "i32",
-    "uint": "u32", "uint32": "u32", "boolean": "bool", "bool_": "bool",
+    "uint": "u32", "uint32": "u32", "boolean": "bool", "bool_": "bool", "half": "f16",
+    "float16": "f16", "double": "f64", "float64": "f64", "int8": "i8", "uint8": "u8",
+    "int64": "i64",
 }  # fmt: skip
 
 
@@ -69,16 +69,14 @@ def signature(c: Context, node: ast.FunctionDef) -> Signature:
 def dtype_of(c: Context, node: ast.expr) -> DType | None:
     """The dtype that a name in an annotation says."""
     match node:
-        case ast.Name(id=name) if name in _CORE:
-            return DTYPES[name]
         case ast.Name(id=name) if name in DTYPES:
-            refuse.other_dtype(c, node, name)
+            return DTYPES[name]
         case ast.Name(id=name) if name in _ALIASES:
             hint = c.report.mended(node, _ALIASES[name])
             c.wrong(node, f"'{name}' is no dtype; did you mean '{_ALIASES[name]}'?", hint=hint)
         case ast.Name(id=name):
             if not c.dunder(node, name):
-                c.report.unknown(node, "dtype", name, sorted(_CORE))
+                c.report.unknown(node, "dtype", name, sorted(DTYPES))
         case ast.Attribute(attr=name):
             hint = c.report.mended(node, _ALIASES.get(name, "f32"))
             c.wrong(node, f"'{c.report.text(node)}': dtypes have short names", hint=hint)

@@ -1,6 +1,7 @@
 """Typed values: expressions with the rule that literals, dims and indices are weak.
 
-A weak value takes the dtype of what it meets; alone a whole number is i32, another f32.
+A weak value takes the dtype of what it meets; alone a whole number is i32, another f32. One that
+is computed of weak ones is computed anew in a wider dtype, so that `2 * pi * x` of an f64 is exact.
 """
 
 from __future__ import annotations
@@ -10,7 +11,19 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, assert_never
 
-from workbench.base.dtypes import BOOL, F32, I32, U32, DType
+from workbench.base.dtypes import (
+    BOOL,
+    F32,
+    F64,
+    I32,
+    I64,
+    NARROW,
+    U32,
+    DType,
+    joined,
+    largest,
+    spread,
+)
 from workbench.ir.expr import Apply, Cast, Const, Expr, Select, loads, walk
 
 if TYPE_CHECKING:
@@ -20,7 +33,6 @@ if TYPE_CHECKING:
 
 LARGEST_COPY = 2000
 """Nodes that the copies of one expression may have together (`x ** 8`, `a < x < b`)."""
-LARGEST_F32 = 3.4028234663852886e38
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,20 @@ def convert(c: Context, v: Value, dtype: DType, place: Place) -> Expr | None:
         yes = convert(c, Value(e.yes, weak=True), dtype, place)
         no = convert(c, Value(e.no, weak=True), dtype, place)
         return None if yes is None or no is None else replace(e, yes=yes, no=no)
+    if isinstance(e, Apply) and v.weak and _better_in(e, dtype):
+        args = tuple(convert(c, Value(x, weak=True), dtype, place) for x in e.args)
+        found = tuple(x for x in args if x is not None)
+        return replace(e, args=found, dtype=dtype) if len(found) == len(args) else None
+    if isinstance(e, Cast) and v.weak:
+        return convert(c, Value(e.arg, weak=True), dtype, place)
     return Cast(dtype, e, origin=e.origin.derive(f"as {dtype}"))
+
+
+def _better_in(e: Apply, dtype: DType) -> bool:
+    """Whether an operation on weak values loses nothing in this dtype that it has in its own."""
+    if e.dtype.kind == dtype.kind:
+        return e.dtype.bits < dtype.bits
+    return dtype is F64 and e.op in {"add", "sub", "mul", "neg"}
 
 
 def settle(c: Context, v: Value, place: Place) -> Expr | None:
@@ -59,8 +84,7 @@ def common(c: Context, a: Value, b: Value, place: Place) -> DType | None:
     """The dtype of two numbers that meet; a mistake where they have none."""
     if a.dtype == b.dtype:
         return a.dtype
-    kinds = {a.dtype.kind, b.dtype.kind}
-    if "b" in kinds:
+    if BOOL in {a.dtype, b.dtype}:
         number, flag = (b, a) if a.dtype is BOOL else (a, b)
         c.wrong(
             place,
@@ -68,16 +92,59 @@ def common(c: Context, a: Value, b: Value, place: Place) -> DType | None:
             hint=f"{number.dtype}(...) around the bool",
         )
         return None
-    if "f" in kinds:
-        return F32
-    if a.weak or b.weak:
-        return b.dtype if a.weak else a.dtype
+    met = _met(a, b)
+    if met is None:
+        c.wrong(
+            place,
+            f"{a.dtype} and {b.dtype} have no common dtype",
+            hint=f"{a.dtype}(...) or {b.dtype}(...) around one of the two",
+        )
+    return met
+
+
+def _met(a: Value, b: Value) -> DType | None:
+    """What two numbers of unlike dtypes become: a weak one gives way, but no float to an int."""
+    if a.weak == b.weak:
+        return joined(a.dtype, b.dtype)
+    weak, firm = (a.dtype, b.dtype) if a.weak else (b.dtype, a.dtype)
+    return joined(weak, firm) if weak.kind == "f" and firm.kind != "f" else firm
+
+
+def floating(v: Value) -> DType:
+    """The float that a number counts as in `/` and in functions; a whole one is f32 at least."""
+    return v.dtype if v.dtype.kind == "f" else joined(F32, v.dtype) or F32
+
+
+def quotient_of(c: Context, a: Value, b: Value, place: Place) -> DType | None:
+    """The dtype of `a / b`: a float always; a mistake for bools."""
+    if "f" in {a.dtype.kind, b.dtype.kind} or BOOL in {a.dtype, b.dtype}:
+        return common(c, a, b, place)
+    return joined(floating(a), floating(b))
+
+
+def narrow(a: Value, b: Value) -> bool:
+    """Whether a dim or an index (or what is made of them) meets an i8 or a u8."""
+    return any(
+        v.weak and v.dtype is I32 and not isinstance(v.expr, Const) and other.dtype in NARROW
+        for v, other in ((a, b), (b, a))
+    )
+
+
+WRAPPING = frozenset({"add", "sub", "mul", "bitand", "bitor", "bitxor"})
+"""Operations whose lowest bits depend on nothing but the lowest bits of their arguments."""
+
+
+def unwrapped(c: Context, op: str, a: Value, b: Value, place: Place) -> bool:
+    """Whether an operation is the same with a dim or an index cut to 8 bits; else a mistake."""
+    if op in WRAPPING or not narrow(a, b):
+        return True
+    met = next(v.dtype for v in (a, b) if v.dtype in NARROW)
     c.wrong(
         place,
-        "i32 and u32 have no common dtype",
-        hint="i32(...) or u32(...) around one of the two",
+        f"a dim or an index may not fit {met}, which ends at {spread(met)[1]}",
+        hint=f"i32(...) around the {met}, or {met}(...) around the other",
     )
-    return None
+    return False
 
 
 def unified(
@@ -120,11 +187,12 @@ def truth(c: Context, v: Value, place: Place) -> Expr | None:
 
 def whole(c: Context, v: Value, place: Place, what: str) -> Expr | None:
     """A whole number as i32: an index or the bound of a range."""
-    if v.dtype in {I32, U32}:
+    if v.dtype.kind in "iu" and v.dtype is not I64:
         return convert(c, v, I32, place)
+    kind = "an i32" if v.dtype is I64 else "a whole number"
     c.wrong(
         place,
-        f"{what} is a whole number, this is {v.dtype}",
+        f"{what} is {kind}, this is {v.dtype}",
         hint=f"i32({c.report.text(place)})",
     )
     return None
@@ -165,10 +233,8 @@ def _literal(c: Context, e: Const, dtype: DType, place: Place) -> Expr | None:
     match dtype.kind:
         case "f":
             return _real(c, e, dtype, place)
-        case "i":
-            return _integer(c, e, dtype, place, (-(2 ** (dtype.bits - 1)), 2 ** (dtype.bits - 1)))
-        case "u":
-            return _integer(c, e, dtype, place, (0, 2**dtype.bits))
+        case "i" | "u":
+            return _integer(c, e, dtype, place)
         case "b":
             return replace(e, dtype=dtype)
         case _:
@@ -177,22 +243,23 @@ def _literal(c: Context, e: Const, dtype: DType, place: Place) -> Expr | None:
 
 def _real(c: Context, e: Const, dtype: DType, place: Place) -> Expr | None:
     written = isinstance(e.value, int) or math.isfinite(e.value)
-    if written and abs(e.value) > LARGEST_F32:
-        c.wrong(
-            place, f"{_short(e.value)} is beyond the largest {dtype}, {LARGEST_F32}", hint="inf"
-        )
+    most = largest(dtype)
+    if written and abs(e.value) > most:
+        c.wrong(place, f"{_short(e.value)} is beyond the largest {dtype}, {most}", hint="inf")
         return None
     return replace(e, value=float(e.value), dtype=dtype)
 
 
-def _integer(
-    c: Context, e: Const, dtype: DType, place: Place, bounds: tuple[int, int]
-) -> Expr | None:
-    low, high = bounds
-    if low <= e.value < high:
+def _integer(c: Context, e: Const, dtype: DType, place: Place) -> Expr | None:
+    low, high = spread(dtype)
+    if low <= e.value <= high:
         return replace(e, value=int(e.value), dtype=dtype)
-    hint = f"u32({e.value})" if dtype is I32 and 0 <= e.value < 2**U32.bits else ""
-    c.wrong(place, f"{_short(e.value)} is outside {dtype}, {low} to {high - 1}", hint=hint)
+    holds = (t for t in (I32, U32, I64) if spread(t)[0] <= e.value <= spread(t)[1])
+    other = next(holds, None)
+    hint = "" if other is None else f"{other}({e.value})"
+    if other is not None and dtype in NARROW:
+        hint = f"{other}(...) around what it meets"
+    c.wrong(place, f"{_short(e.value)} is outside {dtype}, {low} to {high}", hint=hint)
     return None
 
 

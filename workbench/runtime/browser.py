@@ -176,10 +176,10 @@ class BrowserDevice:
         return memory
 
     def write(self, memory: Memory, content: memoryview, offset: int = 0) -> None:
-        """Send bytes to the page; returns at once."""
+        """Send bytes to the page, which takes whole words; returns at once."""
         handle = self._handle(memory)
         peer, _ = self._page()
-        copied = memoryview(bytes(content))
+        copied = memoryview(bytes(content) + bytes(-content.nbytes % 4))
         self._send(peer, messages.Write(handle, offset, len(copied)), copied)
 
     def read(self, memory: Memory, size: int) -> bytearray:

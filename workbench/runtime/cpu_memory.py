@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.base.dtypes import BOOL
 from workbench.base.errors import DeviceError
 from workbench.base.limits import Limits
-from workbench.program import Parameter, Program
+from workbench.program import Program
 from workbench.runtime.device import Memory
 
 ALIGNMENT = 64
@@ -55,24 +54,14 @@ def aligned(size: int) -> np.ndarray:
 
 
 def packed(program: Program, scalars: Sequence[float]) -> np.ndarray:
-    """The scalar parameters in words of 4 bytes."""
+    """The scalar parameters, 8 bytes each."""
     if len(scalars) != len(program.scalars):
         raise DeviceError(
             f"'{program.name}' takes {len(program.scalars)} scalars, {len(scalars)} were given"
         )
-    words = np.zeros(max(1, len(scalars)), np.uint32)
-    for n, (parameter, value) in enumerate(zip(program.scalars, scalars, strict=True)):
-        words[n] = _word(parameter, value)
-    return words
-
-
-def _word(parameter: Parameter, value: float) -> int:
-    if parameter.dtype is BOOL:
-        return int(bool(value))
-    if parameter.dtype.kind == "f":
-        content = np.asarray(value).astype(parameter.dtype.numpy).tobytes()
-        return int.from_bytes(content.ljust(4, b"\0"), "little")
-    return int(value) & 0xFFFFFFFF
+    given = zip(program.scalars, scalars, strict=True)
+    content = b"".join(p.slot(value) for p, value in given)
+    return np.frombuffer(bytearray(content or bytes(8)), np.uint64)
 
 
 @cache

@@ -15,11 +15,10 @@ import tempfile
 import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import fields
 from typing import Any
 
 from workbench.base.errors import DeviceError
-from workbench.base.limits import Limits
+from workbench.base.limits import NUMBERS, Limits
 from workbench.program import LOOP_BUDGET, Program
 from workbench.runtime.device import (
     Description,
@@ -191,7 +190,7 @@ class NativeDevice:
             available=True,
             adapter=f"{info['device']} ({info['backend_type']}, {info['description']})",
             hardware=info["adapter_type"] != "CPU",
-            limits=_limits(adapter.limits),
+            limits=_limits(adapter),
             features=tuple(sorted(adapter.features)),
         )
 
@@ -205,12 +204,12 @@ class NativeDevice:
             raise DeviceError(f"native: {description.cause}", hint=description.remedy)
         wgpu, lib, _ = _import_wgpu()
         timestamps = "timestamp-query" in description.features
-        limits = {
-            f.name.replace("_", "-"): getattr(description.limits, f.name) for f in fields(Limits)
-        }
+        limits = {name.replace("_", "-"): getattr(description.limits, name) for name in NUMBERS}
+        wanted = ["timestamp-query"] if timestamps else []
+        wanted += ["shader-f16"] if description.limits.shader_f16 else []
         try:
             device = self._adapter.request_device_sync(
-                required_features=["timestamp-query"] if timestamps else [],
+                required_features=wanted,
                 required_limits=limits,
             )
         except (RuntimeError, wgpu.GPUError) as error:
@@ -354,8 +353,9 @@ def open_device() -> NativeDevice:
     return NativeDevice()
 
 
-def _limits(found: Any) -> Limits:
-    return Limits(**{f.name: int(found[f.name.replace("_", "-")]) for f in fields(Limits)})
+def _limits(adapter: Any) -> Limits:
+    found = {name: int(adapter.limits[name.replace("_", "-")]) for name in NUMBERS}
+    return Limits(**found, shader_f16="shader-f16" in adapter.features)
 
 
 def _import_wgpu() -> tuple[Any, Any, Any]:

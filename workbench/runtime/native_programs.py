@@ -122,16 +122,9 @@ def _entry(b: Binding) -> dict[str, Any]:
 
 def pack_scalars(program: Program, scalars: Sequence[float]) -> bytes:
     """Scalar arguments as the bytes of the program's uniform buffer: 4 each, padded to 16."""
-    packed = b"".join(
-        _pack(p.dtype.kind, value) for p, value in zip(program.scalars, scalars, strict=True)
-    )
+    words = [p.word(value) for p, value in zip(program.scalars, scalars, strict=True)]
+    packed = struct.pack(f"<{len(words)}I", *words)
     return packed + bytes(-len(packed) % 16)
-
-
-def _pack(kind: str, value: float) -> bytes:
-    if kind == "f":
-        return struct.pack("<f", value)
-    return (int(value) & 0xFFFFFFFF).to_bytes(4, "little")
 
 
 def refused(kernel: Kernel, message: str) -> DeviceError:

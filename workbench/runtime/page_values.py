@@ -6,11 +6,10 @@ Pure functions for `browser.py`; nothing here sends or waits.
 from __future__ import annotations
 
 import struct
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from workbench.base.errors import DeviceError
-from workbench.base.limits import GUARANTEED, Limits
+from workbench.base.limits import NUMBERS, Limits
 from workbench.program import OUTSIDE_HINT
 from workbench.runtime.device import StoppedError, Timing
 from workbench.runtime.rejected import rejected
@@ -55,14 +54,11 @@ def wasm_words(report: PageReport) -> str:
 
 
 def scalar_words(program: Program, scalars: Sequence[float]) -> list[int]:
-    """The scalar parameters as 32-bit patterns."""
-    formats = {"f": "<f", "i": "<i", "u": "<I", "b": "<I"}
-    words: list[int] = []
-    for parameter, value in zip(program.scalars, scalars, strict=True):
-        kind = formats[parameter.dtype.name[0]]
-        exact: Any = float(value) if kind == "<f" else int(value)
-        words.append(int.from_bytes(struct.pack(kind, exact), "little"))
-    return words
+    """The scalar parameters as 32-bit patterns: one each in WGSL, two in WebAssembly."""
+    given = list(zip(program.scalars, scalars, strict=True))
+    if program.target == "wgsl":
+        return [p.word(value) for p, value in given]
+    return [word for p, value in given for word in struct.unpack("<2I", p.slot(value))]
 
 
 def limits_of(report: PageReport, engine: Engine | None) -> Limits:
@@ -70,8 +66,8 @@ def limits_of(report: PageReport, engine: Engine | None) -> Limits:
     if engine == "wasm":
         return LIMITS
     said = {_snake(name): value for name, value in (report.limits or {}).items()}
-    known = {field.name: said[field.name] for field in fields(GUARANTEED) if field.name in said}
-    return Limits(**known)
+    known = {name: said[name] for name in NUMBERS if name in said}
+    return Limits(**known, shader_f16="shader-f16" in report.features)
 
 
 def _snake(name: str) -> str:

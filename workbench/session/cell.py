@@ -67,7 +67,7 @@ def run_cell(
 
     Raises what compiling and calling raise. A disagreement is a cross, not an error.
     """
-    device, reason = choose(on)
+    device, reason = choose(on, dtypes=k.graph.dtypes())
     values = arguments(k, namespace)
     if values is None:
         c = k.compile(schedule=schedule, on=device)

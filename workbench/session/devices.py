@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
 from workbench.base.errors import DeviceError
+from workbench.base.limits import Limits, lacks
 from workbench.runtime.device import NAMES, Description, Target, open_device
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workbench.base.dtypes import DType
 
 SHOWN_FEATURES = ("shader-f16", "subgroup", "subgroups", "timestamp-query")
 """Features that change what code is generated or how it is timed; tables leave out the others."""
@@ -59,11 +66,12 @@ def devices() -> Devices:
     return Devices(tuple(open_device(n).describe() for n in LISTED))
 
 
-def choose(on: str, target: Target | None = None) -> tuple[str, str]:
+def choose(on: str, target: Target | None = None, dtypes: Iterable[DType] = ()) -> tuple[str, str]:
     """The device for `on`, and why it, in words; of a `target`, where there is no choice of it.
 
-    "auto" takes a hardware GPU in the page, a hardware GPU natively, the cpu, then wasm; software
-    adapters only when they are named. Raises `DeviceError` where the named one is not here.
+    "auto" takes a hardware GPU in the page, a hardware GPU natively, the cpu, then wasm, the first
+    that holds all `dtypes`; software adapters only when they are named. Raises `DeviceError` where
+    the named one is not here; whether that holds the dtypes is said by compiling.
     """
     if on != "auto":
         d = open_device(on).describe()
@@ -75,15 +83,21 @@ def choose(on: str, target: Target | None = None) -> tuple[str, str]:
             )
         return on, "named"
     passed: list[str] = []
+    needed: DType | None = None
     for name in LISTED:
         d = open_device(name).describe()
         if target not in {None, d.target}:
             continue
-        if d.available and d.hardware:
+        missing = _missing(d, dtypes)
+        if d.available and d.hardware and not missing:
             because = f" ({'; '.join(passed)})" if passed else ""
-            return name, f"auto: the best device here{because}"
-        why = "no WebGPU in the page" if d.target == "wasm" else "software adapter"
-        passed.append(f"{name}: {why if d.available else d.cause}")
+            why = f"{needed} needs it" if needed else "the best device here"
+            return name, f"auto: {why}{because}"
+        unlike = "no WebGPU in the page" if d.target == "wasm" else "software adapter"
+        cause = unlike if d.available else d.cause
+        if missing:
+            needed, cause = missing
+        passed.append(f"{name}: {cause}")
     software = next((p.partition(":")[0] for p in passed if "software" in p), None)
     raise DeviceError(
         "no device here: " + "; ".join(passed),
@@ -94,6 +108,13 @@ def choose(on: str, target: Target | None = None) -> tuple[str, str]:
 def _is_software(d: Description) -> bool:
     """Whether it is a GPU made of software."""
     return d.target == "wgsl" and not d.hardware
+
+
+def _missing(d: Description, dtypes: Iterable[DType]) -> tuple[DType, str] | None:
+    """A dtype that a device cannot hold, and why; what is not here might have every feature."""
+    limits = d.limits if d.available else Limits(shader_f16=True)
+    causes = ((t, lacks(d.target, limits, t)) for t in dtypes)
+    return next(((t, cause) for t, cause in causes if cause), None)
 
 
 def _limits(d: Description) -> str:

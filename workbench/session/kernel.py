@@ -133,7 +133,7 @@ class Kernel:
         dims |= {n: int(scalars[n]) for n in self.graph.symbols() if n in scalars}
         check_known(self.graph, dims)
         check_facts(self.graph, dims, scalars)
-        device_name, reason = choose(on)
+        device_name, reason = choose(on, dtypes=self.graph.dtypes())
         start = time.perf_counter()
         c = self.compilations.of_call(dims, self._steps(schedule), device_name)
         device = open_device(device_name)

@@ -65,7 +65,7 @@ export async function prepareProgram(
   for (const plan of program.buffers) {
     if (OWN.has(plan.role)) own.set(plan.name, await take(bytesOf(plan, 0)));
   }
-  const scalars = await take(4 * program.scalars.length);
+  const scalars = await take(8 * program.scalars.length);
   const stop = await take(4);
   return { program, kernels, own, scalars: scalars.address, stop: stop.address };
 }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from workbench.base.dtypes import BOOL, F16, F32, I32, U32, DType
+from workbench.base.dtypes import BOOL, F16, F32, F64, I32, U32, DType
 from workbench.base.errors import CodegenError
 from workbench.base.limits import GUARANTEED
 from workbench.base.source import Origin, Source, Span
@@ -35,6 +36,7 @@ from workbench.ir.stmt import (
     While,
 )
 from workbench.program import Copy, Kernel, Program
+from workbench.runtime.native_programs import pack_scalars
 
 X, Y = Load("x", (Var("i"),), F32), Load("y", (Var("i"),), F32)
 I, J, K = Var("i"), Var("j"), Var("k")  # noqa: E741
@@ -433,8 +435,35 @@ def test_workgroup_memory_over_the_limit_is_refused_with_its_arrays() -> None:
 
 
 def test_a_dtype_that_wgsl_does_not_have_is_refused() -> None:
-    with pytest.raises(CodegenError, match="WGSL has no f16 on every device"):
-        code((Local("h", Const(1.0, F16)),))
+    with pytest.raises(CodegenError, match="WGSL has no f64"):
+        code((Local("h", Const(1.0, F64)),))
+
+
+def test_f16_is_enabled_and_its_literals_are_exact() -> None:
+    text = code((Local("h", Const(0.1, F16)), Local("top", Const(math.inf, F16))))
+
+    assert text.index("enable f16;") < text.index("@group")
+    assert "var h: f16 = 0.0999755859375h;" in text
+    assert "var top: f16 = f16(bitcast<f32>(inf_bits));" in text
+
+
+def test_functions_of_f16_are_computed_in_f32() -> None:
+    h = Var("h", F16)
+    made = (Local("g", apply("log", h)), Local("n", Cast(I32, h)))
+    text = code((Local("h", Const(2.5, F16)), *made))
+
+    assert "var g: f16 = log_f16(h);" in text
+    assert "return f16(log(f32(a)));" in text
+    assert "var n: i32 = i32_from_f32(f32(h));" in text
+
+
+def test_a_scalar_of_f16_lies_in_the_uniforms_as_f32() -> None:
+    made = program((Local("h", Var("s", F16)),), scalars=(Scalar("s", F16),))
+    text = made.kernels[0].code
+
+    assert "s: f32," in text
+    assert "var h: f16 = f16(scalars.s);" in text
+    assert pack_scalars(made, [0.1]) == np.float32(np.float16(0.1)).tobytes() + bytes(12)
 
 
 def test_an_output_that_is_an_input_is_copied() -> None:

@@ -221,7 +221,7 @@ def test_names_with_two_underscores_are_refused(text: str) -> None:
         ("def f(x: float[N]) -> f32[N]:\n    return x",
          "'float' is no dtype; did you mean 'f32'?"),
         ("def f(x: f16[N]) -> f32[N]:\n    return x",
-         "f16 is not there yet; the dtypes are f32, i32, u32 and bool"),
+         "'x' is f16[N], the signature returns f32[N]"),
         ("def f(x: f32[N]) -> i32[N]:\n    return x",
          "'x' is f32[N], the signature returns i32[N]"),
         ("def f(x: f32[N]) -> (f32[N], f32[N]):\n    return x",

@@ -296,6 +296,13 @@ def test_scalars_keep_every_bit() -> None:
     ]
 
 
+def test_scalars_are_two_words_each_in_webassembly() -> None:
+    parameters = tuple(Parameter(name, DTYPES[name]) for name in ("i64", "f64", "i8"))
+    program = replace(PROGRAM, target="wasm", scalars=parameters)
+
+    assert scalar_words(program, [2**32 + 5, 1.0, -1]) == [5, 1, 0, 0x3FF00000, 0xFF, 0]
+
+
 def test_a_shader_error_shows_code_and_source() -> None:
     text = Text("let x = 1;\nlet y = x + ;\n", (Mark(19, 22, Origin(Span(Source("a + b"), 0, 5))),))
     error = rejected(
