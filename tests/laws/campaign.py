@@ -136,7 +136,7 @@ def made_small(error: Wrong) -> Wrong:
 
 def read() -> Counter[str]:
     """The counts so far."""
-    rows = re.findall(r"^\| ([\w -]+) \| (\d+) \|$", RECORD.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| ([^|]+) \| (\d+) \|$", RECORD.read_text(), re.MULTILINE)
     return Counter({name: int(count) for name, count in rows})
 
 
