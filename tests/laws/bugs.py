@@ -24,7 +24,6 @@ from workbench.lang import (
 )
 from workbench.passes import fold, lower, mapping, turns, updates
 from workbench.schedule import loop_steps
-from workbench.schedule.step import YES
 
 Patch = pytest.MonkeyPatch
 
@@ -215,9 +214,6 @@ RUNS = {
     ),
     "branches change places": changed(
         blocks, "If", lambda f: lambda test, a, b=(), **more: f(test, b, a, **more), "else:"
-    ),
-    "loops change places whatever their bounds": changed(
-        loop_steps, "_bad_bounds", always(YES), "range(i"
     ),
 }  # fmt: skip
 
