@@ -102,14 +102,16 @@ def _check_access(report: Report, world: World, access: Access, array: Array) ->
             case Proved() | Waits():
                 pass
             case Refuted():
-                _refuted(report, access, place, array, verdict)
+                _refuted(report, world, access, place, array=array, v=verdict)
             case Unknown():
                 yield place
             case _:
                 assert_never(verdict)
 
 
-def _refuted(report: Report, access: Access, place: int, array: Array, v: Refuted) -> None:
+def _refuted(
+    report: Report, world: World, access: Access, place: int, *, array: Array, v: Refuted
+) -> None:
     access_span, span = _spans(access, place)
     if access_span is None or span is None:
         return
@@ -124,11 +126,11 @@ def _refuted(report: Report, access: Access, place: int, array: Array, v: Refute
     report.wrong(
         span,
         f"{text} {verb} {steps} {where}: {gives}, {shown}",
-        hint=_hint(access, place, array, v),
+        hint=_hint(world, access, place, array=array, v=v),
     )
 
 
-def _hint(access: Access, place: int, array: Array, v: Refuted) -> str:
+def _hint(world: World, access: Access, place: int, *, array: Array, v: Refuted) -> str:
     """A line that stays inside: a fact, a clamped index, or a condition."""
     access_span, span = _spans(access, place)
     assert access_span is not None
@@ -142,6 +144,11 @@ def _hint(access: Access, place: int, array: Array, v: Refuted) -> str:
     if v.only_empty:
         return f"assert {size} > 0 as the first line"
     test = f"{index} >= 0" if v.index < 0 else f"{index} < {size}"
+    if access.store is not None and free_names(access.index[place]) <= {
+        *world.dims,
+        *world.scalars,
+    }:
+        return f"assert {test} as the first line"
     if access.store is not None:
         return f"if {test}: around it"
     last = f"{int(extent.value) - 1}" if isinstance(extent, Const) else f"{size} - 1"

@@ -211,3 +211,16 @@ def test_a_question_too_hard_for_isl_ends() -> None:
     said = mistakes(f"y[i] = x[i] if {test} else x[max(i - 1, 0)]")
 
     assert said == ["checked when it runs"]
+
+
+def test_a_write_at_a_scalar_is_mended_by_a_fact() -> None:
+    text = (
+        "def f(K: f32[T, D], new: f32[D], t: i32) -> f32[T, D]:\n"
+        "    K[t, d] = new[d]\n    return K\n"
+    )
+    with pytest.raises(SourceError) as error:
+        parse(Source(text))
+
+    assert [m.hint for m in error.value.mistakes] == ["assert t < T as the first line"]
+    both = "    assert 0 <= t\n    assert t < T\n"
+    assert parse(Source(text.replace("    K", both + "    K"))).kernels
