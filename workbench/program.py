@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 FORMAT = 1
 LOOP_BUDGET = 2**24
 """Iterations that the loops with a budget may make in one invocation, all together."""
-OUTSIDE_HINT = "arrays whose elements stay inside, or a condition: x[k] if 0 <= k < N else 0"
-"""What to do about an access that left its array."""
+OUTSIDE_HINT = (
+    "indices that stay inside, ranges that are never empty, or a condition: "
+    "x[k] if 0 <= k < N else 0"
+)
+"""What to do about an access that left its array, and about a best of nothing."""
 Role = Literal["input", "output", "temporary", "constant", "status", "scalars"]
 Access = Literal["read", "read_write", "uniform"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from workbench.codegen import llvm_expr, wgsl_prepare
+from workbench.codegen import llvm_casts, wgsl_prepare
 from workbench.ir import ops
 from workbench.ir.expr import apply, integer
 from workbench.ir.stmt import For
@@ -139,7 +139,7 @@ ARITHMETIC = {
         fold, "_identity", lambda f: lambda e: e.args[1] if e.op == "sub" else f(e), "-"
     ),
     "floats cut away from zero": changed(
-        llvm_expr, "_conversion", lambda f: lambda *args: f(*args).replace("fptosi", "fptoui"),
+        llvm_casts, "_conversion", lambda f: lambda *args: f(*args).replace("fptosi", "fptoui"),
         "i32(",
     ),
 }  # fmt: skip

@@ -137,7 +137,10 @@ def _hint(world: World, access: Access, place: int, *, array: Array, v: Refuted)
     assert span is not None
     extent = array.shape[place]
     size, index = expr_text(extent), _one_line(span)
-    if isinstance(access.index[place], Const):
+    known = access.index[place]
+    if isinstance(known, Const):
+        if v.index < 0 and known.value < 0:
+            return _replaced(access_span, span, f"{size} - {-int(known.value)}")
         if isinstance(extent, Const):
             return f"an index from 0 to {int(extent.value) - 1}"
         return f"assert {size} > {index} as the first line"

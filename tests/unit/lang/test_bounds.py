@@ -224,3 +224,10 @@ def test_a_write_at_a_scalar_is_mended_by_a_fact() -> None:
     assert [m.hint for m in error.value.mistakes] == ["assert t < T as the first line"]
     both = "    assert 0 <= t\n    assert t < T\n"
     assert parse(Source(text.replace("    K", both + "    K"))).kernels
+
+
+def test_a_write_before_the_start_is_mended_from_the_end() -> None:
+    with pytest.raises(SourceError) as error:
+        parse(Source("def f(x: f32[N]) -> f32[N]:\n    x[-1] = 0\n    return x\n"))
+
+    assert [m.hint for m in error.value.mistakes] == ["x[N - 1]"]
