@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 import workbench as wb
-from workbench.magics import fill
+from workbench.magics import ShownError, fill
 
 CELL = """def scale(x: f32[N], a: f32 = 2.0) -> f32[N]:
     y[i] = a * x[i]
@@ -131,3 +131,12 @@ def test_the_table_of_memory_names_what_the_notebook_names(shell: InteractiveShe
 def test_the_table_of_memory_takes_no_options(shell: InteractiveShell) -> None:
     with pytest.raises(UsageError, match="takes no options"):
         shell.run_line_magic("wgpu_memory", "all")
+
+
+def test_an_error_of_a_cell_s_own_run_names_no_line_of_the_shell(shell: InteractiveShell) -> None:
+    shell.user_ns |= {"t": np.zeros(3, np.float32), "at": np.array([7], np.int32)}
+    cell = "def pick(t: f32[N], at: i32[M]) -> f32[M]:\n    y[i] = t[at[i]]\n    return y\n"
+    with pytest.raises(ShownError) as error, capture_output():
+        shell.run_cell_magic("wgpu_kernel", "--on cpu", cell)
+
+    assert str(error.value).startswith("DeviceError: pick(...): 'pick': t[at[i]] in line 3 reads")

@@ -9,11 +9,14 @@ _PACKAGE = str(Path(__file__).parent.parent)
 
 
 def calling_line() -> str:
-    """`in line 3 of steps.py`, or `of its cell`; nothing where the package called itself."""
+    """`in line 3 of steps.py`, or `of its cell`; nothing where the package called itself.
+
+    A magic is called by the shell, whose lines say nothing to the user.
+    """
     frame = currentframe()
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
-    if frame is None:
+    if frame is None or str(frame.f_globals.get("__name__")).startswith("IPython."):
         return ""
     file = frame.f_code.co_filename
     cell = file.startswith("<ipython-input") or Path(file).parent.name.startswith("ipykernel_")
