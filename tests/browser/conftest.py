@@ -8,6 +8,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.lab import CANVAS_FLAGS, FLAGS, Lab, chromium, find_chromium, running_lab
+from workbench.runtime.browser import BrowserDevice
+from workbench.runtime.connect import page_address
+from workbench.runtime.device import open_device
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +45,18 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     """What the pages of a module share: cookies, storage and cache."""
     opened = browser.new_context(viewport={"width": 1400, "height": 1000})
     yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def joined(browser: Browser) -> Iterator[BrowserDevice]:
+    """A page as the device `browser` of this process."""
+    device = open_device("browser")
+    assert isinstance(device, BrowserDevice)
+    opened = browser.new_page()
+    opened.goto(page_address(device))
+    device.expect_page(20)
+    yield device
     opened.close()
 
 

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
 
 import workbench as wb
 from tests.conformance.cases import CASES
 from workbench.base.errors import WorkbenchError
 from workbench.runtime.browser import BrowserDevice
-from workbench.runtime.connect import page_address
-from workbench.runtime.device import open_device
-
-
-@pytest.fixture(scope="module")
-def joined(browser: Browser) -> Iterator[BrowserDevice]:
-    """A page as the device `browser` of this process."""
-    device = open_device("browser")
-    assert isinstance(device, BrowserDevice)
-    page = browser.new_page()
-    page.goto(page_address(device))
-    device.expect_page(20)
-    yield device
-    page.close()
 
 
 def test_a_page_gives_what_numpy_gives(

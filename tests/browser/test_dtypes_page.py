@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from playwright.sync_api import Browser
 
 import workbench as wb
 from workbench.base.errors import CodegenError
 from workbench.runtime.browser import BrowserDevice
-from workbench.runtime.connect import page_address
-from workbench.runtime.device import open_device
 
 TEXT = """
 def scaled(x: f16[N], c: f16) -> f16[N]:
     y[i] = exp(x[i]) * c + x[N - 1 - i]
     return y
 """
-
-
-@pytest.fixture(scope="module")
-def joined(browser: Browser) -> Iterator[BrowserDevice]:
-    """A page as the device `browser` of this process."""
-    device = open_device("browser")
-    assert isinstance(device, BrowserDevice)
-    page = browser.new_page()
-    page.goto(page_address(device))
-    device.expect_page(20)
-    yield device
-    page.close()
 
 
 def test_f16_runs_where_the_adapter_has_it_and_is_refused_elsewhere(joined: BrowserDevice) -> None:

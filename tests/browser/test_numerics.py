@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import isnan
 
 import pytest
-from playwright.sync_api import Browser
 
 from tests.documents.numerics import (
     documented,
@@ -16,21 +14,8 @@ from tests.documents.numerics import (
     special_values,
 )
 from workbench.ir.ops import Op
-from workbench.runtime.browser import BrowserDevice
-from workbench.runtime.connect import page_address
-from workbench.runtime.device import open_device
 
-
-@pytest.fixture(scope="module", autouse=True)
-def joined(browser: Browser) -> Iterator[None]:
-    """A page as the device `browser` of this process."""
-    device = open_device("browser")
-    assert isinstance(device, BrowserDevice)
-    page = browser.new_page()
-    page.goto(page_address(device))
-    device.expect_page(20)
-    yield
-    page.close()
+pytestmark = pytest.mark.usefixtures("joined")
 
 
 @pytest.mark.parametrize("row", measured(), ids=lambda row: row.name)

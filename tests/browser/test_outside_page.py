@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 import workbench as wb
 from tests.end_to_end.test_outside import BEST, GATHER, LAST
 from tests.lab import SCREENS, Lab
 from workbench.base.errors import DeviceError
-from workbench.runtime.browser import BrowserDevice
-from workbench.runtime.connect import page_address
-from workbench.runtime.device import open_device
 
 ENDLESS = (
     "def endless(x: f32[N]) -> f32[N]:\n"
@@ -42,18 +37,6 @@ CELLS = [
     CALL,
     "%%wgpu_kernel --on browser\n" + GATHER,
 ]
-
-
-@pytest.fixture(scope="module")
-def joined(browser: Browser) -> Iterator[None]:
-    """A page as the device `browser` of this process."""
-    device = open_device("browser")
-    assert isinstance(device, BrowserDevice)
-    page = browser.new_page()
-    page.goto(page_address(device))
-    device.expect_page(20)
-    yield
-    page.close()
 
 
 @pytest.mark.usefixtures("joined")

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from playwright.sync_api import Browser
 
 import workbench as wb
 from tests.end_to_end.test_wgsl_kernels import COUNT, MATMUL, MEANT, SIZES, A, B
-from workbench.runtime.browser import BrowserDevice
-from workbench.runtime.connect import page_address
-from workbench.runtime.device import open_device
 
-
-@pytest.fixture(scope="module", autouse=True)
-def joined(browser: Browser) -> Iterator[None]:
-    """A page as the device `browser` of this process."""
-    device = open_device("browser")
-    assert isinstance(device, BrowserDevice)
-    page = browser.new_page()
-    page.goto(page_address(device))
-    device.expect_page(20)
-    yield
-    page.close()
+pytestmark = pytest.mark.usefixtures("joined")
 
 
 def test_a_shader_agrees_with_a_kernel_of_the_language() -> None:
