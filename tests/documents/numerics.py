@@ -65,6 +65,15 @@ _TWO = (_WIDE, _mixed(_WIDE))
 _SMALL = np.concatenate([_even(-20, 20), _sizes(1e-20, 1)])
 _TURNS = np.concatenate([_even(-10, 10), _even(-4096, 4096)])
 _POSITIVE = np.geomspace(1e-37, 1e38, COUNT)
+_NEAR_ONE = (1 + _sizes(1e-6, 0.5)).astype(np.float32).astype(np.float64)
+_POWERS = (
+    np.concatenate([np.geomspace(1e-3, 1e3, COUNT), _POSITIVE, _NEAR_ONE]),
+    np.concatenate([
+        _mixed(_even(-8, 8)), _mixed(_even(-87, 88)) / np.log(_POSITIVE),
+        _mixed(_even(-87, 88)) / np.log(_NEAR_ONE),
+    ]),
+)  # fmt: skip
+"""Powers of a moderate size, and those that reach from the least number to the largest."""
 
 GRIDS: dict[str, Grid] = {
     **dict.fromkeys(
@@ -77,8 +86,7 @@ GRIDS: dict[str, Grid] = {
     ),
     "floordiv": Grid("-1000 to 1000 by 0.1 to 50", (_even(-1000, 1000), _mixed(_even(0.1, 50)))),
     "mod": Grid("sizes from 1e-15 to 1e15, both signs", _TWO),
-    "pow": Grid("0.001 to 1000, to the power -8 to 8",
-                (np.geomspace(1e-3, 1e3, COUNT), _mixed(_even(-8, 8))), 0.0, 256.0),
+    "pow": Grid("0.001 to 1000, to the power -8 to 8, and others to all of f32", _POWERS),
     "sqrt": Grid("1e-37 to 1e38", (_POSITIVE,)),
     "exp": Grid("-87 to 88", (_even(-87, 88),)),
     "exp2": Grid("-126 to 127", (_even(-126, 127),)),

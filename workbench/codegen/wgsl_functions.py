@@ -67,18 +67,91 @@ fn exp_f32(x: f32) -> f32 {
     let scale = bitcast<f32>((half + 127) << 23u);
     return sum * scale * bitcast<f32>((i32(power) - half + 127) << 23u);
 }""",
+    "exp2_f32": """\
+// 2 to the power x. WGSL promises no more than 3 + 2 |x| units in the last place.
+fn exp2_f32(x: f32) -> f32 {
+    if ((bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u) { return x; }
+    let inside = clamp(x, -151.0, 129.0);
+    return power_of_two(inside - round(inside), round(inside));
+}""",
     "pow_f32": """\
-// x to the power y. WGSL's pow leaves out negative x and zeros.
+// x to the power y. WGSL's pow leaves out negative x and zeros, and is off by y log2(x) units.
 fn pow_f32(x: f32, y: f32) -> f32 {
     if (x == 1.0 || y == 0.0) { return 1.0; }
-    let whole = floor(y) == y;
+    let bits = bitcast<u32>(x) & 0x7fffffffu;
+    if (bits > 0x7f800000u) { return x; }
+    if ((bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u) { return y; }
     let negative = (bitcast<u32>(x) >> 31u) == 1u;
-    if (negative && !whole && x != 0.0 && bitcast<u32>(x) != 0xff800000u) { return pow(x, y); }
-    var size = pow(abs(x), y);
-    if (x == -1.0) { size = 1.0; }
-    if (x == 0.0 && y > 0.0) { size = 0.0; }
+    let whole = abs(y) >= 8388608.0 || floor(y) == y;
     let odd = whole && abs(y) < 16777216.0 && (i32(y) & 1) == 1;
+    var size = 0.0;
+    if (bits == 0u || bits == 0x7f800000u) {
+        size = bitcast<f32>(select(0u, 0x7f800000u, (bits == 0u) == (y < 0.0)));
+    } else {
+        if (negative && !whole) { return bitcast<f32>(bits | 0x7fc00000u); }
+        size = pow_size(bits, clamp(y, -1.0e10, 1.0e10));
+    }
     return select(size, -size, negative && odd);
+}""",
+    "pow_size": """\
+// The positive number with these bits, to the power y: the logarithm to base 2 and its product
+// with y are sums of two, the first short, so that products are exact.
+fn pow_size(bits: u32, y: f32) -> f32 {
+    var number = i32(bits);
+    var exponent = 0;
+    if (bits < 0x00800000u) {
+        number = bitcast<i32>(f32(bits));
+        exponent = -149;
+    }
+    let above = (number - 0x3f3504f3) >> 23u;
+    let whole = f32(above + exponent);
+    let m = bitcast<f32>(number - (above << 23u));
+    let less = m - 1.0;
+    let s = less / (m + 1.0);
+    let s_high = high(s);
+    let less_high = high(less);
+    let left = less - 2.0 * s_high;
+    let s_rest = opaque(opaque(left) - s_high * less_high) - s_high * (less - less_high);
+    let s_low = s_rest / (m + 1.0);
+    let square = s * s;
+    var sum = 0.230769231 * square + 0.272727273;
+    sum = (sum * square + 0.333333333) * square + 0.428571429;
+    sum = (sum * square + 0.6) * square * square + (s_high + s) * s_low;
+    let series_high = high(s_high * s_high + sum + 3.0);
+    let series_low = opaque(s_high * s_high - opaque(series_high - 3.0)) + sum;
+    let product = s_high * series_high;
+    let product_rest = s_low * series_high + s * series_low;
+    let part_high = high(product + product_rest);
+    let part_low = opaque(product - part_high) + product_rest;
+    let part = 0.961669921875 * part_high;
+    let part_rest = 0.961669921875 * part_low + 1.2677205e-4 * (part_high + part_low);
+    let log_high = bitcast<f32>(bitcast<u32>(whole + part + part_rest) & 0xffffe000u);
+    let log_low = opaque(opaque(whole - log_high) + part) + part_rest;
+    let y_high = high(y);
+    let power_high = clamp(y_high * log_high, -160.0, 130.0);
+    let power_low = clamp((y - y_high) * log_high + y * log_low, -1.0, 1.0);
+    let power = round(power_high + power_low);
+    return power_of_two(opaque(power_high - power) + power_low, power);
+}""",
+    "power_of_two": """\
+// 2 to the power rest + whole, for a rest of a half at most; in two factors, for small results.
+fn power_of_two(rest: f32, whole: f32) -> f32 {
+    var sum = 1.5453166e-4 * rest + 1.33813065e-3;
+    sum = ((sum * rest + 9.61808255e-3) * rest + 5.55038101e-2) * rest + 2.40226508e-1;
+    sum = (sum * rest + 6.93147181e-1) * rest + 1.0;
+    let half = i32(whole) >> 1u;
+    let scale = bitcast<f32>((half + 127) << 23u);
+    return sum * scale * bitcast<f32>((i32(whole) - half + 127) << 23u);
+}""",
+    "high": """\
+// The first 12 bits of a number: products of two such are exact.
+fn high(x: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}""",
+    "opaque": """\
+// x but for its last bit: WGSL lets a compiler reassociate sums, and none sees through this.
+fn opaque(x: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) & 0xfffffffeu);
 }""",
     "sine_f32": """\
 // The sine of x and some quarter turns. WGSL promises 2^-11, and nothing beyond pi.
@@ -143,6 +216,12 @@ fn remainder_near(x: f32, unscaled: f32, power: u32) -> f32 {
 """Functions that have no definition in the table of operations: casts, and operations whose
 template calls them because WGSL's own mean something else at the edges."""
 
+_CALLS = {
+    "exp2_f32": ("power_of_two",),
+    "pow_f32": ("pow_size", "power_of_two", "high", "opaque"),
+}
+"""The functions that such a function calls, and those that they call."""
+
 
 @dataclass(frozen=True, slots=True)
 class Needs:
@@ -171,7 +250,7 @@ def needs(body: Body) -> Needs:
             elif isinstance(e, Cast) and cast_function(e):
                 written[cast_function(e)] = None
             elif isinstance(e, Apply) and called(e) in _WRITTEN:
-                written[called(e)] = None
+                written.update(dict.fromkeys((called(e), *_CALLS.get(called(e), ()))))
             elif isinstance(e, Apply) and is_function(e) and function_name(e) not in operations:
                 operations[function_name(e)] = e
                 visit(walk(_meaning(e)))

@@ -130,3 +130,39 @@ def test_the_remainder_is_exact_however_large_the_quotient(native: Device) -> No
     wrong = (got != want) & (np.abs(want) >= SMALLEST)
 
     assert [(x, y) for x, y in zip(a[wrong][:4], b[wrong][:4], strict=True)] == []
+
+
+def test_powers_hold_over_the_whole_range_of_f32(native: Device) -> None:
+    """Near 1 to large powers, near the largest and least results, and of subnormal numbers."""
+    rng = np.random.default_rng(3)
+    near = 1 + rng.normal(0, 1e-5, 20_000)
+    wide = np.exp(rng.uniform(-102, 88, 20_000))
+    a = np.concatenate([near, wide]).astype(np.float32)
+    b = rng.uniform(-88, 88, a.size) / np.log(a.astype(float), where=a != 1, out=np.ones(a.size))
+    b = b.astype(np.float32)
+    got = evaluate(native, apply("pow", *loaded("ff")), [a, b], "_powers")
+    want = np.power(a.astype(np.longdouble), b)
+    tested = (want < np.finfo(np.float32).max) & (want > SMALLEST)
+    errors = np.abs(got - want)[tested] / np.spacing(want[tested].astype(np.float32))
+
+    assert tested.sum() > 35_000
+    assert errors.max() < 2
+
+
+def test_a_power_of_two_holds_over_the_whole_range_of_f32(native: Device) -> None:
+    x = np.linspace(-125.99, 127.99, 40_001).astype(np.float32)
+    got = evaluate(native, apply("exp2", *loaded("f")), [x], "_powers_of_two")
+    want = np.exp2(x.astype(np.longdouble))
+
+    assert (np.abs(got - want) / np.spacing(want.astype(np.float32))).max() < 2
+
+
+def test_a_power_keeps_the_nan_that_is_its_result(native: Device) -> None:
+    """As NumPy: 1 to any power and any number to the power 0 are 1."""
+    nan, inf = float("nan"), float("inf")
+    pairs = [(1.0, nan), (nan, 0.0), (-1.0, inf), (-1.0, -inf), (-8.0, 1 / 3), (inf, 1e-30),
+             (0.0, -1e-30), (-0.0, -3.0), (-inf, 3.0), (-inf, 0.5), (-2.0, 16777216.0)]  # fmt: skip
+    a, b = (np.array(column, np.float32) for column in zip(*pairs, strict=True))
+    got = evaluate(native, apply("pow", *loaded("ff")), [a, b], "_special_powers")
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(got, np.power(a, b))
