@@ -276,11 +276,10 @@ def fft(re: f32[N], im: f32[N], stages: i32) -> (f32[N], f32[N]):
         """\
 def sort(x: f32[N], stages: i32) -> f32[N]:
     for s in range(1, stages + 1):
-        for t in range(stages):
-            far = 1 << (stages - 1 - t)
-            y[i] = (min(x[i], x[i ^ far]) if (i & far == 0) == ((i >> s) & 1 == 0)
+        for t in range(s):
+            far = 1 << (s - 1 - t)
+            x[i] = (min(x[i], x[i ^ far]) if (i & far == 0) == ((i >> s) & 1 == 0)
                     else max(x[i], x[i ^ far]))
-            x[i] = y[i] if far < 1 << s else x[i]
     return x
 """,
         lambda x, stages: np.sort(x)[: 2**stages],

@@ -59,6 +59,15 @@ def wavefront(x: np.ndarray, outer: int) -> np.ndarray:
     return x
 
 
+def triangle(x: np.ndarray, S: int) -> np.ndarray:
+    for s in range(1, S):
+        for t in range(s, 2 * s - 1):
+            x = x + np.roll(x, -1) * t - s
+            for u in range(t - s, 2):
+                x = np.concatenate([x[:1], x[:-1]]) + u * t
+    return x
+
+
 def private(x: np.ndarray) -> np.ndarray:
     for t in range(3):
         x = (6 * x + 4 * t)[::-1]
@@ -202,6 +211,21 @@ CASES = (
         given(u=f32(31)),
         lambda u: (2 * u, u[::-1] * u.sum(), u.sum() + (u * u.sum()).sum()),
         scale=31.0,
+    ),
+    Case(
+        "bounds_need_the_turn_around",
+        "def f(x: i32[N], S: i32) -> i32[N]:\n"
+        "    y: i32[N]\n"
+        "    for s in range(1, S):\n"
+        "        for t in range(s, 2 * s - 1):\n"
+        "            x[i] = x[i] + x[(i + 1) % N] * t - s\n"
+        "            for u in range(t - s, 2):\n"
+        "                for i in grid(N):\n"
+        "                    y[i] = x[max(i - 1, 0)] + u * t\n"
+        "                x[i] = y[i]\n"
+        "    return x\n",
+        given(x=ints(13), S=6),
+        triangle,
     ),
     Case(
         "private_arrays_over_time",

@@ -20,7 +20,6 @@ from workbench.codegen.llvm_lines import Lines, identifier, type_of
 from workbench.codegen.llvm_nests import (
     all_expressions,
     all_nests,
-    count_of,
     iterates,
     iterations,
     nests,
@@ -34,11 +33,14 @@ from workbench.codegen.llvm_stmt import (
     write_range,
     write_slots,
 )
+from workbench.codegen.order import Sized, actions
 from workbench.ir.bound import bound_buffers
+from workbench.ir.device import Turns
 from workbench.ir.expr import free_names
-from workbench.ir.extents import Extent, expression, size
+from workbench.ir.extents import expression
 from workbench.ir.graph import Scalar
 from workbench.ir.loops import Buffer, Loops
+from workbench.ir.repeats import turns
 from workbench.ir.stmt import (
     Alloc,
     Body,
@@ -56,11 +58,9 @@ from workbench.program import (
     Binding,
     Buffer as ProgramBuffer,
     Copy,
-    Dispatch,
     Kernel,
     Parameter,
     Program,
-    Repeat,
 )
 
 PRIVATE_BYTES = 256 * 1024
@@ -116,45 +116,35 @@ def translate(loops: Loops, processor: Processor = CPU) -> Callable[[Mapping[str
     accesses: list[str] = []
     words = _status(buffers)
     kernels: list[Kernel] = []
-    made: dict[tuple[int, ...], str] = {}
+    sized: list[Sized] = []
+    made: dict[tuple[int, ...], int] = {}
 
-    def kernel(nest: Body) -> str:
+    def kernel(nest: Body) -> int:
         same = tuple(map(id, nest))
         if same in made:
             return made[same]
-        name = made[same] = _kernel_name(loops, nest, tuple(k.name for k in kernels), alone=alone)
+        made[same] = len(kernels)
+        name = _kernel_name(loops, nest, tuple(k.name for k in kernels), alone=alone)
         _check_private(name, nest, processor)
         scope = Scope(Lines(), accesses=accesses, functions=processor.functions, open=loops.open)
         given = (*buffers, words)
         kernels.append(_kernel(scope, name, nest, given, loops.scalars, processor.attributes))
-        return name
+        sized.append((name, (iterations(nest, loops.open), 1, 1)))
+        return made[same]
 
-    def steps(body: Body) -> Iterator[Step]:
+    def steps(body: Body) -> Iterator[int | Turns]:
         for nest in nests(body):
             match nest:
                 case (For(kind=LoopKind.REPEAT) as repeat,):
-                    yield count_of(repeat), tuple(steps(repeat.body))
+                    yield turns(repeat, tuple(steps(repeat.body)))
                 case _:
-                    yield iterations(nest, loops.open), kernel(nest)
+                    yield kernel(nest)
 
     order = tuple(steps(body))
     return lambda values: _program(
         loops, (*bound_buffers(buffers, values), words), values,
-        tuple(kernels), tuple(_actions(order, values)), tuple(accesses),
+        tuple(kernels), actions(order, sized, values), tuple(accesses),
     )  # fmt: skip
-
-
-Step = tuple[Extent, "str | tuple[Step, ...]"]
-"""How often what runs: a kernel's iterations, or the turns of a repeat."""
-
-
-def _actions(order: tuple[Step, ...], values: Mapping[str, int]) -> Iterator[Action]:
-    for count, what in order:
-        number = size(count, values)
-        if isinstance(what, str):
-            yield Dispatch(what, (number, 1, 1))
-        elif number:
-            yield Repeat(number, tuple(_actions(what, values)))
 
 
 def _program(

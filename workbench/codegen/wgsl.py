@@ -16,6 +16,7 @@ from workbench.base.dtypes import U32
 from workbench.base.errors import CodegenError
 from workbench.base.text import Writer
 from workbench.codegen.faults import describe_access
+from workbench.codegen.order import actions
 from workbench.codegen.wgsl_atomic import (
     atomic_arrays,
     element_type,
@@ -29,9 +30,9 @@ from workbench.codegen.wgsl_names import wgsl_names
 from workbench.codegen.wgsl_prepare import declared_names, prepare
 from workbench.codegen.wgsl_stmt import Emission, array_type, write_body
 from workbench.ir.bound import bound_buffers
-from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel, Mapped, Turns
+from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel, Mapped
 from workbench.ir.expr import free_names
-from workbench.ir.extents import LARGEST_OPEN, Extent, size
+from workbench.ir.extents import LARGEST_OPEN, Extent
 from workbench.ir.show import expr_text
 from workbench.ir.stmt import Alloc, Body, Local, Memory, Outside, expressions, walk_stmts
 from workbench.program import (
@@ -40,11 +41,9 @@ from workbench.program import (
     Binding,
     Buffer,
     Copy,
-    Dispatch,
     Kernel,
     Parameter,
     Program,
-    Repeat,
 )
 
 if TYPE_CHECKING:
@@ -71,6 +70,7 @@ def translate(mapped: Mapped, limits: Limits) -> Callable[[Mapping[str, int]], P
     found = Faults()
     taken = {b.name for b in mapped.buffers}
     status, scalars = _free("status", taken), _free("scalars", taken)
+    sized = [(k.name, k.workgroups) for k in mapped.kernels]
     codes = [_kernel(k, mapped, limits, found, (status, scalars)) for k in mapped.kernels]
 
     def at(values: Mapping[str, int]) -> Program:
@@ -90,27 +90,12 @@ def translate(mapped: Mapped, limits: Limits) -> Callable[[Mapping[str, int]], P
             tuple(b.name for b in mapped.buffers if b.role == "input"),
             outputs,
             tuple(replace(code, iterations=cost(values)) for code, cost in codes),
-            (*_actions(mapped, mapped.order, values), *copies),
+            (*actions(mapped.order, sized, values), *copies),
             tuple(found.loops),
             tuple(found.accesses),
         )
 
     return at
-
-
-def _actions(
-    mapped: Mapped, order: Sequence[int | Turns], values: Mapping[str, int]
-) -> tuple[Action, ...]:
-    """The dispatches, those of turns inside a `Repeat`; what never runs is left out."""
-    actions: list[Action] = []
-    for step in order:
-        if isinstance(step, int):
-            k = mapped.kernels[step]
-            x, y, z = (size(n, values) for n in k.workgroups)
-            actions.append(Dispatch(k.name, (x, y, z)))
-        elif (count := size(step.count, values)) > 0:
-            actions.append(Repeat(count, _actions(mapped, step.body, values)))
-    return tuple(actions)
 
 
 def _free(wanted: str, taken: set[str]) -> str:

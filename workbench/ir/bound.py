@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from workbench.ir.device import DeviceKernel, Mapped, Turns
 from workbench.ir.expr import Expr, integer, substitute
-from workbench.ir.extents import Extent, size
+from workbench.ir.extents import Extent, expression, size
 from workbench.ir.loops import Buffer, Loops
 from workbench.ir.stmt import Outside, map_bodies, map_exprs
 
@@ -63,11 +63,14 @@ def bound_buffers(buffers: tuple[Buffer, ...], values: Mapping[str, int]) -> tup
 def bound_turns(
     turns: tuple[int | Turns, ...], values: Mapping[str, int]
 ) -> tuple[int | Turns, ...]:
-    """The turns with literal counts."""
-    return tuple(
-        t if isinstance(t, int) else Turns(size(t.count, values), bound_turns(t.body, values))
-        for t in turns
-    )
+    """The turns with literal counts, or counts that need only turns around them."""
+    return tuple(t if isinstance(t, int) else _bound(t, values) for t in turns)
+
+
+def _bound(turns: Turns, values: Mapping[str, int]) -> Turns:
+    literals: dict[str, Expr] = {name: integer(number) for name, number in values.items()}
+    count, start = (substitute(expression(x), literals) for x in (turns.count, turns.start))
+    return replace(turns, count=count, start=start, body=bound_turns(turns.body, values))
 
 
 def _kernel(kernel: DeviceKernel, values: Mapping[str, int]) -> DeviceKernel:

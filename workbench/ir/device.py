@@ -51,10 +51,16 @@ class DeviceKernel:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """Run some kernels `count` times: `body` has their numbers, in order, or turns again."""
+    """Run some kernels `count` times: `body` has their numbers, in order, or turns again.
+
+    `var` is named where counts inside need the number of a turn; the first is `start`.
+    """
 
     count: Extent
     body: tuple[int | Turns, ...]
+    var: str = ""
+    start: Extent = 0
+    origin: Origin = origin_field()
 
 
 @dataclass(frozen=True, slots=True)

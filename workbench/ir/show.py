@@ -140,7 +140,8 @@ def _write_order(w: Writer, mapped: Mapped, order: Sequence[int | Turns]) -> Non
         if isinstance(step, int):
             w.line(f"{mapped.kernels[step].name}()")
         else:
-            w.line(f"repeat {expr_text(step.count)} times:")
+            first = f", {step.var} from {expr_text(step.start)}" if step.var else ""
+            w.line(f"repeat {expr_text(step.count)} times{first}:")
             with w.indented():
                 _write_order(w, mapped, step.body)
 

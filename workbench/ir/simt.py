@@ -17,7 +17,7 @@ import numpy as np
 from workbench.base.dtypes import I32
 from workbench.base.source import NOWHERE
 from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS
-from workbench.ir.extents import size
+from workbench.ir.extents import expression, size, value as value_of
 from workbench.ir.findings import Findings, Id
 from workbench.ir.interpret import given, scalar_values
 from workbench.ir.interpret_expr import constant
@@ -83,21 +83,22 @@ def run_mapped(
             arrays[b.name] = poison(b.sizes, b.dtype.numpy).reshape(b.sizes)
     found = [
         run_kernel(mapped.kernels[n], arrays, scalars, seed=seed + number, budget=budget)
-        for number, n in enumerate(_dispatched(mapped.order))
+        for number, n in enumerate(_dispatched(mapped.order, {}))
     ]
     faults = tuple(f for findings in found for f in findings.faults)
     ran = tuple(w for findings in found for w in findings.workgroups)
     return {name: arrays[name] for name in mapped.outputs}, Findings(faults, ran)
 
 
-def _dispatched(order: Iterable[int | Turns]) -> Iterator[int]:
-    """The number of each kernel in turn, as often as it is dispatched."""
+def _dispatched(order: Iterable[int | Turns], values: Mapping[str, int]) -> Iterator[int]:
+    """The number of each kernel in turn, as often as it is dispatched in turns of these values."""
     for step in order:
         if isinstance(step, int):
             yield step
-        else:
-            for _ in range(size(step.count, {})):
-                yield from _dispatched(step.body)
+            continue
+        start = value_of(expression(step.start), values)
+        for turn in range(start, start + size(step.count, values)):
+            yield from _dispatched(step.body, {**values, step.var: turn})
 
 
 def run_some_workgroups(

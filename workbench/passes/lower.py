@@ -69,13 +69,13 @@ if TYPE_CHECKING:
 class _Scope:
     """Names taken in the whole function (grows), and what names of the source stand for here.
 
-    `shapes` are those of all arrays, `open` the scalars that are open dims.
+    `shapes` are those of all arrays; `known` has values before a run: open dims and turns around.
     """
 
     taken: set[str]
     values: Mapping[str, Expr]
     shapes: Mapping[str, tuple[Extent, ...]]
-    open: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
 
     def bind(self, name: str, dtype: Var | None = None) -> tuple[str, _Scope]:
         """A fresh name for `name` and the scope in which it stands for it."""
@@ -102,14 +102,9 @@ def lower(graph: Graph) -> Loops:
         if a.name not in inputs
     ]
     return Loops(
-        graph.name,
-        tuple(buffers),
-        graph.scalars,
-        tuple(body),
-        graph.outputs,
-        graph.open,
+        graph.name, tuple(buffers), graph.scalars, tuple(body), graph.outputs, graph.open,
         origin=graph.origin,
-    )
+    )  # fmt: skip
 
 
 def _private(graph: Graph) -> set[str]:
@@ -154,10 +149,11 @@ def _repeat(d: Repeat, scope: _Scope) -> Body:
     before: list[Stmt] = []
     start, stop = _expr(d.start, scope, before), _expr(d.stop, scope, before)
     name, inner = scope.bind(d.var)
+    inner = replace(inner, known=(*scope.known, name))
     body = tuple(s for x in d.body for s in _definition(x, inner))
     parallel = any(isinstance(s, For) and s.kind is LoopKind.PARALLEL for s in walk_stmts(body))
     kind = LoopKind.REPEAT if parallel else LoopKind.SERIAL
-    if parallel and not (uniform(start, scope.open) and uniform(stop, scope.open)):
+    if parallel and not (uniform(start, scope.known) and uniform(stop, scope.known)):
         raise CodegenError(
             f"the bounds of '{d.var}' are known only when it runs, and it repeats whole nests",
             span=d.origin.nearest_span(),

@@ -16,6 +16,7 @@ from workbench.ir.device import LOCAL_IDS, LOCAL_INDEX, WORKGROUP_IDS, DeviceKer
 from workbench.ir.expr import Expr, Var, apply, free_names, integer
 from workbench.ir.extents import Extent, expression, literals, uniform
 from workbench.ir.loops import Loops
+from workbench.ir.repeats import turns
 from workbench.ir.stmt import (
     Alloc,
     Assign,
@@ -85,7 +86,7 @@ def map_kernels(loops: Loops) -> Mapped:
         for nest in _nests(body):
             match nest:
                 case (For(kind=LoopKind.REPEAT) as repeat,):
-                    yield Turns(turns(repeat), tuple(order(repeat.body)))
+                    yield turns(repeat, tuple(order(repeat.body)))
                 case _:
                     same = tuple(map(id, nest))
                     if same not in numbers:
@@ -99,12 +100,6 @@ def map_kernels(loops: Loops) -> Mapped:
         loops.name, loops.buffers, loops.scalars, tuple(kernels), loops.outputs,
         () if plain else steps, loops.open, origin=loops.origin,
     )  # fmt: skip
-
-
-def turns(repeat: For) -> Extent:
-    """How often a repeat runs; lowering has seen that its bounds are known before a run."""
-    count = _number(fold(apply("sub", repeat.stop, repeat.start)))
-    return max(0, count) if isinstance(count, int) else count
 
 
 def _all_nests(body: Body) -> Iterator[Body]:

@@ -10,7 +10,8 @@ Each array gets a place among the buffers of its group: a copy makes two arrays 
 what is written anew takes a free one. A group is swapped where it is proved that every array is
 back in its own buffer after a few turns, the period: so many turns stand in the new repeat.
 The turns left over run behind it as they were, with their copies.
-Runs after the turns are counted, so no statement names the variable of its repeat. The turns
+Runs after the turns are counted, so only bounds of repeats name the variable of one around them;
+where they do, its turns differ and it stays as it is. The turns of a new repeat
 have loops of the same names; a statement that is the same in two turns is the same object.
 """
 
@@ -18,17 +19,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 from workbench.ir.access import accesses, before
 from workbench.ir.deps import covered
 from workbench.ir.expr import Expr, Load, Var, apply, integer, rebuild
 from workbench.ir.extents import expression
+from workbench.ir.repeats import count as count_of, is_repeat, steers
 from workbench.ir.stmt import (
     Body,
     For,
     If,
-    LoopKind,
     Outside,
     Stmt,
     Store,
@@ -38,7 +39,6 @@ from workbench.ir.stmt import (
     walk_stmts,
     writes,
 )
-from workbench.passes.mapping import turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -81,7 +81,7 @@ def _swapped(body: Body, loops: Loops, outside: frozenset[str]) -> Body:
     """The body with its repeats swapped, inner ones first; `outside` are arrays used elsewhere."""
     out: list[Stmt] = []
     for n, s in enumerate(body):
-        if not _is_repeat(s):
+        if not is_repeat(s):
             out.append(s)
             continue
         elsewhere = outside | _touched((*body[:n], *body[n + 1 :]))
@@ -93,7 +93,7 @@ def _swapped(body: Body, loops: Loops, outside: frozenset[str]) -> Body:
 
 def _unrolled(repeat: For, loops: Loops, outside: frozenset[str]) -> Body:
     """The repeat of whole periods, and the turns left over; itself where no group is swapped."""
-    count = turns(repeat)
+    count = count_of(repeat)
     kept = _kept(repeat, loops, outside) if count not in {0, 1} else []
     period = math.lcm(*map(len, kept))
     if not kept:
@@ -117,7 +117,7 @@ def _unrolled(repeat: For, loops: Loops, outside: frozenset[str]) -> Body:
 
 def _kept(repeat: For, loops: Loops, outside: frozenset[str]) -> list[tuple[_Turn, ...]]:
     """The turns of one period for each group that is swapped; all periods together fit."""
-    if not all(isinstance(s, For | If | Store) for s in repeat.body):
+    if steers(repeat) or not all(isinstance(s, For | If | Store) for s in repeat.body):
         return []
     copies = tuple(_copy(s, loops) for s in repeat.body)
     kept: list[tuple[_Turn, ...]] = []
@@ -125,7 +125,7 @@ def _kept(repeat: For, loops: Loops, outside: frozenset[str]) -> list[tuple[_Tur
         steps = [_step(s, c, group, loops) for s, c in zip(repeat.body, copies, strict=True)]
         found = _period(steps, group, outside)
         together = math.lcm(*map(len, kept), len(found))
-        count = turns(repeat)
+        count = count_of(repeat)
         most = min(MOST_TURNS, count) if isinstance(count, int) else MOST_TURNS
         if found and together <= most:
             kept.append(found)
@@ -200,7 +200,7 @@ def _groups(copies: Iterator[tuple[str, str]]) -> list[frozenset[str]]:
 def _copy(s: Stmt, loops: Loops) -> tuple[str, str] | None:
     """(target, source) where a nest copies the whole of one array into another, and only that."""
     stores = list(writes((s,)))
-    if not isinstance(s, For) or _is_repeat(s) or len(stores) != 1:
+    if not isinstance(s, For) or is_repeat(s) or len(stores) != 1:
         return None
     (store,) = stores
     target, value = _own(store.array, loops), store.value
@@ -228,7 +228,7 @@ def _step(s: Stmt, copy: tuple[str, str] | None, group: frozenset[str], loops: L
     if copy is not None and copy[0] in group:
         return _Step(touched, frozenset(), frozenset(), copy)
     written = frozenset(x.array for x in writes((s,))) & group
-    found = () if _is_repeat(s) else accesses((s,))
+    found = () if is_repeat(s) else accesses((s,))
     anew = frozenset(a for a in written if _anew(a, found, loops))
     return _Step(touched, anew, written - anew, None)
 
@@ -268,10 +268,6 @@ def _whole(stores: list[Access], buffer: Buffer) -> bool:
         if covered(names, inside, a.loops, [*meets, *a.conditions]):
             return True
     return False
-
-
-def _is_repeat(s: Stmt) -> TypeGuard[For]:
-    return isinstance(s, For) and s.kind is LoopKind.REPEAT
 
 
 def _touched(body: Body) -> frozenset[str]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from workbench.base.dtypes import I32
 from workbench.ir.expr import Expr, Load, Var, free_names, integer, substitute
 from workbench.ir.loops import Buffer, Loops
+from workbench.ir.repeats import is_repeat
 from workbench.ir.stmt import For, Local, LoopKind, Store, expressions, map_exprs, walk_stmts
 from workbench.passes.names import fresh_name
 
@@ -41,7 +42,7 @@ def keep_turns(loops: Loops) -> Loops:
 def _counted(body: Body, counters: list[Buffer], taken: set[str]) -> Body:
     out: list[Stmt] = []
     for s in body:
-        if not (isinstance(s, For) and s.kind is LoopKind.REPEAT):
+        if not is_repeat(s):
             out.append(s)
             continue
         inner = _counted(s.body, counters, taken)
@@ -59,7 +60,9 @@ def _counted(body: Body, counters: list[Buffer], taken: set[str]) -> Body:
 
 
 def _uses(body: Body, name: str) -> bool:
-    return any(name in free_names(e) for s in walk_stmts(body) for e in expressions(s))
+    """Whether nests read the name; bounds of repeats are known before anything runs."""
+    nests = (s for s in walk_stmts(body) if not is_repeat(s))
+    return any(name in free_names(e) for s in nests for e in expressions(s))
 
 
 def _reading(body: Body, var: str, read: Load, taken: set[str]) -> Body:
@@ -68,7 +71,7 @@ def _reading(body: Body, var: str, read: Load, taken: set[str]) -> Body:
     for s in body:
         if not _uses((s,), var):
             out.append(s)
-        elif isinstance(s, For) and s.kind is LoopKind.REPEAT:
+        elif is_repeat(s):
             out.append(replace(s, body=_reading(s.body, var, read, taken)))
         elif isinstance(s, For) and s.kind is not LoopKind.SERIAL:
             name = fresh_name(var, taken)
