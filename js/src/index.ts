@@ -5,7 +5,7 @@
  * Kinds are named by the model's trait `kind`: "page" has no view, the others draw.
  */
 import type { WidgetModel } from "./model.ts";
-import { joinPage, type JoinOptions, type Server } from "./page.ts";
+import { drawn, joinNotebook, joinPage, type JoinOptions, type Server } from "./page.ts";
 import { renderPanel } from "./panel.ts";
 import { renderLive } from "./live.ts";
 import { renderValues } from "./values.ts";
@@ -25,7 +25,8 @@ interface Widget {
 const widgets: Readonly<Record<string, Widget>> = {
   page: {
     initialize: ({ model, signal }) => {
-      joinPage({ port: Number(model.get("port")), token: String(model.get("token")) }, { signal });
+      const server = { port: Number(model.get("port")), token: String(model.get("token")) };
+      joinNotebook(server, model.widget_manager, signal);
     },
   },
   panel: { render: renderPanel },
@@ -49,6 +50,7 @@ export function initialize(mount: Mount): void {
 
 export function render(mount: Mount & { readonly el: HTMLElement }): void {
   widgetOf(mount.model).render?.(mount);
+  drawn(mount.model.widget_manager);
 }
 
 export { joinPage, type JoinOptions, type Server };

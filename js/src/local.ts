@@ -59,6 +59,8 @@ export class LocalServer {
   readonly #report: (message: LocalReport) => void;
   readonly #runtimes = new Map<string, Runtime>();
   readonly #running = new Map<number, Running>();
+  /** Connections that are to say that the page is looked at, once they are open. */
+  readonly #unsaid = new Set<string>();
 
   constructor(report: (message: LocalReport) => void) {
     this.#report = report;
@@ -66,8 +68,19 @@ export class LocalServer {
 
   /** A connection was opened, or is gone. */
   connected(key: string, runtime: Runtime | undefined): void {
-    if (runtime === undefined) this.#runtimes.delete(key);
-    else this.#runtimes.set(key, runtime);
+    if (runtime === undefined) {
+      this.#runtimes.delete(key);
+      return;
+    }
+    this.#runtimes.set(key, runtime);
+    if (this.#unsaid.delete(key)) runtime.shown();
+  }
+
+  /** Tells a kernel process that this page is looked at, as soon as it can be told. */
+  shown(key: string): void {
+    const runtime = this.#runtimes.get(key);
+    if (runtime === undefined) this.#unsaid.add(key);
+    else runtime.shown();
   }
 
   take(order: LocalOrder): void {

@@ -89,6 +89,8 @@ export interface WidgetModel {
   send(content: unknown): void;
   on(event: string, listener: (...values: never[]) => void): void;
   off(event: string, listener: (...values: never[]) => void): void;
+  /** What all widgets of a notebook share. */
+  readonly widget_manager: object;
 }
 
 /** The live state of a panel, and the way to the texts that did not travel with it. */

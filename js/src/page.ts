@@ -164,6 +164,47 @@ export function joinPage(server: Server, { signal, onState }: JoinOptions): void
   });
 }
 
+/** Tells a kernel process that somebody looks at this page: calls go to the one looked at last. */
+function shown(key: string): void {
+  void Promise.resolve(pageState().worker).then((worker) => {
+    if (worker === undefined) local().here.shown(key);
+    else worker.order({ kind: "shown", key });
+  });
+}
+
+/** The kernel process behind the widgets of a notebook; `drawn` before it was known. */
+interface Notebook {
+  token?: string;
+  drawn: boolean;
+}
+
+function notebookOf(manager: object): Notebook {
+  const notebooks = oncePerPage("workbench.notebooks.v1", () => new WeakMap<object, Notebook>());
+  const known = notebooks.get(manager) ?? { drawn: false };
+  notebooks.set(manager, known);
+  return known;
+}
+
+/** Notes that a view of a notebook's kernel process is drawn; `manager` is that of its widgets. */
+export function drawn(manager: object): void {
+  const notebook = notebookOf(manager);
+  notebook.drawn = true;
+  if (notebook.token !== undefined) shown(notebook.token);
+}
+
+/** Joins the kernel process of a notebook, and tells it whenever somebody turns to this page. */
+export function joinNotebook(server: Server, manager: object, signal: AbortSignal): void {
+  const notebook = notebookOf(manager);
+  notebook.token = server.token;
+  joinPage(server, { signal });
+  if (notebook.drawn) shown(server.token);
+  const turnedTo = (): void => {
+    if (document.visibilityState === "visible") shown(server.token);
+  };
+  globalThis.addEventListener("focus", turnedTo, { signal });
+  document.addEventListener("visibilitychange", turnedTo, { signal });
+}
+
 /** Without its number: `askLocal` gives one. */
 type Unnumbered<T> = T extends unknown ? Omit<T, "id"> : never;
 

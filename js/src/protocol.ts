@@ -6,7 +6,7 @@
  * Nothing here touches the GPU, the DOM or a socket.
  */
 
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /**
  * Payload bytes of a binary frame: far below the 10 MiB at which Jupyter's servers cut the socket,
@@ -249,6 +249,8 @@ export type PageMessage =
       readonly wasm: WasmReport;
     }
   | { readonly kind: "pong"; readonly id: number }
+  /** A panel of the kernel's was drawn here, or somebody turned to this page. */
+  | { readonly kind: "shown" }
   | { readonly kind: "received"; readonly id: number; readonly bytes: number }
   | { readonly kind: "lost"; readonly message: string }
   | { readonly kind: "fault"; readonly message: string };

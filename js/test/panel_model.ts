@@ -32,6 +32,7 @@ export function fakeModel(bytes: DataView): FakeModel {
       get: (key) => (key === "state" ? state : null),
       send: (content) => { sent.push(content); },
       on: (event, listener) => of(event).add(listener as (...values: unknown[]) => void),
+      widget_manager: {},
       off: (event, listener) => of(event).delete(listener as (...values: unknown[]) => void),
     },
     sent,

@@ -3,6 +3,7 @@ import { takeText } from "../src/gpu/connection.ts";
 import { DeviceSource } from "../src/gpu/device.ts";
 import { gpuEngines } from "../src/gpu/engine.ts";
 import { Runtime } from "../src/gpu/runtime.ts";
+import { LocalServer } from "../src/local.ts";
 import { packFrame, type PageMessage } from "../src/protocol.ts";
 
 /** A device that keeps what is written, and copies at once. */
@@ -116,5 +117,22 @@ describe("Runtime", () => {
     await vi.waitUntil(() => sent.length === 1);
 
     expect(sent[0]).toMatchObject({ id: 1, error: { kind: "lost" } });
+  });
+});
+
+describe("LocalServer", () => {
+  it("says that the page is looked at, at once or when it is connected", () => {
+    const { runtime, sent } = start();
+    const local = new LocalServer(() => undefined);
+    local.shown("here");
+    local.shown("elsewhere");
+    const before = sent.length;
+    local.connected("here", runtime);
+    local.shown("here");
+    local.connected("here", undefined);
+    local.connected("here", runtime);
+
+    expect(before).toBe(0);
+    expect(sent).toEqual([{ kind: "shown" }, { kind: "shown" }]);
   });
 });

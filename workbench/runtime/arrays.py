@@ -73,7 +73,7 @@ class Array:
     recipe: Recipe | None = None
     _host: np.ndarray | None = None
     _host_version: int = -1
-    _places: dict[str, Place] = field(default_factory=dict[str, "Place"])
+    _places: dict[Device, Place] = field(default_factory=dict["Device", "Place"])
     _changes: Changes = field(default_factory=Changes)
     output: int = 0
     made_by: str = ""
@@ -101,8 +101,13 @@ class Array:
     @property
     def places(self) -> tuple[str, ...]:
         """Where a current copy is: "host" and names of devices."""
-        found = [n for n, p in self._places.items() if self._current(p)]
+        found = (memory.device.name for memory in self.memories)
         return (("host",) if self._host_version == self.version else ()) + tuple(found)
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        """The current copies on devices."""
+        return tuple(p.memory for p in self._places.values() if self._current(p))
 
     def numpy(self) -> np.ndarray:
         """The values on the host, read-only; waits for the call that makes them.
@@ -202,12 +207,12 @@ class Array:
         Raises `DeviceError` where the device refuses the size or a read from another fails.
         """
         self._refuse_freed()
-        place = self._places.get(device.name)
-        here = place is not None and place.memory.device is device and place.memory.alive
-        if place is not None and here and self._current(place):
+        device = device.now()
+        place = self._places.get(device)
+        if place is not None and self._current(place):
             return place.memory
         values = self._current_host()
-        if place is None or not here:
+        if place is None or not place.memory.alive:
             memory = device.allocate(-(-self.nbytes // 4) * 4)
             device.write(memory, to_words(values, self.dtype))
             self.made_on(device, memory)
@@ -232,11 +237,14 @@ class Array:
         """Say that the current version is in `memory`, or about to be written there."""
         release = weakref.finalize(self, device.free, memory)
         release.atexit = False
-        self._places[device.name] = Place(memory, self.version, release)
+        gone = [d for d, p in self._places.items() if not p.memory.alive]
+        for other in gone:
+            del self._places[other]
+        self._places[device] = Place(memory, self.version, release)
 
     def copies(self) -> dict[str, bool]:
         """Every place with a copy, and whether it is current: "host" and names of devices."""
-        found = {n: self._current(p) for n, p in self._places.items() if p.memory.alive}
+        found = {d.name: self._current(p) for d, p in self._places.items() if p.memory.alive}
         host = {} if self._host is None else {"host": self._host_version == self.version}
         return host | found
 
@@ -336,18 +344,19 @@ def enqueue(
     `words` name the call, and `line` where it stands, in errors, which surface when a result is
     read.
     """
-    device.prepare(program)
-    buffers = {name: a.on(device) for name, a in zip(program.inputs, inputs, strict=True)}
+    here = device.now()
+    here.prepare(program)
+    buffers = {name: a.on(here) for name, a in zip(program.inputs, inputs, strict=True)}
     results: list[Array] = []
     for number, name in enumerate(program.outputs):
         b = program.buffer(name)
         result = Array(b.dtype, b.shape, output=number, made_by=words)
-        memory = device.allocate(-(-result.nbytes // 4) * 4)
-        result.made_on(device, memory)
+        memory = here.allocate(-(-result.nbytes // 4) * 4)
+        result.made_on(here, memory)
         buffers[name] = memory
         results.append(result)
-    run = device.enqueue(program, buffers, program.filled(scalars))
-    call = Call(f"{words} {line}".strip(), device, run)
+    run = here.enqueue(program, buffers, program.filled(scalars))
+    call = Call(f"{words} {line}".strip(), here, run)
     recipe = _recipe(
         inputs, lambda: enqueue(program, device, inputs, scalars, words=words, line=line)
     )

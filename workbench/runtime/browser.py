@@ -1,80 +1,38 @@
-"""The device `browser`: the page that shows the notebook, or `wb.connect()`'s page.
+"""The device `browser`: the pages that show the notebook, or `wb.connect()`'s page.
 
-Its GPU computes; where it has no WebGPU, its WebAssembly does, and `describe` says why.
-
-Calls are sent to the page and not waited for; reads and `Run.wait` wait, in short slices so that
-an interrupt gets through. Buffers stay in the page, and are lost when it is reloaded: then the
-generation grows. Who opens the page is not known here; the widget and `connect.py` do it.
+A page's GPU computes; where it has no WebGPU, its WebAssembly does, and `describe` says why. Of
+several pages the one that last showed a panel is asked; what another one holds stays there, and
+crosses where it is wanted. Buffers are lost with their page (`page_device.py`). Who opens a page
+is not known here; the widget and `connect.py` do it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import os
+import threading
 import time
-from collections import deque
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.base.errors import DeviceError
-from workbench.runtime import page_messages as messages
-from workbench.runtime.device import (
-    Description,
-    Memory,
-    Run,
-    StoppedError,
-    Timing,
-    check_limits,
-)
-from workbench.runtime.page_messages import (
-    Answer,
-    Engine,
-    PageFailure,
-    PageReport,
-    Request,
-)
-from workbench.runtime.page_values import (
-    LATE_HINT,
-    device_error,
-    limits_of,
-    scalar_words,
-    timing_of,
-    wasm_words,
-)
-from workbench.runtime.wasm_memory import FEATURES as WASM_FEATURES
+from workbench.runtime.device import Description, Memory, Run
+from workbench.runtime.page_device import PageDevice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from concurrent.futures import Future
 
     from workbench.program import Program
     from workbench.runtime.device import Target
+    from workbench.runtime.page_messages import Engine, PageReport
     from workbench.runtime.page_peer import Peer
     from workbench.runtime.page_server import PageServer
-
-DEADLINE = 60.0
-"""Seconds that a call has, and that a read waits for the next sign of progress."""
 
 _OPENING_SECONDS = 10.0
 """How long a page that is just being opened, or reloaded, is waited for."""
 
-_PIECES_AHEAD = 8
-_SLICE_SECONDS = 0.05
-_GRACE_SECONDS = 1.0
 _PROXY_REMEDY = "pip install jupyter-server-proxy beside the notebook server, and reload the page"
 _REMEDY = "%load_ext workbench in a notebook that is open in a browser, or workbench.connect()"
-
-
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    """A program that a page was told to compile; `answer` fails where it refused."""
-
-    key: str
-    answer: Future[Answer]
-    generation: int
 
 
 class BrowserDevice:
@@ -89,13 +47,14 @@ class BrowserDevice:
         self._expected = False
         self._seen = False
         self._handles = itertools.count(1)
-        self._freed: deque[tuple[int, int]] = deque()
-        self._programs: dict[Program, _Compiled] = {}
+        self._devices: dict[Peer, PageDevice] = {}
+        self._lock = threading.Lock()
 
     @property
     def generation(self) -> int:
-        """Grows with every page that comes or goes, and with every GPU that is lost."""
-        return 0 if self.pages is None else self.pages.generation
+        """Another one with another page that is asked, and with every GPU that is lost."""
+        page = None if self.pages is None else self.pages.page
+        return 0 if page is None else page.generation
 
     @property
     def target(self) -> Target:
@@ -136,138 +95,87 @@ class BrowserDevice:
 
     def describe(self) -> Description:
         """The page's adapter; waits for a page only while one is being opened."""
+        page = self._asked()
+        if not isinstance(page, PageDevice):
+            cause, remedy = page
+            return Description(self.name, self.target, available=False, cause=cause, remedy=remedy)
+        found, count = page.describe(), 0 if self.pages is None else self.pages.count
+        which = f"; page {page.peer.number} of {count}" if count > 1 else ""
+        return replace(found, name=self.name, adapter=found.adapter + which)
+
+    def now(self) -> PageDevice:
+        """The page that is asked now. Raises `DeviceError` where there is none that can compute."""
+        page = self._asked()
+        if isinstance(page, PageDevice):
+            return page
+        cause, remedy = page
+        raise DeviceError(f"device '{self.name}': {cause}", hint=remedy)
+
+    def _asked(self) -> PageDevice | tuple[str, str]:
+        """The page that is asked now, or why there is none that can compute, and the remedy."""
         peer = self.find_page()
-        report = None if peer is None else peer.report
-        if report is None:
-            cause, remedy = self.absence()
-            return Description(self.name, self.target, available=False, cause=cause, remedy=remedy)
-        engine = self._engine(report)
+        if peer is None or peer.report is None:
+            return self.absence()
+        engine = self._engine(peer.report)
         if engine is None:
-            cause, remedy = report.cause, report.remedy
-            return Description(self.name, self.target, available=False, cause=cause, remedy=remedy)
-        if engine == "wasm":
-            return Description(
-                self.name, "wasm", available=True, adapter=wasm_words(report),
-                limits=limits_of(report, engine), features=WASM_FEATURES,
-            )  # fmt: skip
-        return Description(
-            self.name,
-            self.target,
-            available=True,
-            adapter=report.adapter,
-            hardware=not report.software,
-            limits=limits_of(report, engine),
-            features=report.features,
-        )
+            return peer.report.cause, peer.report.remedy
+        with self._lock:
+            self._devices = {p: d for p, d in self._devices.items() if p.alive}
+            if peer not in self._devices:
+                name = self.name if peer.number == 1 else f"{self.name} (page {peer.number})"
+                device = PageDevice(name, peer, peer.report, engine, self._handles)
+                self._devices[peer] = device
+            for device in self._devices.values():
+                device.give_back()
+            return self._devices[peer]
 
     def allocate(self, size: int) -> Memory:
-        """A buffer in the page; returns at once. Raises `DeviceError` for sizes over its limits."""
-        peer, report = self._page()
-        limits = limits_of(report, self._engine(report))
-        for limit in ("max_buffer_size", "max_storage_buffer_binding_size"):
-            if size > (value := int(getattr(limits, limit))):
-                raise DeviceError(
-                    f"a buffer of {size} bytes: {limit} is {value} on this device",
-                    hint="smaller arrays, or on='cpu'",
-                )
-        handle = next(self._handles)
-        memory = Memory(self, size, handle, self.generation)
-        self._send(peer, messages.Alloc(handle, size))
-        return memory
+        """A buffer in the page that is asked now."""
+        return self.now().allocate(size)
 
     def write(self, memory: Memory, content: memoryview, offset: int = 0) -> None:
-        """Send bytes to the page, which takes whole words; returns at once."""
-        handle = self._handle(memory)
-        peer, _ = self._page()
-        copied = memoryview(bytes(content) + bytes(-content.nbytes % 4))
-        self._send(peer, messages.Write(handle, offset, len(copied)), copied)
+        """Send bytes to the page of a buffer."""
+        memory.device.write(memory, content, offset)
 
     def read(self, memory: Memory, size: int) -> bytearray:
-        """The first bytes of a buffer, after everything enqueued before."""
-        handle = self._handle(memory)
-        peer, _ = self._page()
-        content = bytearray(size)
-        sent: deque[tuple[int, Future[Answer]]] = deque()
-        for start in range(0, size, messages.CHUNK_BYTES):
-            # In pieces: a page that copies 256 MB at once could not say that it is alive.
-            bytes_wanted = -(-min(messages.CHUNK_BYTES, size - start) // 4) * 4
-            request = messages.Read(handle, start, bytes_wanted)
-            sent.append((start, self._send(peer, request)))
-            if len(sent) == _PIECES_AHEAD:
-                self._place(peer, sent, content)
-        while sent:
-            self._place(peer, sent, content)
-        return content
-
-    def _place(
-        self, peer: Peer, sent: deque[tuple[int, Future[Answer]]], content: bytearray
-    ) -> None:
-        start, future = sent.popleft()
-        piece = self._wait(peer, future, DEADLINE).content
-        stop = min(start + len(piece), len(content))
-        content[start:stop] = piece[: stop - start] if stop - start < len(piece) else piece
+        """The first bytes of a buffer, of whichever page."""
+        return memory.device.read(memory, size)
 
     def free(self, memory: Memory) -> None:
-        """Give a buffer back with the next request: finalizers call this, from any thread."""
-        if isinstance(memory.handle, int):
-            self._freed.append((memory.generation, memory.handle))
+        """Give a buffer back to its page."""
+        memory.device.free(memory)
 
     def prepare(self, program: Program) -> None:
-        """Compile in the page, unless this page has done so, and wait for its verdict."""
-        peer, report = self._page()
-        compiled = self._compile(peer, program, report)
-        try:
-            self._wait(peer, compiled.answer, DEADLINE, program)
-        except DeviceError:
-            self._programs.pop(program, None)
-            raise
+        """Compile in the page that is asked now."""
+        self.now().prepare(program)
 
     def enqueue(
         self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float]
     ) -> Run:
-        """Send a run to the page; returns at once."""
-        handles = {name: self._handle(memory) for name, memory in buffers.items()}
-        peer, report = self._page()
-        compiled = self._compile(peer, program, report)
-        request = messages.Execute(
-            key=compiled.key,
-            buffers=handles,
-            scalars=scalar_words(program, scalars),
-            timed=True,
-            deadline_ms=1000 * DEADLINE,
-        )
-        future = self._send(peer, request)
-
-        def wait(deadline: float) -> Timing:
-            answer = self._wait(peer, future, deadline, program)
-            return timing_of(answer, report, self._engine(report))
-
-        return Run(wait=wait, done=future.done)
+        """Send a run to the page that holds the buffers; returns at once."""
+        device = next((m.device for m in buffers.values()), None) or self.now()
+        return device.enqueue(program, buffers, scalars)
 
     def stop(self) -> None:
-        """End every run that was enqueued so far, at its next slice."""
-        page = None if self.pages is None else self.pages.page
-        if page is not None:
-            page.cancel()
+        """End every run that was enqueued so far, in every page, at its next slice."""
+        for device in list(self._devices.values()):
+            device.stop()
 
     def close(self) -> None:
         """Part from all pages and stop serving."""
         if self._server is not None:
             self._server.stop()
         self._server = None
-        self._programs.clear()
+        self._devices.clear()
 
     def traffic(self) -> tuple[int, int]:
         """Messages and bytes that went between here and the page so far, either way."""
-        peer, _ = self._page()
+        peer = self.now().peer
         return peer.messages, peer.bytes
 
     def ping(self) -> float:
         """Seconds that a question to the page and back takes."""
-        peer, _ = self._page()
-        started = time.perf_counter()
-        self._wait(peer, self._send(peer, messages.Free(())), DEADLINE)
-        return time.perf_counter() - started
+        return self.now().ping()
 
     def absence(self) -> tuple[str, str]:
         """Why there is no page, and what to do about it."""
@@ -291,81 +199,6 @@ class BrowserDevice:
         self._seen = self._seen or page is not None
         return page
 
-    def _page(self) -> tuple[Peer, PageReport]:
-        """The page and its report. Raises `DeviceError` where there is none or it has no GPU."""
-        peer = self.find_page()
-        if peer is None or peer.report is None:
-            cause, remedy = self.absence()
-            raise DeviceError(f"device '{self.name}': {cause}", hint=remedy)
-        if self._engine(peer.report) is None:
-            raise DeviceError(f"device '{self.name}': {peer.report.cause}", hint=peer.report.remedy)
-        return peer, peer.report
-
-    def _handle(self, memory: Memory) -> int:
-        if not memory.alive:
-            raise DeviceError("a buffer of a page that was closed, reloaded or lost its GPU since")
-        assert isinstance(memory.handle, int)
-        return memory.handle
-
-    def _send(
-        self, peer: Peer, request: Request, content: memoryview | None = None
-    ) -> Future[Answer]:
-        """Send a request, and before it what was freed meanwhile."""
-        engine: Engine = (peer.report and self._engine(peer.report)) or "gpu"
-        handles: list[int] = []
-        while self._freed:
-            generation, handle = self._freed.popleft()
-            if generation == self.generation:
-                handles.append(handle)
-        if handles:
-            peer.send(messages.Free(handles), None, engine)
-        return peer.send(request, content, engine)
-
-    def _compile(self, peer: Peer, program: Program, report: PageReport) -> _Compiled:
-        known = self._programs.get(program)
-        if known is not None and known.generation == self.generation:
-            return known
-        check_limits(program, limits_of(report, self._engine(report)))
-        values = program.to_json()
-        key = hashlib.sha256(json.dumps(values).encode()).hexdigest()
-        answer = self._send(peer, messages.Compile(key, values))
-        compiled = self._programs[program] = _Compiled(key, answer, self.generation)
-        return compiled
-
-    def _wait(
-        self, peer: Peer, future: Future[Answer], deadline: float, program: Program | None = None
-    ) -> Answer:
-        """The answer. Raises `DeviceError`; an interrupt stops what runs and goes on."""
-        started = time.monotonic()
-        cancelled = False
-        try:
-            while True:
-                try:
-                    return _sound(peer, future.result(_SLICE_SECONDS))
-                except FutureTimeoutError:
-                    late = time.monotonic() - max(started, peer.last_progress) - deadline
-                    if late > 0 and not cancelled:
-                        peer.cancel()
-                        cancelled = True
-                    if late > _GRACE_SECONDS:
-                        raise StoppedError(_late(deadline), hint=LATE_HINT) from None
-                except PageFailure as raised:
-                    if cancelled and raised.failure.kind == "cancelled":
-                        raise StoppedError(_late(deadline), hint=LATE_HINT) from None
-                    raise device_error(raised.failure, program) from None
-        except KeyboardInterrupt:
-            peer.cancel()
-            raise
-
-
-def _sound(peer: Peer, answer: Answer) -> Answer:
-    """The answer, unless the page's GPU reported an error that belongs to no request."""
-    if not peer.faults:
-        return answer
-    faults = "; ".join(peer.faults)
-    peer.faults.clear()
-    raise DeviceError(f"the page's GPU reported: {faults}")
-
 
 def _new_server() -> PageServer:
     try:
@@ -376,10 +209,6 @@ def _new_server() -> PageServer:
             hint="pip install 'wgpu-workbench[notebook]'",
         ) from error
     return PageServer()
-
-
-def _late(deadline: float) -> str:
-    return f"the page gave no result within {deadline:g} s; the call was stopped"
 
 
 def open_device() -> BrowserDevice:

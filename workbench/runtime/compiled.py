@@ -30,7 +30,15 @@ from workbench.program import (
 )
 from workbench.runtime.cpu_memory import Bytes, bytes_of, check_size, packed
 from workbench.runtime.cpu_pool import Job, Pool, Queue, Share
-from workbench.runtime.device import Description, Memory, Run, Target, Timing, check_limits
+from workbench.runtime.device import (
+    Description,
+    Memory,
+    Run,
+    Single,
+    Target,
+    Timing,
+    check_limits,
+)
 
 DEADLINE = 60.0
 """Seconds that a read waits for each run before it."""
@@ -98,7 +106,7 @@ class _Call:
     kernels: dict[str, Loaded]
 
 
-class CompiledDevice:
+class CompiledDevice(Single):
     """Runs programs of its engine's target in this process."""
 
     def __init__(self, engine: Engine) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from workbench.base.errors import DeviceError
 from workbench.base.limits import GUARANTEED, Limits
@@ -103,7 +103,11 @@ class Device(Protocol):
 
     @property
     def generation(self) -> int:
-        """Grows when everything that the device held is gone."""
+        """Another number once everything that the device held is gone."""
+        ...
+
+    def now(self) -> Device:
+        """The device that takes calls at this moment: of one that is several pages, a page."""
         ...
 
     def describe(self) -> Description:
@@ -153,6 +157,16 @@ class Device(Protocol):
     def close(self) -> None:
         """Release everything."""
         ...
+
+
+class Single:
+    """A device that is one, whenever it is asked."""
+
+    __slots__ = ()
+
+    def now(self) -> Self:
+        """This one."""
+        return self
 
 
 _opened: dict[str, Device] = {}

@@ -24,6 +24,7 @@ from workbench.runtime.device import (
     Description,
     Memory,
     Run,
+    Single,
     Target,
     Timing,
     check_limits,
@@ -51,7 +52,7 @@ _DRIVERS = {
 }
 
 
-class NativeDevice:
+class NativeDevice(Single):
     """A GPU of this machine, or Mesa's software one; opened on first use."""
 
     name = "native"

@@ -15,7 +15,15 @@ from dataclasses import dataclass, field
 
 from workbench.base.errors import DeviceError
 from workbench.program import Program
-from workbench.runtime.device import Description, Memory, Run, Target, Timing, check_limits
+from workbench.runtime.device import (
+    Description,
+    Memory,
+    Run,
+    Single,
+    Target,
+    Timing,
+    check_limits,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,7 @@ class Call:
 
 
 @dataclass(slots=True, eq=False)
-class NullDevice:
+class NullDevice(Single):
     """Takes programs of every target; `calls` lists what was asked of it, in order."""
 
     name: str = "null"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 CHUNK_BYTES = 4 * 1024 * 1024
 """Payload of a binary frame.
 
@@ -229,7 +229,12 @@ class Fault:
     message: str
 
 
-PageMessage = Hello | Reply | Received | Pong | Lost | Fault
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The page showed a panel of this process, or somebody turned to it."""
+
+
+PageMessage = Hello | Reply | Received | Pong | Lost | Fault | Shown
 
 
 def parse_message(text: str) -> PageMessage:
@@ -256,6 +261,8 @@ def parse_message(text: str) -> PageMessage:
             return Lost(message)
         case {"kind": "fault", "message": str(message)}:
             return Fault(message)
+        case {"kind": "shown"}:
+            return Shown()
         case _:
             raise ValueError(f"unknown message from the page: {text[:80]}")
 

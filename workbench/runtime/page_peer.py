@@ -7,6 +7,7 @@ it does not. Runs on the event loop of `page_server.py`; only `send` and `cancel
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from concurrent.futures import Future, InvalidStateError
@@ -38,6 +39,7 @@ PINGS_MISSED = 3
 
 _WINDOW = 8 * messages.CHUNK_BYTES
 _LARGE = messages.CHUNK_BYTES // 2
+_generations = itertools.count(1)
 _PATIENCE_WITH_BYTES = 5
 """While megabytes cross, a page that copies them may be silent so many times longer."""
 
@@ -60,12 +62,20 @@ class _Outgoing:
 class Peer:
     """One connected page. `send` may be called from any thread."""
 
-    def __init__(self, socket: WebSocketHandler, parted: Callable[[Peer], None]) -> None:
-        """Wrap an open socket; on its event loop. `parted` hears of the end before anyone else."""
+    def __init__(
+        self, socket: WebSocketHandler, parted: Callable[[Peer], None], number: int = 1
+    ) -> None:
+        """Wrap an open socket; on its event loop. `parted` hears of the end before anyone else.
+
+        `number` tells the pages of a process apart.
+        """
         loop = asyncio.get_running_loop()
         self._parted = parted
         self.host = socket.request.host
         """What the page called this server: 127.0.0.1, or the notebook server as its proxy."""
+        self.number = number
+        self.generation = next(_generations)
+        """Another one, that no page had, whenever all that the page held is gone."""
         self.report: PageReport | None = None
         self.last_heard = time.monotonic()
         self.last_progress = self.last_heard
@@ -125,6 +135,7 @@ class Peer:
             if self._ended is not None:
                 return
             self._ended = failure
+            self.generation = next(_generations)
             open_requests = list(self._pending.values())
             self._pending.clear()
         # First, so that whoever sees a request fail sees a new generation, too.
@@ -151,7 +162,9 @@ class Peer:
                 self._room.set()
             case messages.Fault(fault):
                 self.faults.append(fault)
-            case messages.Pong() | messages.Lost():
+            case messages.Lost():
+                self.generation = next(_generations)
+            case messages.Pong() | messages.Shown():
                 pass
             case _:
                 assert_never(message)

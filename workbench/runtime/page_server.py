@@ -1,8 +1,8 @@
 """The server inside this process that pages connect to: a daemon thread with a websocket.
 
 It listens on 127.0.0.1 only, at a random port, below a random token; a notebook reaches it
-directly or through jupyter-server-proxy. Of several pages the earliest with a GPU is asked, the
-others stand by.
+directly or through jupyter-server-proxy. Of several pages with a GPU the one is asked that last
+showed a panel, else the earliest; the others keep what they hold.
 
 Not here: what goes over a socket (`page_peer.py`), and what it is for (`browser.py`).
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import itertools
 import math
 import secrets
 import threading
@@ -50,21 +51,17 @@ def allowed_origin(origin: str | None, host: str) -> bool:
 
 
 class PageServer:
-    """The server of this process. Start it once; pages come and go.
-
-    `generation` grows whenever the page that is asked changes or loses its GPU: buffers of an
-    older generation are gone.
-    """
+    """The server of this process. Start it once; pages come and go."""
 
     def __init__(self, content: Callable[[str], tuple[str, bytes] | None] | None = None) -> None:
         """`content` answers GET below the token: path to media type and body, or None."""
         self.token = secrets.token_urlsafe(32)
         self.port = 0
-        self.generation = 0
         self.parted_at = -math.inf
         self.content = content
         self._loop: asyncio.AbstractEventLoop | None = None
         self._peers: list[Peer] = []
+        """Those that showed a panel last come first, those that never did last."""
         self._page: Peer | None = None
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -80,6 +77,11 @@ class PageServer:
         """The page that is asked now."""
         page = self._page
         return page if page is not None and page.alive else None
+
+    @property
+    def count(self) -> int:
+        """How many pages there are."""
+        return sum(peer.report is not None for peer in self._peers)
 
     def start(self) -> None:
         """Listen, and return once pages can connect; does nothing where it listens already."""
@@ -142,16 +144,21 @@ class PageServer:
         """Whether that is the token; takes the same time for every wrong one."""
         return hmac.compare_digest(token.encode(), self.token.encode())
 
-    def joined(self, peer: Peer) -> None:
-        """A page opened its socket."""
+    def joined(self, socket: WebSocketHandler) -> Peer:
+        """A page opened its socket; it gets the least number that is free."""
         with self._changed:
+            taken = {peer.number for peer in self._peers}
+            free = next(n for n in itertools.count(1) if n not in taken)
+            peer = Peer(socket, self.parted, free)
             self._peers.append(peer)
+            return peer
 
     def noted(self, peer: Peer, message: messages.PageMessage) -> None:
         """Take what concerns more than one request."""
         with self._changed:
-            if isinstance(message, messages.Lost) and peer is self._page:
-                self.generation += 1
+            if isinstance(message, messages.Shown) and peer in self._peers:
+                self._peers.remove(peer)
+                self._peers.insert(0, peer)
             self._choose()
 
     def parted(self, peer: Peer) -> None:
@@ -163,11 +170,8 @@ class PageServer:
 
     def _choose(self) -> None:
         ready = [(peer, report) for peer in self._peers if (report := peer.report) is not None]
-        ready.sort(key=lambda each: each[1].cause != "")  # stable: the earliest stays first
-        chosen = ready[0][0] if ready else None
-        if chosen is not self._page:
-            self._page = chosen
-            self.generation += 1
+        ready.sort(key=lambda each: each[1].cause != "")  # stable: those shown last stay first
+        self._page = ready[0][0] if ready else None
         self._changed.notify_all()
 
 
@@ -224,8 +228,7 @@ class _Socket(WebSocketHandler):
 
     def open(self, *_args: str, **_kwargs: str) -> None:
         self.set_nodelay(True)
-        self._peer = Peer(self, self._server.parted)
-        self._server.joined(self._peer)
+        self._peer = self._server.joined(self)
 
     def on_message(self, message: str | bytes) -> None:
         peer = self._peer

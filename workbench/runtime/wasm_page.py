@@ -44,8 +44,8 @@ class PageWasm(BrowserDevice):
         return self._browser.serve(server)
 
     def close(self) -> None:
-        """Forget what the page holds; its socket is the other device's."""
-        self._programs.clear()
+        """Forget what the pages hold; their sockets are the other device's."""
+        self._devices.clear()
 
     @property
     def pages(self) -> PageServer | None:

@@ -21,6 +21,7 @@ from workbench.measure.summary import Difference, Summary, difference, summary
 from workbench.runtime.arrays import Array, to_words
 from workbench.runtime.browser import BrowserDevice
 from workbench.runtime.device import open_device
+from workbench.runtime.page_device import PageDevice
 from workbench.widget.messages import Json, Output
 from workbench.widget.states import output_of
 from workbench.widget.twinned import Twinned
@@ -98,11 +99,13 @@ def show(a: Array, against: Any = None, *, name: str = "") -> None:
 def page_buffer(a: Array) -> Json:
     """Where the page finds the values on its own GPU: the process's token and the handle."""
     device = open_device("browser")
-    if device.name not in a.places or not isinstance(device, BrowserDevice):
+    assert isinstance(device, BrowserDevice)
+    held = [m for m in a.memories if isinstance(m.device, PageDevice) and m.device.target == "wgsl"]
+    if not held:
         return None
-    if device.describe().target != "wgsl":
-        return None
-    return {"token": device.serve().token, "handle": int(str(a.on(device).handle))}
+    # Of several pages the one that is looked at; in the others the view asks this process.
+    memory = next((m for m in held if m.device is device.now()), held[0])
+    return {"token": device.serve().token, "handle": int(str(memory.handle))}
 
 
 def encode(state: ValuesState, page: Json = None) -> bytes:

@@ -80,6 +80,11 @@ export class Runtime {
     this.#cancelledThrough = Math.max(this.#cancelledThrough, through);
   }
 
+  /** Tells the kernel process that the page is looked at. */
+  shown(): void {
+    this.#options.send({ kind: "shown" });
+  }
+
   /** Takes a request, to be answered in its turn. */
   take(request: OrderedRequest): void {
     if (request.kind === "write") this.#expectBytes(request);

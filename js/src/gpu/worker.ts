@@ -12,6 +12,7 @@ import type { Runtime } from "./runtime.ts";
 export type Order =
   | { readonly kind: "local"; readonly order: LocalOrder }
   | { readonly kind: "join"; readonly key: string; readonly addresses: readonly string[] }
+  | { readonly kind: "shown"; readonly key: string }
   | { readonly kind: "leave"; readonly key: string };
 
 /** What the worker tells the page; `started` comes first, and says whether workers see a GPU. */
@@ -46,6 +47,9 @@ globalThis.addEventListener("message", ({ data }: MessageEvent<Order>) => {
       break;
     case "local":
       local.take(data.order);
+      break;
+    case "shown":
+      local.shown(data.key);
       break;
     case "leave":
       joined.get(data.key)?.abort();

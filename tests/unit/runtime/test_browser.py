@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.unit.runtime.fake_page import GPU, FakePage, wait_until
@@ -20,8 +21,10 @@ from workbench.base.source import Origin, Source, Span
 from workbench.base.text import Mark, Text
 from workbench.program import Buffer, Dispatch, Kernel, Parameter, Program
 from workbench.runtime import connect, page_peer
+from workbench.runtime.arrays import array, enqueue
 from workbench.runtime.browser import BrowserDevice
 from workbench.runtime.device import open_device
+from workbench.runtime.page_device import PageDevice
 from workbench.runtime.page_messages import Failure
 from workbench.runtime.page_values import device_error, scalar_words
 from workbench.runtime.rejected import rejected
@@ -416,3 +419,109 @@ def test_the_wasm_of_a_page_is_a_device_beside_its_gpu(device: BrowserDevice) ->
     assert beside.generation == device.generation
     assert beside.describe().cause.startswith("wasmtime is missing; ")
     assert beside.describe().remedy == "install it"
+
+
+@pytest.fixture
+def pages(device: BrowserDevice) -> Iterator[tuple[FakePage, FakePage]]:
+    """Two pages; the first is asked until the second says that it showed a panel."""
+    server = device.serve()
+    opened: list[FakePage] = []
+    for count in (1, 2):
+        opened.append(FakePage(server))
+        opened[-1].hello()
+        wait_until(lambda wanted=count: server.count == wanted)
+    yield opened[0], opened[1]
+    for page in opened:
+        page.close()
+
+
+def turn_to(page: FakePage, device: BrowserDevice, number: int) -> None:
+    page.send(kind="shown")
+    wait_until(lambda: device.now().peer.number == number)
+
+
+def test_buffers_stay_in_their_page_when_another_is_asked(
+    device: BrowserDevice, pages: tuple[FakePage, FakePage]
+) -> None:
+    first, second = pages
+    old = device.allocate(16)
+    turn_to(second, device, 2)
+    new = device.allocate(16)
+    device.write(old, memoryview(bytes(4)))
+    kinds = [(take(page)["kind"], page is first) for page in (first, second, first)]
+
+    assert old.alive
+    assert (old.device.name, new.device.name) == ("browser", "browser (page 2)")
+    assert old.handle != new.handle, "a page that is asked for another's buffer holds none"
+    assert kinds == [("alloc", True), ("alloc", False), ("write", True)]
+
+
+def test_a_page_that_goes_takes_only_its_own_buffers(
+    device: BrowserDevice, pages: tuple[FakePage, FakePage]
+) -> None:
+    first, second = pages
+    old = device.allocate(16)
+    turn_to(second, device, 2)
+    new = device.allocate(16)
+    second.close()
+    wait_until(lambda: not new.alive)
+
+    assert old.alive
+    assert device.now() is old.device
+    assert take(first)["kind"] == "alloc"
+
+
+def test_an_array_has_a_place_in_each_page(
+    device: BrowserDevice, pages: tuple[FakePage, FakePage]
+) -> None:
+    a = array(np.ones(4, np.float32))
+    memory = a.on(device)
+    turn_to(pages[1], device, 2)
+    there = a.on(device)
+    turn_to(pages[0], device, 1)
+
+    assert a.places == ("host", "browser", "browser (page 2)")
+    assert there is not memory
+    assert a.on(device) is memory
+
+
+def test_a_call_goes_to_one_page_whatever_is_shown_meanwhile(
+    device: BrowserDevice, pages: tuple[FakePage, FakePage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = pages
+
+    def prepared(_page: PageDevice, _program: Program) -> None:
+        turn_to(second, device, 2)
+
+    monkeypatch.setattr(PageDevice, "prepare", prepared)
+    (result,) = enqueue(PROGRAM, device, [], [], words="copy()")
+
+    assert result.places == ("browser",)
+    assert [take(first)["kind"] for _ in range(3)] == ["alloc", "compile", "run"]
+
+
+def test_what_is_freed_in_another_page_is_given_back_at_the_next_call(
+    device: BrowserDevice, pages: tuple[FakePage, FakePage]
+) -> None:
+    first, second = pages
+    memory = device.allocate(16)
+    turn_to(second, device, 2)
+    device.free(memory)
+    device.allocate(16)
+
+    assert [take(first)["kind"] for _ in range(2)] == ["alloc", "free"]
+
+
+def test_the_table_says_which_of_several_pages_is_asked(
+    device: BrowserDevice, pages: tuple[FakePage, FakePage]
+) -> None:
+    turn_to(pages[1], device, 2)
+
+    assert device.describe().name == "browser"
+    assert device.describe().adapter == "a GPU test; page 2 of 2"
+
+
+def test_a_program_of_another_target_is_refused(device: BrowserDevice, page: FakePage) -> None:
+    assert page.server.count == 1
+    with pytest.raises(DeviceError, match="'copy' is a program for llvm, browser runs wgsl"):
+        device.prepare(replace(PROGRAM, target="llvm"))

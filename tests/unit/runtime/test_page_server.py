@@ -35,11 +35,11 @@ def join(server: PageServer) -> Iterator[Callable[..., FakePage]]:
     pages: list[FakePage] = []
 
     def make(**options: Any) -> FakePage:
-        before = server.generation
+        before = server.count
         page = FakePage(server)
         page.hello(**options)
         pages.append(page)
-        wait_until(lambda: server.generation > before or len(pages) > 1)
+        wait_until(lambda: server.count > before)
         return page
 
     yield make
@@ -244,14 +244,41 @@ def test_requests_to_a_page_that_is_gone_fail(
 
 def test_a_second_page_stands_by(server: PageServer, join: Callable[..., FakePage]) -> None:
     first = join()
-    peer, generation = asked(server), server.generation
+    peer = asked(server)
     join()
     assert asked(server) is peer
-    assert server.generation == generation
     first.close()
     wait_until(lambda: server.page not in {None, peer})
 
-    assert server.generation == generation + 1
+    assert asked(server).number == 2
+
+
+def test_the_page_that_last_showed_a_panel_is_asked(
+    server: PageServer, join: Callable[..., FakePage]
+) -> None:
+    pages = [join(), join(), join()]
+    order: list[int] = []
+    for n in (2, 1, 0, 1):
+        pages[n].send(kind="shown")
+        wait_until(lambda wanted=n + 1: asked(server).number == wanted)
+        order.append(asked(server).number)
+    pages[1].close()
+    wait_until(lambda: asked(server).number != 2)
+
+    assert order == [3, 2, 1, 2]
+    assert asked(server).number == 1, "of those that are left it was shown last"
+
+
+def test_a_page_takes_the_number_of_one_that_is_gone(
+    server: PageServer, join: Callable[..., FakePage]
+) -> None:
+    first, _ = join(), join()
+    first.close()
+    wait_until(lambda: server.count == 1)
+    join().send(kind="shown")
+    wait_until(lambda: asked(server).number == 1)
+
+    assert server.count == 2
 
 
 def test_a_page_with_a_gpu_is_preferred(server: PageServer, join: Callable[..., FakePage]) -> None:
@@ -268,12 +295,13 @@ def test_a_page_with_a_gpu_is_preferred(server: PageServer, join: Callable[..., 
 def test_a_lost_gpu_makes_a_new_generation(
     server: PageServer, join: Callable[..., FakePage]
 ) -> None:
-    page = join()
-    generation = server.generation
+    page, _ = join(), join()
+    peer = asked(server)
+    generation = peer.generation
     page.send(kind="lost", message="driver reset")
-    wait_until(lambda: server.generation == generation + 1)
+    wait_until(lambda: peer.generation > generation)
 
-    assert server.page is not None
+    assert server.page is peer
 
 
 def test_a_page_of_another_version_is_turned_away(server: PageServer) -> None:

@@ -1,0 +1,267 @@
+"""One page of the device `browser`: a device of its own, for as long as its socket is open.
+
+Calls are sent to the page and not waited for; reads and `Run.wait` wait, in short slices so that
+an interrupt gets through. Which page is asked is decided in `browser.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import deque
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.base.errors import DeviceError
+from workbench.runtime import page_messages as messages
+from workbench.runtime.device import (
+    Description,
+    Memory,
+    Run,
+    Single,
+    StoppedError,
+    Timing,
+    check_limits,
+)
+from workbench.runtime.page_messages import Answer, Engine, PageFailure, PageReport, Request
+from workbench.runtime.page_values import (
+    LATE_HINT,
+    device_error,
+    limits_of,
+    scalar_words,
+    timing_of,
+    wasm_words,
+)
+from workbench.runtime.wasm_memory import FEATURES as WASM_FEATURES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
+
+    from workbench.program import Program
+    from workbench.runtime.device import Target
+    from workbench.runtime.page_peer import Peer
+
+DEADLINE = 60.0
+"""Seconds that a call has, and that a read waits for the next sign of progress."""
+
+_PIECES_AHEAD = 8
+_SLICE_SECONDS = 0.05
+_GRACE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A program that a page was told to compile; `answer` fails where it refused."""
+
+    key: str
+    answer: Future[Answer]
+    generation: int
+
+
+class PageDevice(Single):
+    """The GPU of one page, or its WebAssembly. Its memory lives as long as the page's socket."""
+
+    def __init__(
+        self, name: str, peer: Peer, report: PageReport, engine: Engine, handles: Iterator[int]
+    ) -> None:
+        """`handles` number buffers, no two of all pages alike: none takes another's for its own."""
+        self.name = name
+        self.peer = peer
+        self._report = report
+        self._engine: Engine = engine
+        self._handles = handles
+        self._freed: deque[tuple[int, int]] = deque()
+        self._programs: dict[Program, _Compiled] = {}
+
+    @property
+    def target(self) -> Target:
+        """What the page runs: wgsl, or wasm."""
+        return "wasm" if self._engine == "wasm" else "wgsl"
+
+    @property
+    def generation(self) -> int:
+        """Another one once the page is gone, or what computes in it was lost."""
+        return self.peer.generation
+
+    def describe(self) -> Description:
+        """What computes in the page, with its limits."""
+        report, limits = self._report, limits_of(self._report, self._engine)
+        if self._engine == "wasm":
+            return Description(
+                self.name, "wasm", available=True, adapter=wasm_words(report), limits=limits,
+                features=WASM_FEATURES,
+            )  # fmt: skip
+        return Description(
+            self.name, "wgsl", available=True, adapter=report.adapter,
+            hardware=not report.software, limits=limits, features=report.features,
+        )  # fmt: skip
+
+    def allocate(self, size: int) -> Memory:
+        """A buffer in the page; returns at once. Raises `DeviceError` for sizes over its limits."""
+        limits = limits_of(self._report, self._engine)
+        for limit in ("max_buffer_size", "max_storage_buffer_binding_size"):
+            if size > (value := int(getattr(limits, limit))):
+                raise DeviceError(
+                    f"a buffer of {size} bytes: {limit} is {value} on this device",
+                    hint="smaller arrays, or on='cpu'",
+                )
+        handle = next(self._handles)
+        memory = Memory(self, size, handle, self.generation)
+        self._send(messages.Alloc(handle, size))
+        return memory
+
+    def write(self, memory: Memory, content: memoryview, offset: int = 0) -> None:
+        """Send bytes to the page, which takes whole words; returns at once."""
+        handle = self._handle(memory)
+        copied = memoryview(bytes(content) + bytes(-content.nbytes % 4))
+        self._send(messages.Write(handle, offset, len(copied)), copied)
+
+    def read(self, memory: Memory, size: int) -> bytearray:
+        """The first bytes of a buffer, after everything enqueued before."""
+        handle = self._handle(memory)
+        content = bytearray(size)
+        sent: deque[tuple[int, Future[Answer]]] = deque()
+        for start in range(0, size, messages.CHUNK_BYTES):
+            # In pieces: a page that copies 256 MB at once could not say that it is alive.
+            bytes_wanted = -(-min(messages.CHUNK_BYTES, size - start) // 4) * 4
+            request = messages.Read(handle, start, bytes_wanted)
+            sent.append((start, self._send(request)))
+            if len(sent) == _PIECES_AHEAD:
+                self._place(sent, content)
+        while sent:
+            self._place(sent, content)
+        return content
+
+    def _place(self, sent: deque[tuple[int, Future[Answer]]], content: bytearray) -> None:
+        start, future = sent.popleft()
+        piece = self._wait(future, DEADLINE).content
+        stop = min(start + len(piece), len(content))
+        content[start:stop] = piece[: stop - start] if stop - start < len(piece) else piece
+
+    def free(self, memory: Memory) -> None:
+        """Give a buffer back with the next request: finalizers call this, from any thread."""
+        if isinstance(memory.handle, int):
+            self._freed.append((memory.generation, memory.handle))
+
+    def give_back(self) -> None:
+        """Send what was freed and is still there."""
+        handles: list[int] = []
+        while self._freed:
+            generation, handle = self._freed.popleft()
+            if generation == self.generation:
+                handles.append(handle)
+        if handles:
+            self.peer.send(messages.Free(handles), None, self._engine)
+
+    def prepare(self, program: Program) -> None:
+        """Compile in the page, unless this page has done so, and wait for its verdict."""
+        compiled = self._compile(program)
+        try:
+            self._wait(compiled.answer, DEADLINE, program)
+        except DeviceError:
+            self._programs.pop(program, None)
+            raise
+
+    def enqueue(
+        self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float]
+    ) -> Run:
+        """Send a run to the page; returns at once."""
+        handles = {name: self._handle(memory) for name, memory in buffers.items()}
+        compiled = self._compile(program)
+        request = messages.Execute(
+            key=compiled.key,
+            buffers=handles,
+            scalars=scalar_words(program, scalars),
+            timed=True,
+            deadline_ms=1000 * DEADLINE,
+        )
+        future = self._send(request)
+
+        def wait(deadline: float) -> Timing:
+            answer = self._wait(future, deadline, program)
+            return timing_of(answer, self._report, self._engine)
+
+        return Run(wait=wait, done=future.done)
+
+    def stop(self) -> None:
+        """End every run that was enqueued so far, at its next slice."""
+        self.peer.cancel()
+
+    def close(self) -> None:
+        """Forget what the page holds; its socket is the server's."""
+        self._programs.clear()
+
+    def ping(self) -> float:
+        """Seconds that a question to the page and back takes."""
+        started = time.perf_counter()
+        self._wait(self._send(messages.Free(())), DEADLINE)
+        return time.perf_counter() - started
+
+    def _handle(self, memory: Memory) -> int:
+        if not memory.alive:
+            raise DeviceError("a buffer of a page that was closed, reloaded or lost its GPU since")
+        assert isinstance(memory.handle, int)
+        return memory.handle
+
+    def _send(self, request: Request, content: memoryview | None = None) -> Future[Answer]:
+        """Send a request, and before it what was freed meanwhile."""
+        self.give_back()
+        return self.peer.send(request, content, self._engine)
+
+    def _compile(self, program: Program) -> _Compiled:
+        known = self._programs.get(program)
+        if known is not None and known.generation == self.generation:
+            return known
+        if program.target != self.target:
+            raise DeviceError(
+                f"'{program.name}' is a program for {program.target}, {self.name} runs "
+                f"{self.target}"
+            )
+        check_limits(program, limits_of(self._report, self._engine))
+        values = program.to_json()
+        key = hashlib.sha256(json.dumps(values).encode()).hexdigest()
+        answer = self._send(messages.Compile(key, values))
+        compiled = self._programs[program] = _Compiled(key, answer, self.generation)
+        return compiled
+
+    def _wait(
+        self, future: Future[Answer], deadline: float, program: Program | None = None
+    ) -> Answer:
+        """The answer. Raises `DeviceError`; an interrupt stops what runs and goes on."""
+        peer = self.peer
+        started = time.monotonic()
+        cancelled = False
+        try:
+            while True:
+                try:
+                    return _sound(peer, future.result(_SLICE_SECONDS))
+                except FutureTimeoutError:
+                    late = time.monotonic() - max(started, peer.last_progress) - deadline
+                    if late > 0 and not cancelled:
+                        peer.cancel()
+                        cancelled = True
+                    if late > _GRACE_SECONDS:
+                        raise StoppedError(_late(deadline), hint=LATE_HINT) from None
+                except PageFailure as raised:
+                    if cancelled and raised.failure.kind == "cancelled":
+                        raise StoppedError(_late(deadline), hint=LATE_HINT) from None
+                    raise device_error(raised.failure, program) from None
+        except KeyboardInterrupt:
+            peer.cancel()
+            raise
+
+
+def _sound(peer: Peer, answer: Answer) -> Answer:
+    """The answer, unless the page's GPU reported an error that belongs to no request."""
+    if not peer.faults:
+        return answer
+    faults = "; ".join(peer.faults)
+    peer.faults.clear()
+    raise DeviceError(f"the page's GPU reported: {faults}")
+
+
+def _late(deadline: float) -> str:
+    return f"the page gave no result within {deadline:g} s; the call was stopped"
