@@ -18,13 +18,15 @@ from workbench.session.cell import run_cell
 from workbench.session.devices import LISTED, devices
 from workbench.session.kernel import Kernel, KernelSchedule, kernels
 from workbench.session.memory import MemoryTable, memory
+from workbench.session.subject import subject_of
+from workbench.widget.views import view_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workbench.session.devices import Devices
 
-SHOWS = ("stages", "run", "none")
+SHOWS = ("stages", "run", *view_names(), "none")
 
 
 class ShownError(Exception):
@@ -43,7 +45,7 @@ class WorkbenchMagics(Magics):
     @argument("--on", default="auto", choices=["auto", *LISTED], help="the device to run on")
     @argument("--lang", default="index", choices=["index", "wgsl"], help="the language of the cell")
     @argument("--schedule", help="a schedule: the name of one in this cell, or a Python variable")
-    @argument("--show", default="stages,run", help="views, of stages,run,none; with commas")
+    @argument("--show", default="stages,run", help=f"views, of {','.join(SHOWS)}; with commas")
     @argument("--time", action="store_true", help="repeat the run and report the median")
     @argument("--live", action="store_true", help="run it in the page again and again, and draw it")
     @argument("--check", default="on", choices=["on", "off"], help="execute and compare each stage")
@@ -96,7 +98,7 @@ class WorkbenchMagics(Magics):
             from workbench.widget.assemble import cell_state  # noqa: PLC0415
             from workbench.widget.panel import Panel  # noqa: PLC0415
 
-            display(Panel(cell_state(run, views)))
+            display(Panel(cell_state(run, views), subject_of(run)))
         if options.live:
             self._live(k, schedule, options.name or k.name)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.base.errors import CallError, OpenDimError
@@ -102,6 +103,14 @@ class Compilation:
     def with_stage(self, name: str, value: Any) -> Compilation:
         """The same compilation with another value at one stage: for experiments and checks."""
         return replace(self, stages=self.stages.replaced(name, value))
+
+    def show(self, view: str = "stages") -> None:
+        """Draw one view of the compilation: "stages", or a picture such as "steps".
+
+        In a notebook a panel, elsewhere its text. Raises `WorkbenchError` for an unknown view.
+        """
+        # Drawing is a layer above this one: it is found by name, when somebody looks.
+        import_module("workbench.widget.show").show(self, view)
 
     def check(self, inputs: Any = None, sizes: Mapping[str, int] | None = None) -> Any:
         """Execute every stage and compare: see `workbench.measure.checks.check`."""

@@ -1,7 +1,7 @@
 // What a panel shows and the messages it exchanges with Python: the page's side of
 // workbench/widget/messages.py, and the one place here that knows them. Nothing here draws.
 
-export const version = 1;
+export const version = 2;
 
 export type CheckState = "tick" | "cross" | "pending" | "none";
 export type Language = "python" | "wgsl" | "llvm" | "asm" | "wasm" | "text";
@@ -77,6 +77,8 @@ export interface PanelState {
   readonly version: number;
   readonly title: string;
   readonly views: readonly string[];
+  /** Pictures that can be asked for: name and title. */
+  readonly offers: readonly (readonly [string, string])[];
   readonly stages: readonly Stage[];
   readonly origins: Origins;
   readonly run: Run | null;
@@ -100,12 +102,18 @@ export interface Session {
   onChange(listener: (state: PanelState) => void, signal: AbortSignal): void;
   /** Asks Python for a stage; the answer arrives as a change of the state. */
   request(stage: string): void;
+  /** Asks Python for the value of a picture; rejects with a `Refusal` where there is none. */
+  ask(view: string, given: Readonly<Record<string, unknown>>): Promise<unknown>;
 }
+
+/** Why there is no such picture, in Python's words. */
+export class Refusal extends Error {}
 
 const empty: PanelState = {
   version,
   title: "",
   views: [],
+  offers: [],
   stages: [],
   origins: { parents: [], spans: [], notes: [] },
   run: null,
@@ -127,6 +135,7 @@ export function decode(bytes: unknown): PanelState {
 export function openSession(model: WidgetModel, signal: AbortSignal): Session {
   const listeners = new Set<(state: PanelState) => void>();
   const asked = new Set<string>();
+  const questions = questionsTo(model);
   let state = decode(model.get("state"));
   const publish = (next: PanelState): void => {
     state = next;
@@ -137,6 +146,7 @@ export function openSession(model: WidgetModel, signal: AbortSignal): Session {
     publish(decode(model.get("state")));
   };
   const arrived = (content: unknown): void => {
+    if (questions.answered(content)) return;
     const stage = answeredStage(content);
     if (stage === null) return;
     asked.delete(stage.name);
@@ -163,7 +173,48 @@ export function openSession(model: WidgetModel, signal: AbortSignal): Session {
       asked.add(stage);
       model.send({ kind: "stage", name: stage });
     },
+    ask: (view, given) => questions.ask(view, given),
   };
+}
+
+/** The questions of a panel that Python has not answered yet. */
+function questionsTo(model: WidgetModel) {
+  const waiting = new Map<number, (answer: PictureAnswer) => void>();
+  let count = 0;
+  return {
+    ask(view: string, given: Readonly<Record<string, unknown>>): Promise<unknown> {
+      count += 1;
+      const number = count;
+      return new Promise((resolve, reject) => {
+        waiting.set(number, ({ value, refusal }) => {
+          if (refusal === null) resolve(value);
+          else reject(new Refusal(refusal));
+        });
+        model.send({ kind: "ask", number, view, arguments: given });
+      });
+    },
+    /** Whether a message is the answer to a question; it is passed on to who asked. */
+    answered(content: unknown): boolean {
+      const picture = pictureAnswer(content);
+      if (picture === null) return false;
+      waiting.get(picture.number)?.(picture);
+      waiting.delete(picture.number);
+      return true;
+    },
+  };
+}
+
+interface PictureAnswer {
+  readonly number: number;
+  readonly value: unknown;
+  readonly refusal: string | null;
+}
+
+/** The answer to a question, null for every other message. */
+function pictureAnswer(content: unknown): PictureAnswer | null {
+  if (typeof content !== "object" || content === null) return null;
+  const message = content as { readonly kind?: unknown } & PictureAnswer;
+  return message.kind === "answer" ? message : null;
 }
 
 /** The stage in an answer of Python, null for every other message. */

@@ -3,7 +3,7 @@
 import views from "views:./views";
 import { openSession } from "./model.ts";
 import type { WidgetModel } from "./model.ts";
-import { element } from "./ui/dom.ts";
+import { element, toggle } from "./ui/dom.ts";
 import { keepKeys } from "./ui/keys.ts";
 import { style } from "./ui/style.ts";
 import type { ViewContext } from "./ui/view.ts";
@@ -33,7 +33,8 @@ export function renderPanel({ model, el, signal }: PanelContext): void {
   el.replaceChildren(root);
   const announce = (words: string): void => { live.textContent = words; };
   const places = names.map((name) => element("section", { class: `wb-view wb-view-${name}` }));
-  root.append(...places, live);
+  const more = element("div", { class: "wb-more" });
+  root.append(...places, more, live);
   signal.addEventListener("abort", () => { root.remove(); });
   root.classList.add("wb-waiting");
   whenNear(root, signal, () => {
@@ -41,7 +42,29 @@ export function renderPanel({ model, el, signal }: PanelContext): void {
     places.forEach((place, i) => {
       drawView(names[i] ?? "", { el: place, session, announce, signal });
     });
+    offer(more, { session, announce, signal });
   });
+}
+
+/** A button for each picture that the panel does not show yet; pressed again it closes. */
+function offer(el: HTMLElement, context: Omit<ViewContext, "el">): void {
+  const { offers } = context.session.state;
+  if (offers.length === 0) return;
+  const row = element("div", { class: "wb-foot wb-offers", role: "group", "aria-label": "more" });
+  el.append(row);
+  for (const [name, title] of offers) {
+    let open = new AbortController();
+    context.signal.addEventListener("abort", () => { open.abort(); });
+    const place = element("section", { class: `wb-view wb-view-${name}`, hidden: true });
+    row.append(toggle(title, `show: ${title}`, false, (pressed) => {
+      open.abort();
+      open = new AbortController();
+      place.replaceChildren();
+      place.hidden = !pressed;
+      if (pressed) drawView(name, { ...context, el: place, signal: open.signal });
+    }));
+    el.append(place);
+  }
 }
 
 function drawView(name: string, context: ViewContext): void {

@@ -218,3 +218,49 @@ test("everything ends with the signal", () => {
 
   expect([listening(), el.children.length]).toEqual([0, 0]);
 });
+
+describe("pictures", () => {
+  const strip = {
+    steps: [
+      {
+        number: 1, text: "split('k', 8)", note: "step 1, by you", seconds: 0.001,
+        before: "for k in range(64):\n", after: "for k_o in range(8):\n", notes: [],
+      },
+    ],
+  };
+  const state = { ...decode(fixture("matmul")), offers: [["steps", "steps"]] };
+  const offer = (): HTMLButtonElement => {
+    const found = el.querySelector<HTMLButtonElement>(".wb-offers button");
+    if (found === null) throw new Error("nothing is offered");
+    return found;
+  };
+
+  test("are asked for when somebody looks, and drawn when the answer comes", async () => {
+    const fake = draw(stateBytes(state));
+    expect(fake.sent).toEqual([]);
+    offer().click();
+    expect(fake.sent).toEqual([{ kind: "ask", number: 1, view: "steps", arguments: {} }]);
+    fake.answer({ kind: "answer", number: 1, value: strip, refusal: null });
+    await vi.waitFor(() => { expect(texts(".wb-steps code")).toEqual(["split('k', 8)"]); });
+
+    offer().click();
+    expect(el.querySelector(".wb-steps")).toBeNull();
+  });
+
+  test("that there are none of say why", async () => {
+    const fake = draw(stateBytes(state));
+    offer().click();
+    fake.answer({ kind: "answer", number: 1, value: null, refusal: "no steps here" });
+
+    await vi.waitFor(() => { expect(texts(".wb-more .wb-foot")).toContain("no steps here"); });
+  });
+
+  test("are asked for again when the state changes", async () => {
+    const fake = draw(stateBytes(state));
+    offer().click();
+    fake.answer({ kind: "answer", number: 1, value: strip, refusal: null });
+    fake.change(stateBytes({ ...state, title: "other" }));
+
+    await vi.waitFor(() => { expect(fake.sent).toHaveLength(2); });
+  });
+});

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from workbench.measure.reference import Reference
     from workbench.pipeline import Compilation
+    from workbench.schedule.step import Schedule
     from workbench.session.kernel import Kernel
 
 REPEATS = 7
@@ -41,7 +42,10 @@ class DeviceAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CellRun:
-    """Everything one cell did. `outputs` is empty where its arrays did not exist."""
+    """Everything one cell did. `outputs` is empty where its arrays did not exist.
+
+    `schedule` are the reader's own steps, None where the default rule decided everything.
+    """
 
     kernel: Kernel
     compilation: Compilation
@@ -52,6 +56,7 @@ class CellRun:
     timing: Timing | None = None
     repeats: int = 0
     answers: tuple[DeviceAnswer, ...] = ()
+    schedule: Schedule | None = None
 
 
 def run_cell(
@@ -69,22 +74,25 @@ def run_cell(
     """
     device, reason = choose(on, dtypes=k.graph.dtypes())
     values = arguments(k, namespace)
+    mine = k.steps_of(schedule)
     if values is None:
-        c = k.compile(schedule=schedule, on=device)
-        return CellRun(k, c, device, reason, check(c) if checked else None)
-    result = k(**values, on=device, schedule=schedule)
+        c = k.compile(schedule=mine, on=device)
+        return CellRun(k, c, device, reason, check(c) if checked else None, schedule=mine)
+    result = k(**values, on=device, schedule=mine)
     last = k.last
     assert last is not None
     c = last.compilation
     outputs = dict(zip(c.program.outputs, last.outputs, strict=True))
     for a in outputs.values():
         a.numpy()
-    run = CellRun(k, c, device, last.reason, outputs=outputs, timing=finished(result))
+    run = CellRun(
+        k, c, device, last.reason, outputs=outputs, timing=finished(result), schedule=mine
+    )
     if timed:
-        run = _timed(run, values, schedule)
+        run = _timed(run, values)
     if checked:
         reference = expected(c, last.inputs)
-        answers = _answers(run, values, reference, schedule)
+        answers = _answers(run, values, reference)
         run = replace(run, checks=check(c, last.inputs), answers=answers)
     return run
 
@@ -114,13 +122,13 @@ def finished(result: Array | tuple[Array, ...]) -> Timing | None:
     return first.call.timing
 
 
-def _timed(run: CellRun, values: Mapping[str, Any], schedule: Any) -> CellRun:
+def _timed(run: CellRun, values: Mapping[str, Any]) -> CellRun:
     """The median over repeats with resident inputs; by the device's clock where it has one."""
     from workbench.runtime.arrays import array  # noqa: PLC0415
 
     resident = {n: array(v) if isinstance(v, np.ndarray) else v for n, v in values.items()}
     timing = repeated(
-        lambda: run.kernel(**resident, on=run.device, schedule=schedule), run.timing or Timing()
+        lambda: run.kernel(**resident, on=run.device, schedule=run.schedule), run.timing or Timing()
     )
     return replace(run, repeats=REPEATS, timing=timing)
 
@@ -140,7 +148,7 @@ def repeated(once: Callable[[], Any], first: Timing) -> Timing:
 
 
 def _answers(
-    run: CellRun, values: Mapping[str, Any], reference: Reference, schedule: Any
+    run: CellRun, values: Mapping[str, Any], reference: Reference
 ) -> tuple[DeviceAnswer, ...]:
     """Every device that is here runs the call; each answer is compared with the reference."""
     assert run.outputs is not None
@@ -154,15 +162,16 @@ def _answers(
         if not description.available:
             answers.append(DeviceAnswer(name, "none", f"not here: {description.cause}"))
             continue
-        answers.append(_answer(run.kernel, name, values, reference, schedule))
+        answers.append(_answer(run, name, values, reference))
     return tuple(answers)
 
 
 def _answer(
-    k: Kernel, name: str, values: Mapping[str, Any], reference: Reference, schedule: Any
+    run: CellRun, name: str, values: Mapping[str, Any], reference: Reference
 ) -> DeviceAnswer:
+    k = run.kernel
     try:
-        k(**values, on=name, schedule=schedule)
+        k(**values, on=name, schedule=run.schedule)
         assert k.last is not None
         arrays = k.last.outputs
         names = k.last.compilation.program.outputs

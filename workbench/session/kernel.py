@@ -135,7 +135,7 @@ class Kernel:
         check_facts(self.graph, dims, scalars)
         device_name, reason = choose(on, dtypes=self.graph.dtypes())
         start = time.perf_counter()
-        c = self.compilations.of_call(dims, self._steps(schedule), device_name)
+        c = self.compilations.of_call(dims, self.steps_of(schedule), device_name)
         device = open_device(device_name)
         inputs = [arrays[n] for n in c.program.inputs]
         numbers = [scalars[p.name] for p in c.program.arguments]
@@ -163,7 +163,7 @@ class Kernel:
         left = tuple(n for n in self.graph.symbols() if n in given and given[n] is None)
         known = {n: v for n, v in given.items() if v is not None}
         values = dict.fromkeys(self.graph.symbols(), DEFAULT_DIM) | known
-        return self.compilations.get(values, left, self._steps(schedule), on)
+        return self.compilations.get(values, left, self.steps_of(schedule), on)
 
     def live(
         self,
@@ -200,7 +200,8 @@ class Kernel:
         """The loops before any step, for literal dims."""
         return unscheduled(self.graph, dims)
 
-    def _steps(self, schedule: Any) -> Schedule | None:
+    def steps_of(self, schedule: Any) -> Schedule | None:
+        """What `schedule=` of a call may be, as a `Schedule`; None for the default rule."""
         match schedule:
             case None | Schedule():
                 return schedule

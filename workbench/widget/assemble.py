@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import html
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from workbench.base.errors import WorkbenchError
 from workbench.runtime.device import open_device
-from workbench.widget.messages import Agreement, Check, Output, PanelState, Run, Stage
+from workbench.session.subject import subject_of
+from workbench.widget.messages import Agreement, Check, Output, PanelState, Picture, Run, Stage
 from workbench.widget.states import failure_of, number_origins, output_of
+from workbench.widget.views import view, view_names
 
 if TYPE_CHECKING:
-    from workbench.base.errors import WorkbenchError
     from workbench.measure.checks import Checks
     from workbench.pipeline import Snapshot
     from workbench.session.cell import CellRun, DeviceAnswer
     from workbench.session.shader_cell import ShaderRun
+    from workbench.session.subject import Subject
+    from workbench.widget.views import View
 
 
 def cell_state(run: CellRun, views: tuple[str, ...] = ("stages", "run")) -> PanelState:
     """The panel of a cell that compiled, and ran where its arrays existed."""
-    snapshots = run.compilation.stages.all
+    state = compilation_state(subject_of(run), views, run.checks)
+    shown = _run(run) if "run" in views else None
+    return replace(state, title=run.kernel.signature(), run=shown)
+
+
+def compilation_state(
+    subject: Subject, views: tuple[str, ...], checks: Checks | None = None
+) -> PanelState:
+    """The panel of a compilation: its stages, and the pictures among the views."""
+    c = subject.compilation
+    snapshots = c.stages.all
     texts = [s.marked for s in snapshots]
-    origins, marks = number_origins(texts, run.compilation.source)
+    origins, marks = number_origins(texts, c.source)
     stages = tuple(
         Stage(
             name=s.name,
@@ -29,15 +45,29 @@ def cell_state(run: CellRun, views: tuple[str, ...] = ("stages", "run")) -> Pane
             seconds=s.seconds,
             note=s.note,
             language=s.language,
-            check=_check(s, run.checks),
+            check=_check(s, checks),
             changed=s.changed,
         )
         for s, text, numbers in zip(snapshots, texts, marks, strict=True)
     )
-    shown = _run(run) if "run" in views else None
+    pictures = (view(n) for n in views if n in view_names())
     return PanelState(
-        title=run.kernel.signature(), stages=stages, origins=origins, run=shown, views=views
+        title=c.name,
+        stages=stages,
+        origins=origins,
+        views=views,
+        offers=tuple((n, view(n).title) for n in view_names() if n not in views),
+        pictures=tuple(picture(v, subject) for v in pictures),
     )
+
+
+def picture(v: View, subject: Subject) -> Picture:
+    """The twins of a picture, of its refusal where this compilation has none."""
+    try:
+        value = v.draw(subject, {})
+    except WorkbenchError as error:
+        return Picture(v.name, v.title, str(error), f"<p>{html.escape(str(error))}</p>")
+    return Picture(v.name, v.title, v.text(value), v.html(value))
 
 
 def shader_state(run: ShaderRun, views: tuple[str, ...] = ("stages", "run")) -> PanelState:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-VERSION = 1
+VERSION = 2
 TEXT_BUDGET = 200_000
 """Characters of stage text that travel with the state; the page asks for the stages beyond it."""
 
@@ -145,8 +145,22 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that was asked for, as its twins: lines of text, and one HTML element."""
+
+    name: str
+    title: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
 class PanelState:
-    """Everything one panel shows; `views` names the views of `js/src/views` in order."""
+    """Everything one panel shows; `views` names the views of `js/src/views` in order.
+
+    `offers` are the pictures that the page can ask for, as name and title; `pictures` are the
+    twins of those that stand in `views`.
+    """
 
     title: str
     stages: tuple[Stage, ...] = ()
@@ -154,6 +168,8 @@ class PanelState:
     run: Run | None = None
     failure: Failure | None = None
     views: tuple[str, ...] = ("error", "stages", "run")
+    offers: tuple[tuple[str, str], ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
     def stage(self, name: str) -> Stage | None:
         """The stage of that name, or None."""
@@ -173,6 +189,7 @@ def encode(state: PanelState, *, budget: int = TEXT_BUDGET) -> bytes:
         "version": VERSION,
         "title": state.title,
         "views": list(state.views),
+        "offers": [list(offer) for offer in state.offers],
         "stages": [_stage(stage, whole=stage.name in carried) for stage in state.stages],
         "origins": _origins(state),
         "run": None if state.run is None else _run(state.run),

@@ -6,16 +6,22 @@ how is decided in js/src and in `twins.py`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import traitlets
 
+from workbench.base.errors import WorkbenchError
 from workbench.widget.messages import PanelState, answer, encode
 from workbench.widget.twinned import Twinned
 from workbench.widget.twins import html_twin, text_twin
+from workbench.widget.views import plain, view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from workbench.session.subject import Subject
+    from workbench.widget.messages import Json
+    from workbench.widget.views import Arguments
 
 
 class Panel(Twinned):
@@ -24,9 +30,13 @@ class Panel(Twinned):
     kind = traitlets.Unicode("panel").tag(sync=True)
     state = traitlets.Bytes().tag(sync=True)
 
-    def __init__(self, state: PanelState) -> None:
-        """Make the widget; it is displayed like any other value of a notebook."""
+    def __init__(self, state: PanelState, subject: Subject | None = None) -> None:
+        """Make the widget; it is displayed like any other value of a notebook.
+
+        `subject` is what the page's questions are about; without one it may ask for texts only.
+        """
         self._shown = state
+        self.subject = subject
         super().__init__(state=encode(state))
         self.on_msg(self._reply)
 
@@ -45,6 +55,24 @@ class Panel(Twinned):
         return text_twin(self._shown), html_twin(self._shown)
 
     def _reply(self, _widget: Panel, content: object, _buffers: Sequence[memoryview]) -> None:
-        reply = answer(self._shown, content)
-        if reply is not None:
-            self.send(reply)
+        match content:
+            case {"kind": "ask", "number": int(number), "view": str(name)}:
+                given = cast("dict[str, object]", content).get("arguments")
+                arguments = cast("Arguments", given if isinstance(given, dict) else {})
+                self.send(drawn(self.subject, number, name, arguments))
+            case _:
+                reply = answer(self._shown, content)
+                if reply is not None:
+                    self.send(reply)
+
+
+def drawn(subject: Subject | None, number: int, name: str, given: Arguments) -> dict[str, Json]:
+    """The answer to a question of the page: the picture's value, or why there is none."""
+    value: Json = None
+    refusal: str | None = "this panel shows texts only"
+    if subject is not None:
+        try:
+            value, refusal = plain(view(name).draw(subject, given)), None
+        except WorkbenchError as error:
+            refusal = str(error)
+    return {"kind": "answer", "number": number, "value": value, "refusal": refusal}

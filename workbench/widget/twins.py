@@ -41,6 +41,9 @@ def text_twin(state: PanelState) -> str:
         parts.append(["stages", *_stage_table(state.stages)])
     if state.run is not None:
         parts.append(_run_lines(state.run))
+    for each in state.pictures:
+        kept, left = _cut(each.text, TEXT_MOST)
+        parts.append([each.title, *kept.split("\n"), *([f"  … {left} more lines"] if left else [])])
     return "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts)
 
 
@@ -60,6 +63,10 @@ def html_twin(state: PanelState) -> str:
         parts.append(_stages_html(state.stages))
     if state.run is not None:
         parts.append(_run_html(state.run))
+    parts += [
+        f"<details open><summary><b>{html.escape(each.title)}</b></summary>{each.html}</details>"
+        for each in state.pictures
+    ]
     return f'<div class="wb-twin">{"".join(parts)}</div>'
 
 

@@ -50,6 +50,11 @@ export const style = `
 .wb-title { padding: 5px 12px; font-weight: 600; border-bottom: 1px solid var(--wb-line); }
 .wb-view { position: relative; }
 .wb-view + .wb-view { border-top: 1px solid var(--wb-line); }
+.wb-more:not(:empty) { border-top: 1px solid var(--wb-line); }
+.wb-heading { margin: 0; padding: 5px 12px 0; font: inherit; font-weight: 600; }
+.wb-steps { display: flex; flex-wrap: wrap; gap: 2px 6px; margin: 0; padding: 4px 12px 6px; }
+.wb-steps > li { list-style-position: inside; }
+.wb-steps .wb-button { color: inherit; }
 .wb-soft { color: var(--wb-soft); }
 .wb-button, .wb-choice, .wb-tab {
   appearance: none; margin: 0; border: 0; border-radius: 3px; background: none;

@@ -1,0 +1,110 @@
+"""Pictures: found by name, asked for by the page, and their twins in the panel."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import workbench as wb
+from workbench.base.errors import WorkbenchError
+from workbench.session.subject import Subject
+from workbench.widget.assemble import compilation_state
+from workbench.widget.messages import encode
+from workbench.widget.panel import drawn
+from workbench.widget.show import show
+from workbench.widget.twins import html_twin, text_twin
+from workbench.widget.views import plain, view, view_names
+
+PAGE_VIEWS = Path(__file__).parents[3] / "js" / "src" / "views"
+MATMUL = """
+def matmul(A: f32[M, K], B: f32[K, N]) -> f32[M, N]:
+    C[i, j] = sum(A[i, k] * B[k, j] for k in range(K))
+    return C
+"""
+
+
+@pytest.fixture(scope="module")
+def subject() -> Subject:
+    """A matmul with two steps of its own, on the cpu."""
+    k = wb.kernel(MATMUL)
+    schedule = k.schedule().split("k", 8).reorder("k_i", "k_o")
+    return Subject(k.compile(schedule, on="cpu"), k, schedule, "cpu")
+
+
+@pytest.mark.parametrize("name", view_names())
+def test_a_view_has_its_file_in_the_page_and_a_value_that_is_json(
+    name: str, subject: Subject
+) -> None:
+    v = view(name)
+    value = v.draw(subject, {})
+
+    assert v.name == name
+    assert (PAGE_VIEWS / f"{name}.ts").exists()
+    assert json.loads(json.dumps(plain(value), allow_nan=False))
+    assert v.text(value)
+    assert v.html(value).startswith("<")
+
+
+def test_an_unknown_view_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(WorkbenchError, match="no view 'stpes'") as refused:
+        view("stpes")
+
+    assert "steps" in refused.value.mistakes[0].hint
+
+
+def test_a_question_is_answered_with_the_value(subject: Subject) -> None:
+    answer = drawn(subject, 7, "steps", {})
+
+    assert answer["number"] == 7
+    assert answer["refusal"] is None
+    assert answer["value"] == plain(view("steps").draw(subject, {}))
+
+
+def test_a_question_about_nothing_is_refused_in_words(subject: Subject) -> None:
+    assert drawn(subject, 1, "nothing", {})["refusal"]
+    assert drawn(None, 1, "steps", {})["refusal"] == "this panel shows texts only"
+
+
+def test_a_picture_that_was_asked_for_stands_in_the_twins(subject: Subject) -> None:
+    state = compilation_state(subject, ("stages", "steps"))
+
+    assert "1. split('k', 8)" in text_twin(state)
+    assert "<code>split(&#x27;k&#x27;, 8)</code>" in html_twin(state)
+    assert "steps" not in [name for name, _ in state.offers]
+
+
+def test_the_others_are_offered(subject: Subject) -> None:
+    sent = json.loads(encode(compilation_state(subject, ("stages",))))
+
+    assert [name for name, _ in sent["offers"]] == list(view_names())
+
+
+def test_without_a_notebook_a_view_is_its_text(
+    subject: Subject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(subject.compilation, "steps")
+
+    assert "2. reorder('k_i', 'k_o')" in capsys.readouterr().out
+
+
+def test_the_steps_show_what_each_did(subject: Subject) -> None:
+    strip = view("steps").draw(subject, {})
+
+    assert [s.text for s in strip.steps][:2] == ["split('k', 8)", "reorder('k_i', 'k_o')"]
+    assert all(s.before != s.after for s in strip.steps)
+    assert all(a.after == b.before for a, b in zip(strip.steps, strip.steps[1:], strict=False))
+    assert "order" in " ".join(strip.steps[1].notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    one: float
+    two: tuple[int, ...]
+
+
+def test_values_become_json() -> None:
+    assert plain(_Pair(1.5, (1, 2))) == {"one": 1.5, "two": [1, 2]}
+    assert plain(float("nan")) is None
