@@ -25,11 +25,8 @@ export interface Engine {
   /** A buffer under a new handle, contents undefined. */
   readonly allocate: (handle: number, bytes: number) => Promise<void>;
   readonly write: (handle: number, offset: number, payload: Uint8Array<ArrayBuffer>) => void;
-  /** The bytes of a range, in pieces with their offset in the range. */
-  readonly read: (
-    range: Range,
-    piece: (offset: number, payload: Uint8Array) => void,
-  ) => Promise<void>;
+  /** Starts to read a range, and resolves once the next request may start. */
+  readonly read: (range: Range, piece: TakePiece) => Promise<StartedRead>;
   readonly free: (handle: number) => void;
   /** Makes a program ready; tells whether it was. */
   readonly compile: (key: string, program: Program) => Promise<boolean>;
@@ -39,6 +36,17 @@ export interface Engine {
    */
   readonly run: (request: RunRequest, proceed: () => void) => Promise<StartedRun>;
   readonly release: () => void;
+}
+
+/**
+ * Takes a piece of a read with its offset in the range. HEADER_BYTES of nothing precede it in
+ * `frame`, which is not the taker's to keep.
+ */
+export type TakePiece = (offset: number, frame: Uint8Array<ArrayBuffer>) => void;
+
+/** A read that is under way; `taken` rejects with GpuFailure. */
+export interface StartedRead {
+  readonly taken: Promise<void>;
 }
 
 /** A run that is under way; `result` rejects with GpuFailure. */

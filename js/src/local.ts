@@ -9,7 +9,7 @@ import { GpuEngine } from "./gpu/engine.ts";
 import type { Runtime } from "./gpu/runtime.ts";
 import type { LiveReport, Plan, Settings } from "./live/plan.ts";
 import { runLive } from "./live/run.ts";
-import { failureOf, GpuFailure } from "./protocol.ts";
+import { failureOf, GpuFailure, HEADER_BYTES } from "./protocol.ts";
 
 /** Numbers of a page's own, one for each read and each live kernel. */
 interface Numbered {
@@ -120,9 +120,12 @@ export class LocalServer {
   async #read({ id, key, handle, offset, bytes }: ReadOrder): Promise<void> {
     const found = new Uint8Array(bytes);
     try {
-      await this.#visit(key, (engine) =>
-        engine.read({ handle, offset, bytes }, (at, payload) => { found.set(payload, at); }),
-      );
+      await this.#visit(key, async (engine) => {
+        const { taken } = await engine.read({ handle, offset, bytes }, (at, frame) => {
+          found.set(frame.subarray(HEADER_BYTES), at);
+        });
+        await taken;
+      });
       this.#report({ kind: "piece", id, bytes: found.buffer });
     } catch (cause) {
       this.#report({ kind: "refused", id, message: failureOf(cause).message });

@@ -263,14 +263,19 @@ export interface Frame {
   readonly payload: Uint8Array<ArrayBuffer>;
 }
 
-/** One binary frame: the header and `payload`, ready to be sent. */
-export function packFrame(id: number, offset: number, payload: Uint8Array): ArrayBuffer {
-  const frame = new ArrayBuffer(HEADER_BYTES + payload.byteLength);
-  const header = new DataView(frame);
-  header.setUint32(0, id, true);
-  header.setBigUint64(8, BigInt(offset), true);
-  new Uint8Array(frame, HEADER_BYTES).set(payload);
+/** A binary frame with that payload, without its header. */
+export function frameOf(payload: Uint8Array): Uint8Array<ArrayBuffer> {
+  const frame = new Uint8Array(HEADER_BYTES + payload.byteLength);
+  frame.set(payload, HEADER_BYTES);
   return frame;
+}
+
+/** Writes the header into a binary frame, which is ready to be sent then. */
+export function head(frame: Uint8Array<ArrayBuffer>, id: number, offset: number): void {
+  const header = new DataView(frame.buffer, frame.byteOffset, HEADER_BYTES);
+  header.setUint32(0, id, true);
+  header.setUint32(4, 0, true);
+  header.setBigUint64(8, BigInt(offset), true);
 }
 
 /** The parts of a binary frame; the payload is a view, not a copy. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { bytesOf, failureOf, GpuFailure, packFrame, parseRequest, unpackFrame } from "../src/protocol.ts";
+import { bytesOf, failureOf, GpuFailure, parseRequest, unpackFrame } from "../src/protocol.ts";
+import { packFrame } from "./frames.ts";
 
 describe("frames", () => {
   it("give back what was packed, beyond 4 GiB too", () => {

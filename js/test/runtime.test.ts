@@ -4,7 +4,8 @@ import { DeviceSource } from "../src/gpu/device.ts";
 import { gpuEngines } from "../src/gpu/engine.ts";
 import { Runtime } from "../src/gpu/runtime.ts";
 import { LocalServer } from "../src/local.ts";
-import { packFrame, type PageMessage } from "../src/protocol.ts";
+import type { PageMessage } from "../src/protocol.ts";
+import { packFrame } from "./frames.ts";
 
 /** A device that keeps what is written, and copies at once. */
 function fakeDevice() {

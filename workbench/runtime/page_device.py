@@ -122,24 +122,18 @@ class PageDevice(Single):
     def read(self, memory: Memory, size: int) -> bytearray:
         """The first bytes of a buffer, after everything enqueued before."""
         handle = self._handle(memory)
-        content = bytearray(size)
-        sent: deque[tuple[int, Future[Answer]]] = deque()
+        content = bytearray(-(-size // 4) * 4)
+        into = memoryview(content)
+        sent: deque[Future[Answer]] = deque()
         for start in range(0, size, messages.CHUNK_BYTES):
             # In pieces: a page that copies 256 MB at once could not say that it is alive.
-            bytes_wanted = -(-min(messages.CHUNK_BYTES, size - start) // 4) * 4
-            request = messages.Read(handle, start, bytes_wanted)
-            sent.append((start, self._send(request)))
+            piece = into[start : start + messages.CHUNK_BYTES]
+            sent.append(self._send(messages.Read(handle, start, len(piece)), piece))
             if len(sent) == _PIECES_AHEAD:
-                self._place(sent, content)
+                self._wait(sent.popleft(), DEADLINE)
         while sent:
-            self._place(sent, content)
-        return content
-
-    def _place(self, sent: deque[tuple[int, Future[Answer]]], content: bytearray) -> None:
-        start, future = sent.popleft()
-        piece = self._wait(future, DEADLINE).content
-        stop = min(start + len(piece), len(content))
-        content[start:stop] = piece[: stop - start] if stop - start < len(piece) else piece
+            self._wait(sent.popleft(), DEADLINE)
+        return content if len(content) == size else content[:size]
 
     def free(self, memory: Memory) -> None:
         """Give a buffer back with the next request: finalizers call this, from any thread."""

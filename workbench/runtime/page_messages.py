@@ -148,10 +148,9 @@ class PageFailure(Exception):  # noqa: N818  (a failure the page reports; the us
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a request: the values of the page's reply, and the bytes of a read."""
+    """The answer to a request: the values of the page's reply."""
 
     values: Mapping[str, Any]
-    content: bytearray
 
 
 @dataclass(frozen=True, slots=True)

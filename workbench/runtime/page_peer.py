@@ -46,10 +46,10 @@ _PATIENCE_WITH_BYTES = 5
 
 @dataclass(slots=True)
 class _Pending:
-    """A request that is on its way; `content` collects the bytes of a read."""
+    """A request that is on its way; the bytes of a read go to `content`."""
 
     future: Future[Answer]
-    content: bytearray
+    content: memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +104,15 @@ class Peer:
     def send(
         self, request: Request, content: memoryview | None = None, engine: Engine = "gpu"
     ) -> Future[Answer]:
-        """Enqueue a request and return at once; `content` must not change until it is answered.
+        """Enqueue a request and return at once.
 
-        The future raises `PageFailure`; one whose page is gone fails at once.
+        `content` is what a write sends, which must not change until it is answered, or what a
+        read fills, of as many bytes as the request says. The future raises `PageFailure`; one
+        whose page is gone fails at once.
         """
-        expected = request.bytes if isinstance(request, messages.Read) else 0
-        pending = _Pending(Future(), bytearray(expected))
+        given = memoryview(content or b"").cast("B")
+        reads = isinstance(request, messages.Read)
+        pending = _Pending(Future(), given if reads else memoryview(b""))
         with self._lock:
             if self._ended is not None:
                 pending.future.set_exception(PageFailure(self._ended))
@@ -118,7 +121,7 @@ class Peer:
             identity = self._last_identity
             self._pending[identity] = pending
             text = messages.request_text(request, identity, engine)
-            outgoing = _Outgoing(text, identity, memoryview(content or b"").cast("B"))
+            outgoing = _Outgoing(text, identity, memoryview(b"") if reads else given)
             # Inside the lock, so that identities leave in their order.
             self._loop.call_soon_threadsafe(self._outgoing.put_nowait, outgoing)
         return pending.future
@@ -171,7 +174,10 @@ class Peer:
         return message
 
     def receive_bytes(self, frame: bytes) -> None:
-        """Take a binary frame. On the event loop only."""
+        """Take a binary frame; raises `ValueError` where it exceeds what was asked for.
+
+        On the event loop only.
+        """
         self._heard(len(frame))
         self.last_progress = self.last_heard
         identity, offset, payload = messages.unpack_frame(frame)
@@ -195,7 +201,7 @@ class Peer:
         if pending is None:
             return
         if failure is None:
-            _settle(pending.future, Answer(result, pending.content))
+            _settle(pending.future, Answer(result))
         else:
             _settle(pending.future, PageFailure(failure))
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LARGEST_FRAME = 2 * messages.CHUNK_BYTES
+_READ_BYTES = 1024 * 1024
+"""Taken from a socket at once, where it has so many."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -127,7 +129,7 @@ class PageServer:
             (r"/([^/]+)/(.*)", _Content, {"server": self}),
         ]
         application = Application(routes, log_function=_log_nothing)
-        server = HTTPServer(application)
+        server = HTTPServer(application, chunk_size=_READ_BYTES)
         sockets = bind_sockets(0, "127.0.0.1")
         self.port = int(sockets[0].getsockname()[1])
         server.add_sockets(sockets)
@@ -234,11 +236,11 @@ class _Socket(WebSocketHandler):
         peer = self._peer
         if peer is None or not peer.alive:
             return
-        if isinstance(message, bytes):
-            peer.receive_bytes(message)
-            return
         try:
-            self._server.noted(peer, peer.receive_text(message))
+            if isinstance(message, bytes):
+                peer.receive_bytes(message)
+            else:
+                self._server.noted(peer, peer.receive_text(message))
         except (ValueError, KeyError) as error:
             peer.end(Failure("internal", f"the page sent what it should not: {error}"))
 

@@ -5,8 +5,9 @@
  * where its result is read and nowhere else. New buffers of megabytes are slow: freed ones are kept
  * up to a bound. No scheduling here: the caller orders the operations.
  */
-import type { Range } from "../engine.ts";
-import { CHUNK_BYTES, type Failure, GpuFailure } from "../protocol.ts";
+import type { Range, StartedRead, TakePiece } from "../engine.ts";
+import { CHUNK_BYTES, type Failure, GpuFailure, HEADER_BYTES } from "../protocol.ts";
+import type { Copied, Stagings } from "./staging.ts";
 
 const POOL_BYTES = 256 * 1024 * 1024;
 
@@ -46,22 +47,6 @@ export async function createStorage(device: GPUDevice, bytes: number): Promise<G
   return gpu;
 }
 
-/** Copies a range of `source` into a fresh mapped buffer; the caller destroys it. */
-export async function mapRange(
-  device: GPUDevice,
-  source: GPUBuffer,
-  { offset, bytes }: { readonly offset: number; readonly bytes: number },
-): Promise<GPUBuffer> {
-  const size = roundUp(bytes, 4);
-  const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-  const staging = device.createBuffer({ label: "read", size, usage });
-  const encoder = device.createCommandEncoder({ label: "read" });
-  encoder.copyBufferToBuffer(source, offset, staging, 0, size);
-  device.queue.submit([encoder.finish()]);
-  await staging.mapAsync(GPUMapMode.READ);
-  return staging;
-}
-
 /** Freed buffers by size, oldest out first once they hold more than POOL_BYTES together. */
 class BufferPool {
   readonly #kept = new Set<GPUBuffer>();
@@ -94,11 +79,13 @@ class BufferPool {
 
 export class BufferTable {
   readonly #device: GPUDevice;
+  readonly #stagings: Stagings;
   readonly #entries = new Map<number, Entry>();
   readonly #pool = new BufferPool();
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, stagings: Stagings) {
     this.#device = device;
+    this.#stagings = stagings;
   }
 
   /** A buffer under a new handle, contents undefined. Throws GpuFailure. */
@@ -122,26 +109,31 @@ export class BufferTable {
   }
 
   /**
-   * The bytes of a range, in pieces of at most CHUNK_BYTES with their offset in the range.
-   * Throws the GpuFailure of the run that should have filled the buffer.
+   * Copies a range as it is now, and gives it in pieces of at most CHUNK_BYTES once it is there.
+   * Rejects with the GpuFailure of the run that should have filled the buffer.
    */
-  async read(
-    { handle, offset, bytes }: Range,
-    piece: (offset: number, payload: Uint8Array) => void,
-  ): Promise<void> {
+  read({ handle, offset, bytes }: Range, piece: TakePiece): StartedRead {
     const { gpu, settled } = this.entry(handle);
-    const staging = await mapRange(this.#device, gpu, { offset, bytes });
-    try {
-      const failure = await settled;
-      if (failure !== undefined) throw new GpuFailure(failure);
-      const mapped = staging.getMappedRange();
-      for (let start = 0; start < bytes; start += CHUNK_BYTES) {
-        const length = Math.min(CHUNK_BYTES, bytes - start);
-        piece(start, new Uint8Array(mapped, start, length));
-      }
-    } finally {
-      staging.destroy();
+    const encoder = this.#device.createCommandEncoder({ label: "read" });
+    const copies: { readonly start: number; readonly copied: Copied }[] = [];
+    for (let start = 0; start < bytes; start += CHUNK_BYTES) {
+      const range = {
+        offset: offset + start,
+        bytes: roundUp(Math.min(CHUNK_BYTES, bytes - start), 4),
+        room: HEADER_BYTES,
+      };
+      copies.push({ start, copied: this.#stagings.copy(encoder, gpu, range) });
     }
+    this.#device.queue.submit([encoder.finish()]);
+    const given = copies.map(({ start, copied }) =>
+      copied.read(async (mapped) => {
+        const failure = await settled;
+        if (failure !== undefined) throw new GpuFailure(failure);
+        const length = Math.min(CHUNK_BYTES, bytes - start);
+        piece(start, new Uint8Array(mapped, 0, HEADER_BYTES + length));
+      }),
+    );
+    return { taken: Promise.all(given).then(() => undefined) };
   }
 
   free(handle: number): void {

@@ -72,7 +72,7 @@ function attach(socket: WebSocket, options: ConnectOptions, ended: AbortSignal):
   const send = (message: PageMessage): void => {
     if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
   };
-  const sendBytes = (frame: ArrayBuffer): void => {
+  const sendBytes = (frame: Uint8Array<ArrayBuffer>): void => {
     if (socket.readyState === WebSocket.OPEN) socket.send(frame);
   };
   const shared = { send, sendBytes, signal: ended };

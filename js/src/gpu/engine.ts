@@ -1,5 +1,12 @@
 /** The page's GPU as an engine: the buffers and programs of one connection on one device. */
-import type { Engine, EngineSource, Range, StartedRun } from "../engine.ts";
+import type {
+  Engine,
+  EngineSource,
+  Range,
+  StartedRead,
+  StartedRun,
+  TakePiece,
+} from "../engine.ts";
 import {
   type Failure,
   failureOf,
@@ -12,18 +19,31 @@ import { BufferTable, createStorage, type Entry } from "./buffers.ts";
 import { compileProgram, type ReadyProgram } from "./compile.ts";
 import type { DeviceSource } from "./device.ts";
 import { startProgram } from "./run.ts";
+import { Stagings } from "./staging.ts";
 
 /** So many runs may be on the GPU's queue before the next has to wait. */
 const MOST_RUNS = 16;
 
-/** The result of a run, unless one of the buffers it reads was worthless itself. */
-async function afterInputs(
+/** So many bytes of mapped buffers are kept for later reads. */
+const STAGING_BYTES = 40 * 1024 * 1024;
+
+/** Why the outputs of a run are worthless, if they are: its own failure, or that of an input. */
+async function failureAfter(
   inputs: readonly Promise<Failure | undefined>[],
+  sound: Promise<void>,
+): Promise<Failure | undefined> {
+  const own = sound.then(() => undefined, failureOf);
+  const failures = await Promise.all([own, ...inputs]);
+  return failures.find((failure) => failure !== undefined);
+}
+
+/** The result of a run whose outputs are sound. */
+async function soundResult(
   finished: Promise<Result>,
+  settled: Promise<Failure | undefined>,
 ): Promise<Result> {
-  const [result, ...failures] = await Promise.all([finished, ...inputs]);
-  const first = failures.find((failure) => failure !== undefined);
-  if (first !== undefined) throw new GpuFailure(first);
+  const [result, failure] = await Promise.all([finished, settled]);
+  if (failure !== undefined) throw new GpuFailure(failure);
   return result;
 }
 
@@ -36,6 +56,7 @@ export interface Lent {
 export class GpuEngine implements Engine {
   readonly lost: Promise<unknown>;
   readonly #device: GPUDevice;
+  readonly #stagings: Stagings;
   readonly #buffers: BufferTable;
   readonly #programs = new Map<string, Promise<ReadyProgram>>();
   /** The runs on the GPU's queue, oldest first. */
@@ -43,7 +64,8 @@ export class GpuEngine implements Engine {
 
   constructor(device: GPUDevice) {
     this.#device = device;
-    this.#buffers = new BufferTable(device);
+    this.#stagings = new Stagings(device, STAGING_BYTES);
+    this.#buffers = new BufferTable(device, this.#stagings);
     this.lost = device.lost;
   }
 
@@ -55,8 +77,8 @@ export class GpuEngine implements Engine {
     this.#buffers.write(handle, offset, payload);
   }
 
-  read(range: Range, piece: (offset: number, payload: Uint8Array) => void): Promise<void> {
-    return this.#buffers.read(range, piece);
+  read(range: Range, piece: TakePiece): Promise<StartedRead> {
+    return Promise.resolve().then(() => this.#buffers.read(range, piece));
   }
 
   /**
@@ -106,23 +128,28 @@ export class GpuEngine implements Engine {
       outputs.has(name) ? [] : settled,
     );
     const buffers = new Map([...entries].map(([name, { gpu }]) => [name, gpu]));
-    const started = startProgram(ready, request, { device: this.#device, buffers, proceed });
-    const result = afterInputs(
+    const context = { device: this.#device, stagings: this.#stagings, buffers, proceed };
+    const started = startProgram(ready, request, context);
+    const settled = failureAfter(
       inputs,
-      started.then(({ finished }) => finished),
+      started.then(({ sound }) => sound),
     );
-    const settled = result.then(() => undefined, failureOf);
+    const result = soundResult(
+      started.then(({ finished }) => finished),
+      settled,
+    );
     for (const name of outputs) {
       const output = entries.get(name);
       if (output !== undefined) output.settled = settled;
     }
-    this.#running.push(settled);
+    this.#running.push(result.catch(failureOf));
     await started.catch(failureOf);
     return { result };
   }
 
   release(): void {
     this.#buffers.destroy();
+    this.#stagings.destroy();
     for (const program of this.#programs.values()) {
       void program.then(
         ({ destroy }) => {

@@ -13,22 +13,33 @@ import {
   type RunResult,
   type Step,
 } from "../protocol.ts";
-import { mapRange } from "./buffers.ts";
 import type { ReadyKernel, ReadyProgram } from "./compile.ts";
+import type { Copied, Stagings } from "./staging.ts";
 import type { RunTimer } from "./timer.ts";
 
-/** A run whose work is submitted; `finished` rejects with GpuFailure. */
+/**
+ * A run whose work is submitted. `sound` says that its outputs hold what they should, `finished`
+ * what came of it; both reject with GpuFailure.
+ */
 export interface StartedRun {
+  readonly sound: Promise<void>;
   readonly finished: Promise<RunResult>;
 }
 
 /** What a run needs besides its program. */
 export interface RunContext {
   readonly device: GPUDevice;
+  readonly stagings: Stagings;
   /** The GPU buffers of inputs, outputs and constants by name. */
   readonly buffers: ReadonlyMap<string, GPUBuffer>;
   /** Throws GpuFailure once the run is to end; asked between two submits. */
   readonly proceed: () => void;
+}
+
+/** A device and when a run began there, in milliseconds. */
+interface Timed {
+  readonly device: GPUDevice;
+  readonly started: number;
 }
 
 const SLICE_MS = 100;
@@ -64,11 +75,12 @@ class Recorder {
   #pending = 0;
   #submits = 0;
   #dispatches = 0;
+  #status: Copied | undefined;
 
   constructor(ready: ReadyProgram, context: RunContext, timed: boolean) {
     this.#ready = ready;
     this.#context = context;
-    this.#timer = timed ? ready.timer?.start() : undefined;
+    this.#timer = timed ? ready.timer?.start(context.stagings) : undefined;
   }
 
   get full(): boolean {
@@ -119,6 +131,24 @@ class Recorder {
     });
   }
 
+  /** Submits what is left, and with it what brings times and status to where they are read. */
+  submitLast(): void {
+    this.#endPass();
+    this.#timer?.resolve(this.#encode());
+    const plan = this.#ready.program.buffers.find(({ role }) => role === "status");
+    const status = plan && this.#ready.own.get(plan.name);
+    if (status !== undefined) {
+      const words = { offset: 0, bytes: 16 };
+      this.#status = this.#context.stagings.copy(this.#encode(), status, words);
+    }
+    this.submit();
+  }
+
+  /** The four words of the status, where the program has one. */
+  status(): Promise<readonly number[]> | undefined {
+    return this.#status?.read((mapped) => [...new Uint32Array(mapped)]);
+  }
+
   /** Submits a slice, waits for it, and learns from its time how long the next may be. */
   async submitSlice(): Promise<void> {
     const dispatches = this.#pending;
@@ -137,7 +167,7 @@ class Recorder {
     if (first) throw new GpuFailure({ kind: "internal", message: first.message });
   }
 
-  async times(): Promise<readonly KernelTime[] | undefined> {
+  times(): Promise<readonly KernelTime[]> | undefined {
     return this.#timer?.read();
   }
 
@@ -172,11 +202,11 @@ class Recorder {
   }
 }
 
-async function readWord(device: GPUDevice, buffer: GPUBuffer, words: number): Promise<number[]> {
-  const staging = await mapRange(device, buffer, { offset: 0, bytes: 4 * words });
-  const values = [...new Uint32Array(staging.getMappedRange())];
-  staging.destroy();
-  return values;
+async function readWord({ device, stagings }: RunContext, buffer: GPUBuffer): Promise<number> {
+  const encoder = device.createCommandEncoder({ label: "flag" });
+  const copied = stagings.copy(encoder, buffer, { offset: 0, bytes: 4 });
+  device.queue.submit([encoder.finish()]);
+  return copied.read((mapped) => new Uint32Array(mapped)[0] ?? 0);
 }
 
 /** Plays `body` into the recorder; waits only at full slices and at flags. */
@@ -218,8 +248,7 @@ async function playWhile(
 ): Promise<void> {
   for (;;) {
     record.submit();
-    const [word] = await readWord(context.device, record.buffer(flag), 1);
-    if (word === 0) return;
+    if ((await readWord(context, record.buffer(flag))) === 0) return;
     context.proceed();
     await play(body, record, context);
   }
@@ -233,11 +262,8 @@ function checkAccess({ program }: ReadyProgram, number: number, index: number): 
 }
 
 /** Throws GpuFailure where a loop gave up ("budget") or an access left its array ("outside"). */
-async function checkStatus(ready: ReadyProgram, device: GPUDevice): Promise<void> {
-  const plan = ready.program.buffers.find(({ role }) => role === "status");
-  const status = plan && ready.own.get(plan.name);
-  if (status === undefined) return;
-  const [gaveUp = 0, loop = 0, , index = 0] = await readWord(device, status, 4);
+async function checkStatus(ready: ReadyProgram, record: Recorder): Promise<void> {
+  const [gaveUp = 0, loop = 0, , index = 0] = (await record.status()) ?? [];
   if (gaveUp === 0) return;
   checkAccess(ready, ~loop >>> 0, index | 0);
   const where = ready.program.loops?.[loop] ?? `loop ${loop}`;
@@ -254,16 +280,19 @@ function prepare(ready: ReadyProgram, device: GPUDevice, scalars: readonly numbe
   }
 }
 
-async function finish(ready: ReadyProgram, device: GPUDevice, record: Recorder, started: number) {
+function outcome(ready: ReadyProgram, record: Recorder, { device, started }: Timed): StartedRun {
   // All of these are on the GPU's queue before the first is waited for.
-  const done = device.queue.onSubmittedWorkDone().then(() => performance.now() - started);
-  const [milliseconds, kernels] = await Promise.all([
-    done,
-    record.times(),
-    record.settle(),
-    checkStatus(ready, device),
-  ]);
-  return { ...record.counts, milliseconds, ...(kernels === undefined ? {} : { kernels }) };
+  const sound = Promise.all([record.settle(), checkStatus(ready, record)]).then(() => undefined);
+  const times = record.times();
+  // The times come when the work is done, and sooner than the browser says that it is.
+  const done = times ?? device.queue.onSubmittedWorkDone();
+  const ended = done.then(() => performance.now() - started);
+  const finished = Promise.all([sound, ended, times]).then(([, milliseconds, kernels]) => ({
+    ...record.counts,
+    milliseconds,
+    ...(kernels === undefined ? {} : { kernels }),
+  }));
+  return { sound, finished };
 }
 
 /** Starts a program. Throws GpuFailure where it was stopped; then the outputs are worthless. */
@@ -277,6 +306,6 @@ export async function startProgram(
   const started = performance.now();
   prepare(ready, device, scalars);
   await play(ready.program.body, record, context);
-  record.submit();
-  return { finished: finish(ready, device, record, started) };
+  record.submitLast();
+  return outcome(ready, record, { device, started });
 }

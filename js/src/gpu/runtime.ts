@@ -10,10 +10,11 @@ import {
   type Failure,
   failureOf,
   GpuFailure,
+  head,
   type OrderedRequest,
-  packFrame,
   type PageMessage,
   type Program,
+  type ReadRequest,
   type Result,
   type RunRequest,
   unpackFrame,
@@ -24,7 +25,7 @@ import { type Arrival, arrival } from "./arrival.ts";
 export interface RuntimeOptions {
   readonly source: EngineSource;
   readonly send: (message: PageMessage) => void;
-  readonly sendBytes: (frame: ArrayBuffer) => void;
+  readonly sendBytes: (frame: Uint8Array<ArrayBuffer>) => void;
   /** Ends the runtime and gives back everything it holds. */
   readonly signal: AbortSignal;
 }
@@ -189,19 +190,21 @@ export class Runtime {
       case "run":
         return { later: (await engine.run(request, this.#stopper(request))).result };
       case "read":
-        await engine.read(
-          { handle: request.buffer, offset: request.offset, bytes: request.bytes },
-          (offset, payload) => {
-            this.#options.sendBytes(packFrame(request.id, offset, payload));
-          },
-        );
-        return DONE;
+        return this.#read(engine, request);
       case "free":
         for (const handle of request.buffers) engine.free(handle);
         return DONE;
       default:
         return request satisfies never;
     }
+  }
+
+  async #read(engine: Engine, { id, buffer, offset, bytes }: ReadRequest): Promise<Outcome> {
+    const { taken } = await engine.read({ handle: buffer, offset, bytes }, (at, frame) => {
+      head(frame, id, at);
+      this.#options.sendBytes(frame);
+    });
+    return { later: taken.then(() => ({})) };
   }
 
   async #compile(engine: Engine, key: string, program: Program): Promise<Outcome> {

@@ -5,7 +5,7 @@
  * programs with few dispatches are timed this way.
  */
 import type { KernelTime, Step } from "../protocol.ts";
-import { mapRange } from "./buffers.ts";
+import type { Copied, Stagings } from "./staging.ts";
 
 const MOST_DISPATCHES = 256;
 
@@ -15,11 +15,13 @@ export interface RunTimer {
   readonly next: (kernel: string) => {
     readonly timestampWrites?: GPUComputePassTimestampWrites;
   };
+  /** Encodes, behind the last pass, what brings the times to where `read` finds them. */
+  readonly resolve: (encoder: GPUCommandEncoder) => void;
   readonly read: () => Promise<readonly KernelTime[]>;
 }
 
 export interface ProgramTimer {
-  readonly start: () => RunTimer;
+  readonly start: (stagings: Stagings) => RunTimer;
   readonly destroy: () => void;
 }
 
@@ -57,22 +59,13 @@ export function programTimer(device: GPUDevice, body: readonly Step[]): ProgramT
     return undefined;
   }
   const querySet = device.createQuerySet({ type: "timestamp", count: 2 * most });
+  const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
+  // Runs that follow each other share both: they resolve in the order of the queue.
+  const resolved = device.createBuffer({ label: "timestamps", size: 16 * most, usage });
 
-  async function read(kernels: readonly string[]): Promise<readonly KernelTime[]> {
-    const size = 16 * kernels.length;
-    const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
-    const resolved = device.createBuffer({ label: "timestamps", size, usage });
-    const encoder = device.createCommandEncoder({ label: "timestamps" });
-    encoder.resolveQuerySet(querySet, 0, 2 * kernels.length, resolved, 0);
-    device.queue.submit([encoder.finish()]);
-    const staging = await mapRange(device, resolved, { offset: 0, bytes: size });
-    const sums = sumByKernel(kernels, new BigUint64Array(staging.getMappedRange()));
-    for (const buffer of [staging, resolved]) buffer.destroy();
-    return sums;
-  }
-
-  function start(): RunTimer {
+  function start(stagings: Stagings): RunTimer {
     const kernels: string[] = [];
+    let copied: Copied | undefined;
     return {
       next: (kernel) => {
         const beginningOfPassWriteIndex = 2 * kernels.length;
@@ -80,7 +73,13 @@ export function programTimer(device: GPUDevice, body: readonly Step[]): ProgramT
         kernels.push(kernel);
         return { timestampWrites: { querySet, beginningOfPassWriteIndex, endOfPassWriteIndex } };
       },
-      read: () => read(kernels),
+      resolve: (encoder) => {
+        if (kernels.length === 0) return;
+        encoder.resolveQuerySet(querySet, 0, 2 * kernels.length, resolved, 0);
+        copied = stagings.copy(encoder, resolved, { offset: 0, bytes: 16 * kernels.length });
+      },
+      read: async () =>
+        (await copied?.read((mapped) => sumByKernel(kernels, new BigUint64Array(mapped)))) ?? [],
     };
   }
 
@@ -88,6 +87,7 @@ export function programTimer(device: GPUDevice, body: readonly Step[]): ProgramT
     start,
     destroy: () => {
       querySet.destroy();
+      resolved.destroy();
     },
   };
 }

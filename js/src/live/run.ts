@@ -4,7 +4,8 @@
  * All of it happens between this thread and the GPU: no message leaves it but the reports, twice
  * a second, to the page that shows them.
  */
-import { createStorage, mapRange } from "../gpu/buffers.ts";
+import { createStorage } from "../gpu/buffers.ts";
+import { Stagings } from "../gpu/staging.ts";
 import { compileProgram, type ReadyProgram } from "../gpu/compile.ts";
 import { startProgram } from "../gpu/run.ts";
 import { bytesOf, failureOf, GpuFailure } from "../protocol.ts";
@@ -13,6 +14,8 @@ import { type Painter, painter } from "./painter.ts";
 import { type LiveReport, type Plan, type Settings, valueOf, wordOf } from "./plan.ts";
 
 const REPORT_MS = 500;
+/** Kept for reads, which are of words here. */
+const STAGING_BYTES = 4096;
 /** A frame where there is no display to ask. */
 const FRAME_MS = 1000 / 60;
 
@@ -128,13 +131,14 @@ class Meter {
 
 interface Running extends LiveOptions {
   readonly ready: ReadyProgram;
+  readonly stagings: Stagings;
   readonly buffers: Buffers;
   readonly paint: Painter;
 }
 
 /** The steps of a frame; gives the milliseconds of JavaScript, and when the GPU is through. */
 async function step(live: Running, seconds: number, frame: number) {
-  const { device, plan, ready, buffers, signal } = live;
+  const { device, stagings, plan, ready, buffers, signal } = live;
   const began = performance.now();
   const settings = live.settings();
   const scalars = plan.controls.map((control) =>
@@ -144,7 +148,7 @@ async function step(live: Running, seconds: number, frame: number) {
   let finished: Promise<unknown> = Promise.resolve();
   for (let n = 0; n < plan.steps; n += 1) {
     const started = await startProgram(
-      ready, { scalars, timed: false }, { device, buffers: buffers.all, proceed },
+      ready, { scalars, timed: false }, { device, stagings, buffers: buffers.all, proceed },
     );
     // The last one ends after the others, and each has its own failure.
     finished = Promise.all([finished, started.finished]);
@@ -161,13 +165,14 @@ function draw({ device, buffers, paint, plan }: Running): void {
 }
 
 /** The value of a picture that is one number. */
-async function valueNow({ device, buffers, plan }: Running): Promise<number | undefined> {
+async function valueNow({ device, stagings, buffers, plan }: Running): Promise<number | undefined> {
   if (plan.picture.drawn !== "number") return undefined;
   const buffer = buffers.shown(plan.picture.output);
-  const staging = await mapRange(device, buffer, { offset: 0, bytes: 4 });
-  const [value] = numbersOf(staging.getMappedRange().slice(0), plan.picture.dtype);
-  staging.destroy();
-  return Number(value);
+  const encoder = device.createCommandEncoder({ label: "value" });
+  const copied = stagings.copy(encoder, buffer, { offset: 0, bytes: 4 });
+  device.queue.submit([encoder.finish()]);
+  const bytes = await copied.read((mapped) => mapped.slice(0));
+  return Number(numbersOf(bytes, plan.picture.dtype)[0]);
 }
 
 async function play(live: Running): Promise<void> {
@@ -199,7 +204,8 @@ async function play(live: Running): Promise<void> {
 export async function runLive(options: LiveOptions): Promise<void> {
   const { device, plan, canvas, report, signal } = options;
   const buffers = new Buffers(device, plan);
-  const given: (() => void)[] = [() => { buffers.destroy(); }];
+  const stagings = new Stagings(device, STAGING_BYTES);
+  const given: (() => void)[] = [() => { buffers.destroy(); }, () => { stagings.destroy(); }];
   for (const source of options.inputs.values()) given.push(() => { source.destroy(); });
   try {
     const ready = await compileProgram(device, plan.program);
@@ -207,7 +213,7 @@ export async function runLive(options: LiveOptions): Promise<void> {
     await buffers.allocate();
     const paint = await painter(device, canvas, plan.picture);
     given.push(paint.destroy);
-    await play({ ...options, ready, buffers, paint });
+    await play({ ...options, ready, stagings, buffers, paint });
   } catch (cause) {
     if (!signal.aborted) new Meter(report).fail(cause);
   } finally {

@@ -4,12 +4,21 @@
  * A run is done before the next request is taken. One that does not stop when it is told to costs
  * the workers, and with them every buffer.
  */
-import type { Engine, EngineEvents, EngineSource, Range, StartedRun } from "../engine.ts";
+import type {
+  Engine,
+  EngineEvents,
+  EngineSource,
+  Range,
+  StartedRead,
+  StartedRun,
+  TakePiece,
+} from "../engine.ts";
 import {
   bytesOf,
   CHUNK_BYTES,
   type Failure,
   failureOf,
+  frameOf,
   GpuFailure,
   type Program,
   type RunRequest,
@@ -94,10 +103,7 @@ export class WasmEngine implements Engine {
     entry.failure = undefined;
   }
 
-  async read(
-    { handle, offset, bytes }: Range,
-    piece: (offset: number, payload: Uint8Array) => void,
-  ): Promise<void> {
+  async read({ handle, offset, bytes }: Range, piece: TakePiece): Promise<StartedRead> {
     const { address, failure } = this.#entry(handle);
     if (failure !== undefined) throw new GpuFailure(failure);
     for (let start = 0; start < bytes; start += CHUNK_BYTES) {
@@ -108,8 +114,9 @@ export class WasmEngine implements Engine {
         address: place,
         bytes: length,
       });
-      piece(start, new Uint8Array(payload ?? new ArrayBuffer(0)));
+      piece(start, frameOf(new Uint8Array(payload ?? new ArrayBuffer(0))));
     }
+    return { taken: Promise.resolve() };
   }
 
   free(handle: number): void {

@@ -156,13 +156,26 @@ def test_bytes_of_a_read_are_put_together(
     server: PageServer, join: Callable[..., FakePage]
 ) -> None:
     page = join()
-    future = asked(server).send(messages.Read(1, 0, 6))
+    content = bytearray(6)
+    future = asked(server).send(messages.Read(1, 0, 6), memoryview(content))
     page.take()
     page.send_frame(1, 3, b"def")
     page.send_frame(1, 0, b"abc")
     page.send(kind="reply", id=1, ok={})
+    future.result(5)
 
-    assert future.result(5).content == b"abcdef"
+    assert content == b"abcdef"
+
+
+def test_a_page_that_sends_more_than_was_asked_for_is_turned_away(
+    server: PageServer, join: Callable[..., FakePage]
+) -> None:
+    page = join()
+    future = asked(server).send(messages.Read(1, 0, 4), memoryview(bytearray(4)))
+    page.take()
+    page.send_frame(1, 3, b"xyz")
+
+    assert failure_of(future).kind == "internal"
 
 
 def test_large_writes_run_at_most_a_window_ahead(
