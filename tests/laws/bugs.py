@@ -107,9 +107,17 @@ def _turned(f: Any) -> Any:
 
 
 def _other_order(f: Any) -> Any:
-    return lambda name, buffers, scalars, body, outputs, **more: f(
-        name, buffers, scalars, body, outputs[::-1], **more
+    return lambda name, buffers, scalars, body, outputs, *more, **named: f(
+        name, buffers, scalars, body, outputs[::-1], *more, **named
     )
+
+
+def _without_last(f: Any) -> Any:
+    def turns(repeat: For, body: Any) -> Any:
+        made = f(repeat, body)
+        return replace(made, count=max(0, made.count - 1)) if isinstance(made.count, int) else made
+
+    return turns
 
 
 ARITHMETIC = {
@@ -197,9 +205,7 @@ RUNS = {
     "the number of a turn grows by two": changed(
         turns, "integer", lambda f: lambda n, **more: f(2 * n, **more), "for t"
     ),
-    "the last turn is left out": changed(
-        mapping, "turns", lambda f: lambda repeat: max(f(repeat) - 1, 0), "for t"
-    ),
+    "the last turn is left out": changed(mapping, "turns", _without_last, "for t"),
     "the right side of and is taken where it is not asked for": changed(
         wgsl_prepare, "_not", lambda _: lambda cond: cond
     ),
