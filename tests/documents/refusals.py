@@ -214,6 +214,7 @@ GROUPS: tuple[Group, ...] = (
             block("a, c = 1", "y[i] = a"),
             block("return x"),
             block("y[i] = 1 if n > 0 else (v := 2)"),
+            line("if x[0] > 0:\n        x[i] = x[i] * 2\n    y[i] = x[i]"),
         ),
     ),
     Group(

@@ -68,6 +68,20 @@ def triangle(x: np.ndarray, S: int) -> np.ndarray:
     return x
 
 
+def branches(x: np.ndarray, T: int) -> np.ndarray:
+    i = np.arange(len(x))
+    w = x * 2
+    for t in range(T):
+        if 0 < t < len(x):
+            x = np.roll(x, -1) + w[np.minimum(i + t, len(x) - 1)] - w[t - 1]
+        elif t % 3 == 0:
+            x = x * 2 + t
+        else:
+            for s in range(t - len(x) + 1):
+                x = np.where(i % 2 == 0, x[np.maximum(i - 1, 0)] + s, x)
+    return x
+
+
 def private(x: np.ndarray) -> np.ndarray:
     for t in range(3):
         x = (6 * x + 4 * t)[::-1]
@@ -226,6 +240,28 @@ CASES = (
         "    return x\n",
         given(x=ints(13), S=6),
         triangle,
+    ),
+    Case(
+        "branches_around_equations",
+        "def f(x: i32[N], T: i32) -> i32[N]:\n"
+        "    w[i] = x[i] * 2\n"
+        "    if T > N:\n"
+        "        x[i] = -x[i]\n"
+        "        x[i] = -x[i]\n"
+        "    for t in range(T):\n"
+        "        if 0 < t and t < N:\n"
+        "            top[i] = w[min(i + t, N - 1)] - 0 * w[i]\n"
+        "            x[i] = x[(i + 1) % N] + top[i] - w[t - 1]\n"
+        "        elif t % 3 == 0:\n"
+        "            x[i] = x[i] * 2 + t\n"
+        "        else:\n"
+        "            for s in range(t - N + 1):\n"
+        "                for i in grid(N):\n"
+        "                    if i % 2 == 0:\n"
+        "                        x[i] = x[max(i - 1, 0)] + s\n"
+        "    return x\n",
+        given(x=ints(5), T=9),
+        branches,
     ),
     Case(
         "private_arrays_over_time",

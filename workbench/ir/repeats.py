@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeGuard
 
+from workbench.base.dtypes import BOOL
 from workbench.ir.device import Turns
-from workbench.ir.expr import Const, apply, free_names
+from workbench.ir.expr import Cast, Const, apply, free_names
 from workbench.ir.extents import Extent, size
 from workbench.ir.stmt import For, LoopKind
 
@@ -26,6 +27,11 @@ def count(repeat: For) -> Extent:
     if not free_names(difference):
         return size(difference, {})
     return repeat.stop if repeat.start == Const(0, repeat.start.dtype) else difference
+
+
+def conditional(repeat: For) -> bool:
+    """Whether a repeat is an `if` around nests: it runs once where a condition holds."""
+    return isinstance(repeat.stop, Cast) and repeat.stop.arg.dtype is BOOL
 
 
 def steers(repeat: For) -> bool:

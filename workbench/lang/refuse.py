@@ -75,10 +75,10 @@ def statement(c: Context, node: ast.stmt) -> None:
             c.dunder(x, x.id) for x in ast.walk(node) if isinstance(x, ast.Name)
         ):
             return
-        case ast.If() | ast.While():
-            hint = "for i in grid(N): with the statement inside, or a if c else b"
+        case ast.While():
+            hint = "for t in range(T):, or 'while' inside for i in grid(N):"
         case ast.Break() | ast.Continue():
-            hint = "inside 'for t in range(...)' or 'while'"
+            hint = "bounds of the loop that end it, or 'if ...:' around its other lines"
         case _:
             pass
     c.wrong(node, f"{what} is not part of the language", hint=hint)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
+from workbench.base.dtypes import I32
 from workbench.base.source import Origin, Span
-from workbench.ir.expr import Range, loads
+from workbench.ir.expr import Cast, Expr, Load, Range, Reduce, Var, apply, integer, loads, walk
 from workbench.ir.graph import Array, Axis, Definition, Equation, Graph, Repeat
 from workbench.lang import blocks, refuse
 from workbench.lang.draft import Draft, agree, break_names, define, has_values, taken
 from workbench.lang.equations import equation, value_of, written_out
-from workbench.lang.expressions import expression
+from workbench.lang.expressions import condition, expression
 from workbench.lang.extents import Declared, shape_text
 from workbench.lang.inline import Part
 from workbench.lang.kernel_calls import kernel_call
-from workbench.lang.names import ArrayName, Broken, Context, Function, Index
+from workbench.lang.names import ArrayName, Broken, Context, Function, Index, Name
 from workbench.lang.points import is_point, point
 from workbench.lang.private import private_arrays
 from workbench.lang.reductions import Bounds, bounds_of
@@ -34,6 +35,8 @@ def statement(draft: Draft, node: ast.stmt) -> None:
             _update(draft, node, target)
         case ast.For():
             _for(draft, node)
+        case ast.If():
+            _if(draft, node)
         case ast.Assert():
             draft.context.wrong(node, "facts stand at the top of a kernel", hint="the line first")
         case ast.Return():
@@ -255,24 +258,88 @@ def _repeat(draft: Draft, node: ast.For) -> None:
     if c.clash(node.target, name, "a loop"):
         break_names(draft, node)
         return
+    index = Index(span) if bounds is None else bounds.index
+    over = None if bounds is None else Range(name, bounds.start, bounds.stop)
+    body = _turns(draft, node.body, over, {name: index}, _gone(span))
+    if over is not None and body:
+        header = Span(span.source, c.report.span(node).start, c.report.span(node.iter).end)
+        draft.definitions.append(Repeat(name, over.start, over.stop, body, origin=Origin(header)))
+
+
+def _turns(
+    draft: Draft,
+    lines: list[ast.stmt],
+    over: Range | None,
+    names: dict[str, Name],
+    gone: str,
+) -> tuple[Definition, ...]:
+    """What lines define that run several times; the arrays that only they define are `gone`."""
     before, outside = draft.definitions, {*draft.names, *draft.declared}
-    draft.definitions = []
-    draft.names[name] = Index(span) if bounds is None else bounds.index
     around = draft.turns
-    draft.turns = around if bounds is None else (*around, Range(name, bounds.start, bounds.stop))
-    for inner in node.body:
+    draft.definitions = []
+    draft.names |= names
+    draft.turns = around if over is None else (*around, over)
+    for inner in lines:
         statement(draft, inner)
     draft.turns = around
     body, draft.definitions = tuple(draft.definitions), before
-    del draft.names[name]
+    for name in names:
+        del draft.names[name]
     for made, old in draft.names.items():
         if made not in outside and isinstance(old, ArrayName) and not old.blocked:
-            draft.names[made] = replace(old, blocked=_gone(made, span))
-    if bounds is not None and body:
-        header = Span(span.source, c.report.span(node).start, c.report.span(node.iter).end)
-        draft.definitions.append(
-            Repeat(name, bounds.start, bounds.stop, body, origin=Origin(header))
+            draft.names[made] = replace(old, blocked=f"'{made}' {gone}")
+    return body
+
+
+def _if(draft: Draft, node: ast.If) -> None:
+    """`if t % 2 == 0:` around equations and blocks: a loop of one turn or none."""
+    c = draft.context
+    test = condition(c, node.test)
+    if test is not None and not _known(test):
+        c.wrong(
+            node.test,
+            f"'{c.report.text(node.test)}' decides about whole lines, so it is made of dims, "
+            "i32 parameters and the turns of loops around",
+            hint=_chosen(c, node),
         )
+        test = None
+    if test is None:
+        break_names(draft, node)
+        return
+    origin = c.report.origin(node.test)
+    span = c.report.span(node)
+    line = span.position[0]
+    gone = (
+        f"is defined in a branch of the 'if' at line {line} and gone after it; "
+        "an array defined before the 'if' keeps its values"
+    )
+    for lines, holds in ((node.body, test), (node.orelse, apply("not", test, origin=origin))):
+        name = fresh_name("once", {*draft.words, *draft.names})
+        over = Range(name, integer(0, origin=origin), Cast(I32, holds, origin=origin))
+        body = _turns(draft, lines, over, {name: Index(span)}, gone)
+        if body:
+            header = Span(span.source, span.start, c.report.span(node.test).end)
+            draft.definitions.append(
+                Repeat(name, over.start, over.stop, body, origin=Origin(header))
+            )
+
+
+def _chosen(c: Context, node: ast.If) -> str:
+    """The first equation under an `if` with the condition in it."""
+    target, value = "y[i]", "..."
+    match node.body[0]:
+        case ast.Assign(targets=[ast.Subscript() | ast.Name() as left], value=right):
+            target, value = c.report.text(left), c.report.text(right)
+        case _:
+            pass
+    return f"{target} = {value} if {c.report.text(node.test)} else {target}"
+
+
+def _known(test: Expr) -> bool:
+    """Whether a condition is known before anything runs."""
+    parts = list(walk(test))
+    names = all(x.dtype is I32 for x in parts if isinstance(x, Var))
+    return names and not any(isinstance(x, Load | Reduce) for x in parts)
 
 
 def _moves(bounds: Bounds) -> bool:
@@ -280,8 +347,8 @@ def _moves(bounds: Bounds) -> bool:
     return bounds.first is not None and next(loads(bounds.first), None) is not None
 
 
-def _gone(name: str, loop: Span) -> str:
+def _gone(loop: Span) -> str:
     return (
-        f"'{name}' is new in each turn of the loop at line {loop.position[0]} and gone after it; "
+        f"is new in each turn of the loop at line {loop.position[0]} and gone after it; "
         "an array defined before the loop keeps its values"
     )

@@ -25,7 +25,7 @@ from workbench.ir.access import accesses, before
 from workbench.ir.deps import covered
 from workbench.ir.expr import Expr, Load, Var, apply, integer, rebuild
 from workbench.ir.extents import expression
-from workbench.ir.repeats import count as count_of, is_repeat, steers
+from workbench.ir.repeats import conditional, count as count_of, is_repeat, steers
 from workbench.ir.stmt import (
     Body,
     For,
@@ -94,7 +94,7 @@ def _swapped(body: Body, loops: Loops, outside: frozenset[str]) -> Body:
 def _unrolled(repeat: For, loops: Loops, outside: frozenset[str]) -> Body:
     """The repeat of whole periods, and the turns left over; itself where no group is swapped."""
     count = count_of(repeat)
-    kept = _kept(repeat, loops, outside) if count not in {0, 1} else []
+    kept = [] if conditional(repeat) or count in {0, 1} else _kept(repeat, loops, outside)
     period = math.lcm(*map(len, kept))
     if not kept:
         return (repeat,)

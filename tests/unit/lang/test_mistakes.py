@@ -172,6 +172,26 @@ def test_an_array_of_a_turn_is_gone_after_the_loop() -> None:
     ]  # fmt: skip
 
 
+def test_an_array_of_a_branch_is_gone_after_the_if() -> None:
+    assert messages("if n > 0:", "    w[i] = x[i]", "y[i] = w[i]") == [
+        ("'w' is defined in a branch of the 'if' at line 2 and gone after it; "
+         "an array defined before the 'if' keeps its values")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("test", ["x[0] > 0", "sum(x[k] for k in range(N)) > 1", "s > 0.5"])
+def test_an_if_around_equations_is_decided_before_anything_runs(test: str) -> None:
+    start = "def f(x: f32[N], s: f32) -> f32[N]:\n    "
+    lines = f"if {test}:\n        x[i] = x[i] * 2\n    return x"
+    text = start + f"x[i] = x[i] * 2 if {test} else x[i]\n    return x"
+    with pytest.raises(SourceError) as refused:
+        parse(Source(start + lines))
+    (mistake,) = refused.value.mistakes
+    assert mistake.message.startswith(f"'{test}' decides about whole lines, so it is made of dims")
+    assert mistake.hint in text
+    parse(Source(text))
+
+
 @pytest.mark.parametrize(
     ("line", "better"),
     [
