@@ -18,9 +18,6 @@ from workbench.ir.compare import agreement
 from workbench.runtime.device import open_device
 
 DEVICES = ("cpu", "wasm", "native")
-LIBRARY = {"softmax of f64", "literals and dims with f64", "Black and Scholes at f64"}
-"""Cases with functions of f64, which wasm has no library for."""
-
 
 HOLDS = {
     "cpu": {*DTYPES},
@@ -48,14 +45,13 @@ def here(on: str, *dtypes: str) -> None:
         pytest.skip(f"{on}: {cause}")
 
 
-def cause_of_refusal(k: Any, case: Case, on: str) -> str:
+def cause_of_refusal(k: Any, on: str) -> str:
     """Why a device cannot run a kernel; '' where it must."""
     d = open_device(on).describe()
     if not d.available:
         pytest.skip(f"{on}: {d.cause}")
     causes = (lacks(d.target, d.limits, t) for t in k.graph.dtypes())
-    library = "which is not there on wasm" if on == "wasm" and case.name in LIBRARY else ""
-    return next(filter(None, causes), library)
+    return next(filter(None, causes), "")
 
 
 @pytest.mark.parametrize("on", DEVICES)
@@ -63,7 +59,7 @@ def cause_of_refusal(k: Any, case: Case, on: str) -> str:
 def test_a_device_gives_what_numpy_gives_or_refuses(case: Case, on: str) -> None:
     values = case.inputs(np.random.default_rng(1))
     k = wb.kernel(case.text)
-    if cause := cause_of_refusal(k, case, on):
+    if cause := cause_of_refusal(k, on):
         with pytest.raises(CodegenError, match=re.escape(cause)):
             k(**values, on=on)
         return
@@ -82,7 +78,7 @@ def test_a_device_gives_what_numpy_gives_or_refuses(case: Case, on: str) -> None
 def test_every_stage_gives_what_the_graph_gives(case: Case, on: str) -> None:
     values = case.inputs(np.random.default_rng(2))
     k = wb.kernel(case.text)
-    if cause_of_refusal(k, case, on):
+    if cause_of_refusal(k, on):
         on = "cpu"
     k(**values, on=on)
     assert k.last is not None

@@ -1,8 +1,8 @@
 """Functions that WebAssembly has no instruction for, as LLVM IR; no library is linked.
 
 Those of f32 are computed in f64, with polynomials that leave an error of about 0.01 units in the
-last place of an f32 before it is rounded, and are exact where C's functions are. `FUNCTIONS` maps
-`OP.DTYPE` to the text; a text may call others.
+last place of an f32 before it is rounded, and are exact where C's functions are; those of f64 are
+in `wasm_doubles.py`. `FUNCTIONS` maps `OP.DTYPE` to the text; a text may call others.
 """
 
 from __future__ import annotations
@@ -12,21 +12,19 @@ import struct
 from collections.abc import Iterable
 from fractions import Fraction
 
-
-def _double(value: float) -> str:
-    """A constant as LLVM reads it, exactly."""
-    return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+from workbench.codegen.wasm_doubles import DOUBLES
+from workbench.codegen.wasm_values import double
 
 
 def _polynomial(result: str, x: str, coefficients: Iterable[float]) -> str:
     """Lines that compute a polynomial of `x`; the coefficient of the highest power comes first."""
     first, *others = coefficients
     lines: list[str] = []
-    value = _double(first)
+    value = double(first)
     for n, c in enumerate(others):
         name = f"%{result}" if n == len(others) - 1 else f"%{result}.{n}"
         lines.append(f"  %{result}.times.{n} = fmul double {value}, {x}")
-        lines.append(f"  {name} = fadd double %{result}.times.{n}, {_double(c)}")
+        lines.append(f"  {name} = fadd double %{result}.times.{n}, {double(c)}")
         value = name
     return "\n".join(lines)
 
@@ -45,7 +43,7 @@ define internal double @exp2.part(double %t) alwaysinline {{
   %inside = call double @llvm.maximum.f64(double %below, double -300.0)
   %whole = call double @llvm.roundeven.f64(double %inside)
   %rest = fsub double %inside, %whole
-  %r = fmul double %rest, {_double(math.log(2))}
+  %r = fmul double %rest, {double(math.log(2))}
 {_polynomial("p", "%r", [1 / math.factorial(n) for n in range(8, -1, -1)])}
   %n = call i64 @llvm.fptosi.sat.i64.f64(double %whole)
   %biased = add i64 %n, 1023
@@ -72,17 +70,17 @@ define internal double @log2.part(double %x) alwaysinline {{
   %whole = sitofp i64 %n to double
   %sum = fadd double %whole, %part
   %zero = fcmp oeq double %x, 0.0
-  %at.zero = select i1 %zero, double {_double(-math.inf)}, double %sum
-  %large = fcmp oeq double %x, {_double(math.inf)}
+  %at.zero = select i1 %zero, double {double(-math.inf)}, double %sum
+  %large = fcmp oeq double %x, {double(math.inf)}
   %at.inf = select i1 %large, double %x, double %at.zero
   %number = fcmp oge double %x, 0.0
-  %result = select i1 %number, double %at.inf, double {_double(math.nan)}
+  %result = select i1 %number, double %at.inf, double {double(math.nan)}
   ret double %result
 }}""",
     "exp.f32": f"""\
 define internal float @exp.f32(float %a) alwaysinline {{
   %x = fpext float %a to double
-  %t = fmul double %x, {_double(1 / math.log(2))}
+  %t = fmul double %x, {double(1 / math.log(2))}
   %power = call double @exp2.part(double %t)
   %result = fptrunc double %power to float
   ret float %result
@@ -98,7 +96,7 @@ define internal float @exp2.f32(float %a) alwaysinline {
 define internal float @log.f32(float %a) alwaysinline {{
   %x = fpext float %a to double
   %log2 = call double @log2.part(double %x)
-  %log = fmul double %log2, {_double(math.log(2))}
+  %log = fmul double %log2, {double(math.log(2))}
   %result = fptrunc double %log to float
   ret float %result
 }}""",
@@ -132,11 +130,11 @@ define internal float @pow.f32(float %a, float %b) alwaysinline {{
   %signed = call double @llvm.copysign.f64(double %at.unit, double %x)
   %with.sign = select i1 %odd, double %signed, double %at.unit
   %below = fcmp olt double %x, 0.0
-  %finite = fcmp one double %size, {_double(math.inf)}
+  %finite = fcmp one double %size, {double(math.inf)}
   %not.whole = xor i1 %whole, true
   %no.root = and i1 %below, %not.whole
   %outside = and i1 %no.root, %finite
-  %known = select i1 %outside, double {_double(math.nan)}, double %with.sign
+  %known = select i1 %outside, double {double(math.nan)}, double %with.sign
   %nothing = fcmp oeq double %y, 0.0
   %one = fcmp oeq double %x, 1.0
   %always = or i1 %nothing, %one
@@ -152,7 +150,7 @@ define internal float @tanh.f32(float %a) alwaysinline {{
 {_polynomial("p", "%square", [-1382 / 155925, 62 / 2835, -17 / 315, 2 / 15, -1 / 3, 1.0])}
   %near = fmul double %p, %x
   %size = call double @llvm.fabs.f64(double %x)
-  %t = fmul double %size, {_double(2 / math.log(2))}
+  %t = fmul double %size, {double(2 / math.log(2))}
   %power = call double @exp2.part(double %t)
   %more = fadd double %power, 1.0
   %part = fdiv double 2.0, %more
@@ -169,10 +167,10 @@ define internal float @sine.part(float %a, i64 %quarters) noinline {{
 entry:
   %x = fpext float %a to double
   %size = call double @llvm.fabs.f64(double %x)
-  %large = fcmp ogt double %size, {_double(2.0**28)}
+  %large = fcmp ogt double %size, {double(2.0**28)}
   br i1 %large, label %far, label %near
 near:
-  %turns = fmul double %x, {_double(1 / _QUARTER)}
+  %turns = fmul double %x, {double(1 / _QUARTER)}
   %whole = call double @llvm.roundeven.f64(double %turns)
   %first = fmul double %whole, 0x3FF921FB50000000
   %second = fmul double %whole, 0x3E5110B4611A6263
@@ -237,7 +235,7 @@ define internal {{ i64, double }} @quarter.turns(float %a) noinline {{
   %turned = shl i64 %turns, 62
   %rest = sub i64 %phase, %turned
   %angle = sitofp i64 %rest to double
-  %r = fmul double %angle, {_double(_QUARTER / 2.0**62)}
+  %r = fmul double %angle, {double(_QUARTER / 2.0**62)}
   %negative = icmp slt i32 %bits, 0
   %minus.turns = sub i64 0, %turns
   %n = select i1 %negative, i64 %minus.turns, i64 %turns
@@ -268,7 +266,7 @@ entry:
   %y.signed = fpext float %b to double
   %x = call double @llvm.fabs.f64(double %x.signed)
   %y = call double @llvm.fabs.f64(double %y.signed)
-  %reach = fmul double %y, {_double(2.0**28)}
+  %reach = fmul double %y, {double(2.0**28)}
   %near = fcmp olt double %x, %reach
   br i1 %near, label %last, label %far
 far:
@@ -277,8 +275,8 @@ far:
 last:
   %size = phi double [ %x, %entry ], [ %folded, %far ]
   %rest = call double @remainder.step(double %size, double %y)
-  %endless = fcmp oeq double %y, {_double(math.inf)}
-  %number = fcmp one double %x, {_double(math.inf)}
+  %endless = fcmp oeq double %y, {double(math.inf)}
+  %number = fcmp one double %x, {double(math.inf)}
   %whole = and i1 %endless, %number
   %value = select i1 %whole, double %x, double %rest
   %signed = call double @llvm.copysign.f64(double %value, double %x.signed)
@@ -303,17 +301,17 @@ define internal double @remainder.part(double %x, double %y) noinline {{
 entry:
   br label %step
 step:
-  %scale = phi double [ {_double(2.0**252)}, %entry ], [ %smaller, %step ]
+  %scale = phi double [ {double(2.0**252)}, %entry ], [ %smaller, %step ]
   %size = phi double [ %x, %entry ], [ %rest, %step ]
   %multiple = fmul double %y, %scale
   %rest = call double @remainder.step(double %size, double %multiple)
-  %smaller = fmul double %scale, {_double(2.0**-28)}
-  %more = fcmp oge double %smaller, {_double(2.0**28)}
+  %smaller = fmul double %scale, {double(2.0**-28)}
+  %more = fcmp oge double %smaller, {double(2.0**28)}
   br i1 %more, label %step, label %done
 done:
   ret double %rest
 }}""",
 }
 
-FUNCTIONS: dict[str, str] = _TEXTS
+FUNCTIONS: dict[str, str] = _TEXTS | DOUBLES
 """Each function's text, by its name."""

@@ -25,8 +25,9 @@ ULPS = 0.52
 
 
 def computed(call: str, *arguments: np.ndarray) -> np.ndarray:
-    parameters = ", ".join(f"{name}: f32[N]" for name in "ab"[: len(arguments)])
-    text = f"def f({parameters}) -> f32[N]:\n    y[i] = {call}\n    return y\n"
+    dtype = "f64" if arguments[0].dtype == np.float64 else "f32"
+    parameters = ", ".join(f"{name}: {dtype}[N]" for name in "ab"[: len(arguments)])
+    text = f"def f({parameters}) -> {dtype}[N]:\n    y[i] = {call}\n    return y\n"
     return np.asarray(wb.kernel(text)(*arguments, on="wasm"))
 
 
@@ -78,3 +79,68 @@ def test_the_remainder_is_exact_however_large_the_quotient() -> None:
 
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(found, np.fmod(ANY, b))
+
+
+SPECIAL_DOUBLES = np.array(
+    [0.0, -0.0, 1, -1, 2, -2, 0.5, -0.5, 3, -3, np.inf, -np.inf, np.nan, 5e-324, -5e-324,
+     1.7e308, -1.7e308, 2.0**53, 2.0**53 + 2, -(2.0**53) - 2, 2.0**63, 0.1, 2e-308, -1e-310, 0.25,
+     2.0**20, -(2.0**20), 1e22, 6381956970095103 * 2.0**797],
+)  # fmt: skip
+"""The last is an angle as near to a quarter turn as any."""
+ANY_DOUBLES = CHANCE.integers(0, 2**64, 50_000, dtype=np.uint64).view(np.float64)
+NEAR_DOUBLES = CHANCE.uniform(-800, 800, 50_000)
+
+
+def assert_close(
+    found: np.ndarray, exact: np.ndarray, inputs: tuple[np.ndarray, ...], ulps: float
+) -> None:
+    """Within so many units of the result; of the least normal number where it is smaller."""
+    rounded = exact.astype(np.float64)
+    same = (found == rounded) | (np.isnan(found) & np.isnan(rounded))
+    with np.errstate(invalid="ignore", over="ignore"):
+        away = np.abs(found - exact) / np.spacing(np.abs(rounded))
+    wrong = ~same & ~(away <= ulps)
+    where = np.flatnonzero(wrong)[:3]
+    assert not wrong.any(), [([x[i] for x in inputs], found[i], exact[i]) for i in where]
+
+
+@pytest.mark.parametrize(
+    ("name", "exact", "ulps"),
+    [
+        ("exp", np.exp, 1.1), ("exp2", np.exp2, 1.1), ("log", np.log, 0.6),
+        ("log2", np.log2, 0.6), ("tanh", np.tanh, 3.5), ("sin", np.sin, 2.5), ("cos", np.cos, 2.5),
+    ],
+)  # fmt: skip
+def test_a_function_of_f64_is_near_for_every_number(
+    name: str, exact: Callable[[np.ndarray], np.ndarray], ulps: float
+) -> None:
+    x = np.concatenate([SPECIAL_DOUBLES, ANY_DOUBLES, NEAR_DOUBLES])
+    found = computed(f"{name}(a[i])", x)
+
+    with np.errstate(all="ignore"):
+        assert_close(found, exact(x.astype(np.longdouble)), (x,), ulps)
+
+
+def test_a_power_of_f64_is_near_for_every_number() -> None:
+    x, y = (v.reshape(-1) for v in np.meshgrid(SPECIAL_DOUBLES, SPECIAL_DOUBLES))
+    positive = np.exp(CHANCE.uniform(-740, 709, 50_000))
+    near = 1 + CHANCE.normal(0, 1e-9, 50_000)
+    a = np.concatenate([x, ANY_DOUBLES, positive, near, -np.round(positive[:999])])
+    reach = CHANCE.uniform(-740, 709, 50_000) / np.log(positive)
+    b = np.concatenate([y, ANY_DOUBLES[::-1], reach, NEAR_DOUBLES * 1e8, np.round(reach[:999])])
+    found = computed("a[i] ** b[i]", a, b)
+
+    with np.errstate(all="ignore"):
+        assert_close(found, np.power(a.astype(np.longdouble), b), (a, b), 1.1)
+
+
+def test_the_remainder_of_f64_is_exact() -> None:
+    x, y = (v.reshape(-1) for v in np.meshgrid(SPECIAL_DOUBLES, SPECIAL_DOUBLES))
+    a, b = np.concatenate([x, ANY_DOUBLES]), np.concatenate([y, ANY_DOUBLES[::-1]])
+    found = computed("fmod(a[i], b[i])", a, b)
+
+    with np.errstate(all="ignore"):
+        expected = np.fmod(a, b)
+    np.testing.assert_array_equal(found, expected)
+    numbers = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(found)[numbers], np.signbit(expected)[numbers])
