@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.base.errors import CallError, OpenDimError
 from workbench.base.limits import GUARANTEED, Limits
-from workbench.base.text import Text, concatenated
+from workbench.base.text import Text, Writer, concatenated
 from workbench.ir.device import Mapped
 from workbench.ir.graph import Graph
 from workbench.ir.loops import Loops
@@ -165,6 +165,7 @@ def compile_graph(
     made = _EMIT[target](trace, swapped, limits)
     program_at = _programs(graph, swapped, made, limits)
     program = program_at(dims)
+    trace.snapshots.append(_border(graph, made, program))
     stages = Stages(tuple(trace.snapshots)).with_each(made, program)
     return Compilation(
         source, graph, dict(dims), target, limits, applied, stages, program,
@@ -343,6 +344,37 @@ _EMIT: Mapping[Target, Callable[[Trace, Loops, Limits], Programs]] = {
 def program_text(program: Program) -> Text:
     """The code of every kernel, with its marks."""
     return concatenated(k.text for k in program.kernels)
+
+
+def _border(graph: Graph, made: Programs, program: Program) -> Snapshot:
+    """How arrays are stored; hidden where that is as on the host, for all values of open dims."""
+    stored = [program.buffer(n) for n in (*program.inputs, *program.outputs)]
+    fixed = any(p.value is not None for p in program.scalars)
+    changed = any(b.change or (fixed and b.dtype.bits < 32) for b in stored)
+    return Snapshot(
+        "border", made, "how arrays change between the host and a device", 0.0,
+        changed=changed, render=lambda p: border_text(graph, p),
+    )  # fmt: skip
+
+
+def border_text(graph: Graph, program: Program) -> Text:
+    """How each array of the call is stored on the host and on a device, marked with its origin."""
+    w = Writer()
+    arrays = graph.arrays()
+    outputs = ((arrays[n], b) for n, b in zip(graph.outputs, program.outputs, strict=True))
+    for way, pairs in (
+        ("to", ((a, a.name) for a in graph.inputs if a.name in program.inputs)),
+        ("from", outputs),
+    ):
+        for a, name in pairs:
+            b = program.buffer(name)
+            shape = ", ".join(map(str, b.shape))
+            size = f"{b.host_size} bytes" + (f", {b.size} there: {b.change}" if b.change else "")
+            with w.mark(a.origin):
+                w.write(f"{a.name}: {b.dtype}[{shape}]")
+            w.write(f" {way} the device, {size}")
+            w.end()
+    return w.text()
 
 
 def _source_marks(graph: Graph) -> tuple[Any, ...]:

@@ -49,9 +49,27 @@ class Buffer:
     role: Role
 
     @property
+    def host_size(self) -> int:
+        """Bytes of the same elements in NumPy."""
+        return math.prod(self.shape) * self.dtype.numpy.itemsize
+
+    @property
+    def change(self) -> str:
+        """How its layout differs from that of the same elements on the host, in words."""
+        return stored(self.dtype, math.prod(self.shape))
+
+    @property
     def size(self) -> int:
         """Bytes, a multiple of 4 and at least 4."""
         return max(4, -(-math.prod(self.shape) * self.dtype.bits // 32) * 4)
+
+
+def stored(dtype: DType, count: int) -> str:
+    """How the layout on a device differs from that on the host, in words."""
+    if dtype is BOOL:
+        return "bool to 32-bit words" if count else ""
+    size = count * dtype.bits // 8
+    return "padded to whole words" if size % 4 else ""
 
 
 @dataclass(frozen=True, slots=True)

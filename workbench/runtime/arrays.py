@@ -16,10 +16,20 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from workbench.base.dtypes import BOOL, DTYPES, DType
+from workbench.base.dtypes import DTYPES, DType
 from workbench.base.errors import CallError, DeviceError
-from workbench.runtime.calls import Call
+from workbench.program import stored
+from workbench.runtime.calls import LONGEST_RECIPE, Call, Recipe
 from workbench.runtime.changes import Changes, touched
+from workbench.runtime.crossings import (
+    Crossing,
+    converted,
+    fetched,
+    from_words,
+    joined,
+    taken,
+    to_words,
+)
 from workbench.runtime.device import StoppedError
 from workbench.runtime.residency import born
 
@@ -29,24 +39,7 @@ if TYPE_CHECKING:
     from workbench.program import Program
     from workbench.runtime.device import Device, Memory
 
-LONGEST_RECIPE = 8
-"""Calls in a row that an array whose only copy dies is computed again by: each keeps its inputs."""
 _numbers = itertools.count(1)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Recipe:
-    """What it takes to run a call again; `calls` in a row lead here from bytes on the host."""
-
-    inputs: tuple[Array, ...]
-    versions: tuple[int, ...]
-    calls: int
-    again: Callable[[], tuple[Array, ...]]
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether the inputs are still what they were at the call."""
-        return all(a.version == v for a, v in zip(self.inputs, self.versions, strict=True))
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +57,7 @@ class Array:
 
     `np.asarray(a)` and `a.numpy()` are read-only views of the host copy, fetched if stale;
     `a[...] = v` and `with a.host() as x:` write, and make the copies on devices stale.
+    `crossings` say what went from place to place so far, and how it was converted.
     """
 
     dtype: DType
@@ -77,6 +71,7 @@ class Array:
     _changes: Changes = field(default_factory=Changes)
     output: int = 0
     made_by: str = ""
+    crossings: tuple[Crossing, ...] = ()
     freed: bool = False
     number: int = field(default_factory=lambda: next(_numbers))
 
@@ -214,7 +209,9 @@ class Array:
         values = self._current_host()
         if place is None or not place.memory.alive:
             memory = device.allocate(-(-self.nbytes // 4) * 4)
-            device.write(memory, to_words(values, self.dtype))
+            words = to_words(values, self.dtype)
+            device.write(memory, words)
+            self._crossed("host", device.name, words.nbytes, stored(self.dtype, self.size))
             self.made_on(device, memory)
             return memory
         self._refresh(place, values)
@@ -230,8 +227,13 @@ class Array:
         stop = min(self.size, -(-changed.stop // whole) * whole)
         if start < stop:
             words = to_words(values.reshape(-1)[start:stop], self.dtype)
-            place.memory.device.write(place.memory, words, start * self.dtype.bits // 8)
+            device = place.memory.device
+            device.write(place.memory, words, start * self.dtype.bits // 8)
+            self._crossed("host", device.name, words.nbytes, stored(self.dtype, stop - start))
         place.version = self.version
+
+    def _crossed(self, source: str, target: str, nbytes: int, change: str) -> None:
+        self.crossings = joined((*self.crossings, Crossing(source, target, nbytes, change)))
 
     def made_on(self, device: Device, memory: Memory) -> None:
         """Say that the current version is in `memory`, or about to be written there."""
@@ -289,6 +291,7 @@ class Array:
             return
         self._host = from_words(raw, self.dtype, self.shape)
         self._host_version = self.version
+        self._crossed(device.name, "host", self._host.nbytes, fetched(self.dtype, self.size))
         self.recipe = None
 
     def _recompute(self) -> None:
@@ -313,21 +316,25 @@ def array(x: Any, dtype: DType | None = None) -> Array:
 
     float64 and int64 values of Python numbers and lists become f32 and i32; a NumPy array
     keeps its dtype and is refused if no target holds it, with the `.astype` to write.
-    Raises `CallError` for dtypes that have no name here.
+    Raises `CallError` for dtypes that have no name here, and for numbers that are not held.
     """
     if isinstance(x, Array):
         return x
     values = np.asarray(x)
-    if not isinstance(x, np.ndarray | np.generic) and values.dtype.kind in "fi":
-        values = values.astype(np.float32 if values.dtype.kind == "f" else np.int32)
-    found = dtype or next((t for t in DTYPES.values() if t.numpy == values.dtype), None)
+    native = values.dtype.newbyteorder("=")
+    if not isinstance(x, np.ndarray | np.generic) and native.kind in "fi":
+        native = np.dtype(np.float32 if native.kind == "f" else np.int32)
+    found = dtype or next((t for t in DTYPES.values() if t.numpy == native), None)
     if found is None:
         raise CallError(
             f"arrays of {values.dtype} have no dtype here",
             hint=".astype(numpy.float32), or one of " + ", ".join(DTYPES),
         )
-    host = np.array(values, dtype=found.numpy, order="C")
-    return Array(found, host.shape, _host=host, _host_version=0)
+    host = converted(values, found)
+    made = Array(found, host.shape, _host=host, _host_version=0)
+    if change := taken(values, found):
+        made.crossings = (Crossing("numpy", "host", host.nbytes, change),)
+    return made
 
 
 def enqueue(
@@ -374,17 +381,3 @@ def _recipe(inputs: Sequence[Array], again: Callable[[], tuple[Array, ...]]) -> 
     if calls > LONGEST_RECIPE:
         return None
     return Recipe(tuple(inputs), tuple(a.version for a in inputs), calls, again)
-
-
-def to_words(values: np.ndarray, dtype: DType) -> memoryview:
-    """The bytes a device holds: C order, bool as 32-bit words 0 or 1."""
-    words = values.astype(np.uint32) if dtype is BOOL else np.ascontiguousarray(values)
-    return memoryview(words.reshape(-1).view(np.uint8).data)
-
-
-def from_words(raw: bytearray, dtype: DType, shape: tuple[int, ...]) -> np.ndarray:
-    """The values behind a device's bytes, of the given shape."""
-    count = math.prod(shape)
-    stored = np.dtype(np.uint32) if dtype is BOOL else dtype.numpy
-    values = np.frombuffer(raw, stored, count).reshape(shape)
-    return np.asarray(values != 0) if dtype is BOOL else values

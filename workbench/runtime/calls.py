@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any
 from workbench.base.errors import DeviceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workbench.runtime.arrays import Array
     from workbench.runtime.device import Device, Run
 
 DEADLINE = 60.0
 """Seconds that a running call has before it is stopped, unless told otherwise."""
+LONGEST_RECIPE = 8
+"""Calls in a row that an array whose only copy dies is computed again by: each keeps its inputs."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,3 +45,18 @@ class Call:
                 self.error.__cause__ = error
                 raise self.error from error
             self.finished = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recipe:
+    """What it takes to run a call again; `calls` in a row lead here from bytes on the host."""
+
+    inputs: tuple[Array, ...]
+    versions: tuple[int, ...]
+    calls: int
+    again: Callable[[], tuple[Array, ...]]
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the inputs are still what they were at the call."""
+        return all(a.version == v for a, v in zip(self.inputs, self.versions, strict=True))

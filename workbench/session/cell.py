@@ -6,7 +6,7 @@ Gives one value, `CellRun`, that views, twins and the command line draw from.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from workbench.measure.reference import Reference
     from workbench.pipeline import Compilation
+    from workbench.runtime.crossings import Crossing
     from workbench.schedule.step import Schedule
     from workbench.session.kernel import Kernel
 
@@ -45,6 +46,7 @@ class CellRun:
     """Everything one cell did. `outputs` is empty where its arrays did not exist.
 
     `schedule` are the reader's own steps, None where the default rule decided everything.
+    `crossings` say, by array, what was taken to the device and read back.
     """
 
     kernel: Kernel
@@ -57,6 +59,9 @@ class CellRun:
     repeats: int = 0
     answers: tuple[DeviceAnswer, ...] = ()
     schedule: Schedule | None = None
+    crossings: Mapping[str, tuple[Crossing, ...]] = field(
+        default_factory=dict[str, "tuple[Crossing, ...]"]
+    )
 
 
 def run_cell(
@@ -85,9 +90,11 @@ def run_cell(
     outputs = dict(zip(c.program.outputs, last.outputs, strict=True))
     for a in outputs.values():
         a.numpy()
+    crossings = {**last.crossings, **{n: a.crossings for n, a in outputs.items()}}
     run = CellRun(
-        k, c, device, last.reason, outputs=outputs, timing=finished(result), schedule=mine
-    )
+        k, c, device, last.reason, outputs=outputs, timing=finished(result), schedule=mine,
+        crossings=crossings,
+    )  # fmt: skip
     if timed:
         run = _timed(run, values)
     if checked:

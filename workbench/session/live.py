@@ -14,8 +14,8 @@ import numpy as np
 
 from workbench.base.errors import CallError
 from workbench.runtime.device import open_device
+from workbench.session.arguments import bind, check_facts, check_known, fitted, infer_dims
 from workbench.session.devices import choose
-from workbench.session.kernel import bind, check_facts, check_known, fitted, infer_dims
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

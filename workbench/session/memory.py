@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from workbench.runtime.crossings import size_text
 from workbench.runtime.residency import live
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from workbench.runtime.arrays import Array
+    from workbench.runtime.crossings import Crossing
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One array: its Python names, its type, its places (and whether current), its owner.
 
-    `nbytes` is what each copy takes; `owner` is the call that made it.
+    `nbytes` is what each copy takes; `owner` is the call that made it; `crossings` say what went
+    from place to place, and how it was converted.
     """
 
     names: tuple[str, ...]
@@ -27,18 +30,21 @@ class Row:
     places: Mapping[str, bool]
     nbytes: int
     owner: str
+    crossings: tuple[Crossing, ...] = ()
 
     @property
-    def shown(self) -> tuple[str, str, str, str, str]:
+    def shown(self) -> tuple[str, ...]:
         """The cells of the table."""
         places = ", ".join(f"{n}{'' if now else ' (stale)'}" for n, now in self.places.items())
         each = size_text(self.nbytes)
         many = len(self.places)
         size = each if many == 1 else f"{many} x {each}" if many else "0 B"
-        return ", ".join(self.names) or "no name", self.type, places or "nowhere", size, self.owner
+        names = ", ".join(self.names) or "no name"
+        crossed = "; ".join(c.words for c in self.crossings)
+        return names, self.type, places or "nowhere", size, self.owner, crossed
 
 
-HEAD = ("array", "type", "places", "bytes", "owner")
+HEAD = ("array", "type", "places", "bytes", "owner", "crossed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +109,5 @@ def memory(names: Mapping[str, object] | None = None) -> MemoryTable:
 def _row(a: Array, names: Mapping[str, object]) -> Row:
     called = tuple(n for n, value in names.items() if value is a and not n.startswith("_"))
     extents = ", ".join(map(str, a.shape))
-    return Row(called, f"{a.dtype}[{extents}]", a.copies(), a.nbytes, a.made_by or "the host")
-
-
-def size_text(count: int) -> str:
-    """Bytes in the unit that fits: 4 B, 1.5 KiB, 256 MiB."""
-    size, unit = float(count), "B"
-    for larger in ("KiB", "MiB", "GiB"):
-        if size < 1024:
-            break
-        size, unit = size / 1024, larger
-    return f"{size:.3g} {unit}"
+    owner = a.made_by or "the host"
+    return Row(called, f"{a.dtype}[{extents}]", a.copies(), a.nbytes, owner, a.crossings)

@@ -15,8 +15,8 @@ from workbench.frontends.wgsl import Shader, Storage, read
 from workbench.frontends.wgsl_program import fitting, program_of
 from workbench.runtime.arrays import Array, array, enqueue
 from workbench.runtime.device import open_device
+from workbench.session.arguments import scalar_value
 from workbench.session.devices import choose
-from workbench.session.kernel import scalar_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.base.errors import WorkbenchError
+from workbench.runtime.crossings import transfers
 from workbench.runtime.device import open_device
 from workbench.session.subject import subject_of
 from workbench.widget.messages import Agreement, Check, Output, PanelState, Picture, Run, Stage
@@ -107,6 +108,8 @@ def _run(run: CellRun) -> Run:
         missing = ", ".join(a.name for a in run.kernel.graph.inputs)
         reason = f"compiled for {dims or 'its own sizes'}, not run: no arrays named {missing}"
     words = tuple(remark.words for remark in run.compilation.remarks)
+    if run.outputs is not None:
+        words += transfers(run.crossings, run.device)
     return _strip(run, reason, run.compilation.seconds, _outputs(run), remarks=words)
 
 

@@ -99,7 +99,7 @@ class Run:
 
     Times are in seconds; None where a time was not measured. `caution` is said in words beside
     the device, for example that the adapter is software. `remarks` are sentences on the numbers:
-    which array may differ from run to run, and why.
+    which array may differ from run to run, and why; what crossed, and what was converted.
     """
 
     device: str

@@ -18,8 +18,9 @@ import traitlets
 from IPython.display import display
 
 from workbench.measure.summary import Difference, Summary, difference, summary
-from workbench.runtime.arrays import Array, to_words
+from workbench.runtime.arrays import Array
 from workbench.runtime.browser import BrowserDevice
+from workbench.runtime.crossings import to_words
 from workbench.runtime.device import open_device
 from workbench.runtime.page_device import PageDevice
 from workbench.widget.messages import Json, Output

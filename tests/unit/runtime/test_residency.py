@@ -83,7 +83,14 @@ def test_the_table_names_arrays_and_their_places() -> None:
     weights[0] = 1.0
     (row,) = [r for r in wb.memory() if "weights" in r.names]
 
-    assert row.shown == ("weights", "f32[1024]", "host, null (stale)", "2 x 4 KiB", "the host")
+    assert row.shown == (
+        "weights",
+        "f32[1024]",
+        "host, null (stale)",
+        "2 x 4 KiB",
+        "the host",
+        "host to null 4 KiB",
+    )
 
 
 def test_the_owner_of_a_result_is_its_call() -> None:

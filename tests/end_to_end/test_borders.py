@@ -1,0 +1,119 @@
+"""Arrays at the border of every device here: layouts, conversions, and what never crosses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import workbench as wb
+from tests.end_to_end import borders
+from workbench.runtime.crossings import Crossing
+from workbench.runtime.device import open_device
+from workbench.session.cell import run_cell
+from workbench.widget.assemble import cell_state
+
+
+@pytest.fixture(params=["native", "cpu", "wasm"])
+def on(request: pytest.FixtureRequest) -> str:
+    """A device that is here."""
+    description = open_device(request.param).describe()
+    if not description.available:
+        pytest.skip(f"{request.param}: {description.cause}")
+    return request.param
+
+
+def test_what_stands_between_two_calls_never_leaves_the_device(
+    on: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    borders.check_chain(on, monkeypatch)
+
+
+def test_an_argument_means_its_values_in_every_layout(on: str) -> None:
+    borders.check_layouts(on)
+
+
+def test_conversions_are_made_once_and_said(on: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    borders.check_conversions(on, monkeypatch)
+
+
+@pytest.mark.parametrize("on", ["cpu", "wasm"])
+def test_narrow_numbers_cross_padded_to_whole_words(on: str) -> None:
+    k = wb.kernel("def copied(x: u8[N]) -> u8[N]:\n    y[i] = x[i]\n    return y\n")
+    x = wb.array(np.arange(14, dtype=np.uint8)[::2])
+    y = k(x, on=on)
+
+    np.testing.assert_array_equal(y.numpy(), np.arange(14)[::2])
+    assert x.crossings[-1] == Crossing("host", on, 7, "padded to whole words")
+    assert y.crossings == (Crossing(on, "host", 7, "padding left out"),)
+
+
+def test_a_result_of_no_dimension_and_one_of_no_element_cross() -> None:
+    k = wb.kernel(
+        "def total(x: i32[N]) -> i32:\n    s = sum(x[i] for i in range(N))\n    return s\n"
+    )
+    made = [k(np.ones(n, np.int32), on="cpu") for n in (5, 0)]
+
+    assert [(int(a), a.shape) for a in made] == [(5, ()), (0, ())]
+    assert wb.array(np.asarray(2.5, ">f8").astype(">f4")).numpy() == np.float32(2.5)
+
+
+def test_the_trace_has_the_border_where_something_is_converted() -> None:
+    c = wb.kernel(borders.TURNED).compile(on="cpu", dims={"N": 5})
+
+    assert c.stages["border"].text.splitlines() == [
+        "m: bool[5] to the device, 5 bytes, 20 there: bool to 32-bit words",
+        "x: f32[5] to the device, 20 bytes",
+        "n: bool[5] from the device, 5 bytes, 20 there: bool to 32-bit words",
+        "y: f32[5] from the device, 20 bytes",
+    ]
+    assert "border" not in list(wb.kernel(borders.RAMP).compile(on="cpu").stages)
+
+
+def test_the_run_strip_says_what_crossed_and_what_was_converted() -> None:
+    x = np.asfortranarray(borders.BASE)
+    namespace = {"x": x, "m": np.ones(3, bool)}
+    plain = cell_state(run_cell(wb.kernel(borders.RAMP), namespace, on="cpu", checked=False))
+    namespace = {"x": wb.array(np.ones(3, np.float32)), "m": wb.array(np.ones(3, bool))}
+    k = wb.kernel(borders.TURNED)
+    k(**namespace, on="cpu")
+    resident = cell_state(run_cell(k, namespace, on="cpu", checked=False))
+
+    assert plain.run is not None
+    assert plain.run.remarks == (
+        "sent to cpu: 672 B; read back: 672 B",
+        "x: numpy to host 672 B, Fortran order to C order",
+    )
+    assert resident.run is not None
+    assert resident.run.remarks == (
+        "read back: 15 B",
+        "n: cpu to host 3 B, 32-bit words to bool",
+    )
+
+
+def test_the_table_of_memory_says_what_crossed() -> None:
+    x = wb.array(np.ones(4, np.float32))
+    for n in range(3):
+        x[n] = 2.0
+        wb.kernel(borders.RAMP.replace("M, N", "N").replace("[i, j]", "[i]").replace(
+            "i * N + j", "i"))(x, on="cpu")  # fmt: skip
+    (row,) = [r for r in wb.memory({"x": x}) if "x" in r.names]
+
+    assert row.shown[-1] == "host to cpu 3 x, 24 B"
+
+
+@pytest.mark.parametrize(
+    ("value", "lost"), [([1.5, 2.0], "1.5"), ([2**40], "1099511627776"), ([float("nan")], "nan")]
+)
+def test_numbers_that_a_whole_dtype_does_not_hold_are_refused(
+    value: list[float], lost: str
+) -> None:
+    k = wb.kernel("def same(x: i32[N]) -> i32[N]:\n    y[i] = x[i]\n    return y\n")
+
+    with pytest.raises(wb.CallError, match=rf"x is a list: i32 does not hold {lost}"):
+        k(value, on="cpu")
+    assert k([1.0, 2.0, True], on="cpu").numpy().tolist() == [1, 2, 1]
+
+
+def test_an_array_of_numbers_that_are_too_large_is_refused() -> None:
+    with pytest.raises(wb.CallError, match="i32 does not hold 1099511627776"):
+        wb.array([1, 2**40])
