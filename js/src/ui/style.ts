@@ -55,6 +55,20 @@ export const style = `
 .wb-steps { display: flex; flex-wrap: wrap; gap: 2px 6px; margin: 0; padding: 4px 12px 6px; }
 .wb-steps > li { list-style-position: inside; }
 .wb-steps .wb-button { color: inherit; }
+.wb-traffic { padding: 2px 12px 6px; overflow-x: auto; }
+.wb-traffic table { border-collapse: collapse; }
+.wb-traffic caption { text-align: start; font-weight: 600; }
+.wb-traffic th, .wb-traffic td { padding: 1px 10px 1px 0; text-align: end; font-weight: normal; }
+.wb-traffic th[scope="row"], .wb-traffic th:first-child { text-align: start; }
+.wb-traffic th[scope="row"] { font-family: var(--wb-code-font); font-size: var(--wb-code-size); }
+.wb-traffic th[scope="col"] { color: var(--wb-soft); }
+.wb-traffic td { font-variant-numeric: tabular-nums; }
+.wb-bar-cell { inline-size: 120px; min-inline-size: 60px; }
+.wb-bar { display: block; block-size: 8px; background: var(--wb-brand); }
+.wb-meter {
+  display: inline-block; inline-size: 80px; margin-inline-start: 8px;
+  border: 1px solid var(--wb-line);
+}
 .wb-soft { color: var(--wb-soft); }
 .wb-button, .wb-choice, .wb-tab {
   appearance: none; margin: 0; border: 0; border-radius: 3px; background: none;
