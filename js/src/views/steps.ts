@@ -38,7 +38,7 @@ function draw({ el, value, announce, signal }: PictureContext<StepStrip>): void 
     });
     const side = (name: string, text: string) => ({ name, text, language: "python" as const });
     showDiff(place, side("before", step.before), side("after", step.after), {
-      wrapped: true,
+      wrapped: false,
       signal: shown.signal,
     });
     announce(`step ${String(step.number)}: ${step.text}`);

@@ -63,7 +63,7 @@ def _table(nest: NestTraffic) -> Table:
     facts = [
         Fact("outputs", f"{nest.outputs:,}"),
         Fact("operations", f"{said(nest.operations)}, {intensity}".rstrip(", ")),
-        Fact("tiles", f"{said(nest.tiles)} of {nest.invocations} invocations"),
+        Fact("tiles", f"{said(nest.tiles)}, each of {nest.invocations} invocations"),
         Fact("registers of an invocation", said(nest.registers)),
         *(Fact(u.limit, f"{u.value:,} of {u.most:,}", u.value / u.most) for u in nest.uses),
     ]
