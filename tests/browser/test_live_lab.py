@@ -48,7 +48,10 @@ def falls(v: f32[N], rate: f32) -> (f32[N], f32):
     return v, s
 ''')
 c.live(np.arange(64, dtype=np.float32), rate=0.99, show="v", steps=2)
+for n in (3, 5, 7):  # from here on N is a uniform
+    c(np.ones(n, np.float32), 1.0, on="browser")
 c.live(np.ones(64, np.float32), rate=(0.0, 1.0, 1.0), show="s")
+assert c.last.compilation.open == ("N",)
 """
 SHOWN = r"""() => Number(/frame (\d+)/.exec(
     document.querySelector('.wb-view-live .wb-foot')?.textContent)?.[1] ?? 0)"""

@@ -11,7 +11,8 @@ import workbench as wb
 from workbench.base.dtypes import F32, I32
 from workbench.runtime import device as devices
 from workbench.runtime.null import NullDevice
-from workbench.session.live import Fixed, Follower, Live, Slider, live
+from workbench.session.live import OPTIONS, Fixed, Follower, Live, Slider, apart, live
+from workbench.widget.live import first_frame
 
 WAVE = (
     "def wave(n: i32, t: f32, a: f32 = 0.5, k: i32 = 3) -> f32[n]:\n"
@@ -30,8 +31,10 @@ def _page(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def plan(text: str, *args: Any, **named: Any) -> Live:
-    options = {n: named.pop(n) for n in ("show", "scale", "steps") if n in named}
-    return live(wb.kernel(text), args, named, **options)
+    options = {n: named.pop(n, None) for n in OPTIONS}
+    k = wb.kernel(text)
+    arguments, given = apart(k, named, options)
+    return live(k, args, arguments, **given)
 
 
 def test_numbers_start_sliders_and_extents_are_fixed() -> None:
@@ -128,3 +131,55 @@ def test_a_kernel_that_fails_fails_where_it_is_called(monkeypatch: pytest.Monkey
 
     with pytest.raises(wb.DeviceError, match="outside its extent"):
         wb.kernel(text).live(np.zeros(3, np.float32), np.array([7], np.int32))
+
+
+OWN = (
+    "def own(x: f32[N], scale: f32, steps: i32) -> (f32[N], f32[N]):\n"
+    "    y[i] = x[i] * scale\n    z[i] = x[i] + f32(steps)\n    return y, z\n"
+)
+
+
+def test_a_parameter_keeps_its_name_and_the_option_gets_an_underscore() -> None:
+    x = np.ones(4, np.float32)
+    found = plan(OWN, x, scale=(0, 2, 1), steps=3, scale_=(-1, 1), steps_=5, show="z")
+    sliders = {c.name: c for c in found.controls}
+
+    assert sliders["scale"] == Slider("scale", F32, 0, 2, 1)
+    assert sliders["steps"] == Slider("steps", I32, 0, 10, 3)
+    assert found.steps == 5
+    assert found.picture.range == (-1, 1)
+    assert found.picture.output == found.compilation.program.outputs[1]
+
+
+def test_an_option_given_to_a_parameter_of_its_name_is_explained() -> None:
+    text = "def f(x: f32[N], show: i32) -> f32[N]:\n    y[i] = x[i] + f32(show)\n    return y\n"
+    with pytest.raises(wb.CallError, match="show is 'y'; live it is a whole number") as caught:
+        plan(text, np.ones(4, np.float32), show="y")
+
+    assert "show_='y' for the option of that name" in caught.value.mistakes[0].hint
+    with pytest.raises(wb.CallError, match="no parameter 'scale_'"):
+        plan(text, np.ones(4, np.float32), show=1, scale_=(0, 1))
+
+
+def test_from_the_fourth_size_on_dims_are_uniforms_that_stay() -> None:
+    k = wb.kernel(DECAY)
+    made = [live(k, (np.ones((n, 6), np.float32),) * 2, {"rate": 0.5}) for n in (3, 4, 5, 6, 7, 8)]
+    last = made[-1]
+
+    assert [m.compilation.open for m in made] == [(), (), (), ("H",), ("H",), ("H",)]
+    assert len(k.compilations) == 4
+    assert [c for c in last.controls if c.name == "H"] == [Fixed("H", I32, 8)]
+    assert [c.name for c in last.controls] == [p.name for p in last.compilation.program.scalars]
+
+
+def test_a_first_frame_with_uniforms_is_that_of_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(devices._opened, "browser")
+    k = wb.kernel(DECAY)
+    frames = [
+        first_frame(live(k, (np.ones((n, 6), np.float32),) * 2, {"rate": 0.5}))
+        for n in (3, 4, 5, 6)
+    ]
+
+    assert frames[-1].plan.compilation.open == ("H",)
+    assert frames[-1].output.shape == (6, 6)
+    assert dict(frames[-1].output.numbers)["mean"] == "0.5"

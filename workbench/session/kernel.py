@@ -181,22 +181,22 @@ class Kernel:
         schedule: Any = None,
         show: str | None = None,
         scale: tuple[float, float] | None = None,
-        steps: int = 1,
+        steps: int | None = None,
         **named: Any,
     ) -> None:
         """Run the kernel in the notebook's page at the display's rate, and draw what it makes.
 
         Scalars become sliders: `a=1.0`, `a=(low, high)` or `a=(low, high, start)`; or they follow
         something: `a="time"`, "frame", "pointer.x", "pointer.y" or "pointer.down". Outputs that
-        are named like a parameter are its values in the next of `steps` runs a frame. `show` is
-        the output drawn, `scale` the values of the darkest and the lightest colour.
+        are named like a parameter are its values in the next of `steps` runs a frame (1). `show`
+        is the output drawn, `scale` the values of the darkest and the lightest colour. Where the
+        kernel has a parameter `scale`, that is meant, and the option is `scale_`; so for others.
         Without a page the first frame is shown, with the reason.
         Raises `CallError` for what does not fit, and what compiling and running raise.
         """
         # Drawing is a layer above this one: it is found by name, when somebody looks.
         view = import_module("workbench.widget.live")
-        given: dict[str, Any] = {"schedule": schedule, "show": show, "scale": scale, "steps": steps}
-        view.show(self, args, named, **given)
+        view.show(self, args, named, schedule, {"show": show, "scale": scale, "steps": steps})
 
     def schedule(self, dims: Mapping[str, int] | None = None) -> Schedule:
         """An empty schedule of this kernel: `.split("k", 8).reorder("i", "j")`, `.check()`.

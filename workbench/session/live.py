@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     from workbench.base.dtypes import DType
     from workbench.ir.graph import Scalar
     from workbench.pipeline import Compilation
+    from workbench.program import Parameter
     from workbench.runtime.arrays import Array
     from workbench.session.kernel import Kernel
 
 Follows = Literal["time", "frame", "pointer.x", "pointer.y", "pointer.down"]
 FOLLOWS: tuple[Follows, ...] = ("time", "frame", "pointer.x", "pointer.y", "pointer.down")
 Drawn = Literal["image", "line", "number"]
+OPTIONS = ("steps", "show", "scale")
+"""What `Kernel.live` is told beside arguments; `schedule` is no name of a parameter anyway."""
 CHANNELS = (3, 4)
 """Extents of a last axis that is read as red, green, blue, and how opaque."""
 
@@ -106,7 +109,7 @@ def live(
     schedule: Any = None,
     show: str | None = None,
     scale: tuple[float, float] | None = None,
-    steps: int = 1,
+    steps: int | None = None,
 ) -> Live:
     """Compile a kernel for the page, where there is one, and say how it is driven.
 
@@ -115,6 +118,7 @@ def live(
     drawn, the first one else; `scale` the values of the darkest and the lightest colour.
     Raises `CallError` for what does not fit, and what compiling raises.
     """
+    steps = 1 if steps is None else steps
     if steps < 1:
         raise CallError(f"{k.name}: steps is {steps}, below 1", hint="steps=1")
     d = open_device("browser").describe()
@@ -130,12 +134,12 @@ def live(
     dims = infer_dims(k.graph, arrays) | {n: int(v) for n, v in starts.items() if n in extents}
     check_known(k.graph, dims)
     check_facts(k.graph, dims, starts)
-    c = k.compile(schedule=schedule, on=device, dims=dims)
+    c = k.compilations.of_call(dims, k.steps_of(schedule), device)
     return Live(
         kernel=k,
         compilation=c,
         arrays=arrays,
-        controls=tuple(controls[p.name] for p in c.program.scalars),
+        controls=tuple(_control_of(p, controls) for p in c.program.scalars),
         feedback=_feedback(k, c),
         picture=_picture(k, c, show, scale),
         steps=steps,
@@ -143,6 +147,31 @@ def live(
         device=device,
         note=note,
     )
+
+
+def apart(
+    k: Kernel, named: Mapping[str, Any], options: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is said by name, as arguments of the kernel and as `OPTIONS` of its live run.
+
+    A parameter keeps its name; the option of that name has underscores behind it, as many as it
+    takes. An option that is None was not given.
+    """
+    arguments, given = dict(named), dict(options)
+    for name in OPTIONS:
+        if name not in k.graph.parameters:
+            continue
+        if options[name] is not None:
+            arguments[name] = options[name]
+        given[name] = arguments.pop(option_name(k, name), None)
+    return arguments, given
+
+
+def option_name(k: Kernel, name: str) -> str:
+    """What an option is called for this kernel."""
+    while name in k.graph.parameters:
+        name += "_"
+    return name
 
 
 def starts(k: Kernel, names: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,6 +184,11 @@ def _with_defaults(k: Kernel, named: Mapping[str, Any]) -> dict[str, Any]:
     return dict(named) | {
         s.name: s.default for s in k.graph.scalars if s.name not in named and s.default is not None
     }
+
+
+def _control_of(p: Parameter, controls: Mapping[str, Control]) -> Control:
+    """The control of a scalar of the program; a dim that is one stays at its value."""
+    return controls[p.name] if p.value is None else Fixed(p.name, p.dtype, p.value)
 
 
 def _control(k: Kernel, s: Scalar, value: Any, extent: bool) -> Control:  # noqa: FBT001
@@ -192,10 +226,13 @@ def _number(k: Kernel, s: Scalar, value: Any) -> float:
         or (whole and number != int(number))
     ):
         what = "a whole number" if whole else "a number"
+        hint = f"{s.name}=1, {s.name}=(0, 10), or {s.name}='time'"
+        if s.name in OPTIONS:
+            hint += f"; {option_name(k, s.name)}={value!r} for the option of that name"
         raise CallError(
             f"{k.name}: {s.name} is {value!r}; live it is {what}, a range, or one of "
             + ", ".join(FOLLOWS),
-            hint=f"{s.name}=1, {s.name}=(0, 10), or {s.name}='time'",
+            hint=hint,
         )
     return float(number)
 

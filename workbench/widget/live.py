@@ -17,7 +17,7 @@ from IPython.display import display
 
 from workbench.runtime.browser import BrowserDevice
 from workbench.runtime.device import open_device
-from workbench.session.live import Control, Fixed, Follower, Live, Slider, live
+from workbench.session.live import Control, Fixed, Follower, Live, Slider, apart, live
 from workbench.widget.messages import Json, Output
 from workbench.widget.states import output_of
 from workbench.widget.twinned import Twinned
@@ -63,17 +63,25 @@ class LiveKernel(Twinned):
         return text_twin(self.first), html_twin(self.first)
 
 
-def show(k: Kernel, args: tuple[Any, ...], named: Mapping[str, Any], **options: Any) -> None:
+def show(
+    k: Kernel,
+    args: tuple[Any, ...],
+    named: Mapping[str, Any],
+    schedule: Any,
+    options: Mapping[str, Any],
+) -> None:
     """Draw a live kernel; see `Kernel.live`."""
-    first = first_frame(live(k, args, named, **options))
+    arguments, given = apart(k, named, options)
+    first = first_frame(live(k, args, arguments, schedule=schedule, **given))
     display(LiveKernel(first) if first.plan.device == "browser" else first)
 
 
 def first_frame(plan: Live) -> FirstFrame:
     """Run a plan once, so that what is wrong with it is raised here. Raises what the run raises."""
     k, c = plan.kernel, plan.compilation
-    scalars = {control.name: _value(control) for control in plan.controls}
-    scalars |= {s.name: int(c.dims[s.name]) for s in k.graph.scalars if s.name in c.dims}
+    starts = {control.name: _value(control) for control in plan.controls}
+    starts |= {name: int(value) for name, value in c.dims.items()}
+    scalars = {s.name: starts[s.name] for s in k.graph.scalars}
     k(**plan.arrays, **scalars, on=plan.device, schedule=plan.schedule)
     assert k.last is not None
     at = c.program.outputs.index(plan.picture.output)
