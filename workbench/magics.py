@@ -10,7 +10,7 @@ from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
-from workbench.base.errors import ScheduleError, WorkbenchError
+from workbench.base.errors import DeviceError, ScheduleError, WorkbenchError
 from workbench.base.source import Source
 from workbench.completion.attach import attach
 from workbench.completion.surroundings import Option
@@ -177,9 +177,13 @@ def register(ipython: Any) -> None:
     ipython.register_magics(WorkbenchMagics)
     attach(ipython, options())
     if getattr(ipython, "kernel", None) is not None:
-        from workbench.widget.page import open_page  # noqa: PLC0415
+        from workbench.widget.page import expect_return, open_page  # noqa: PLC0415
 
-        open_page()
+        ipython.events.register("pre_run_cell", expect_return)
+        try:
+            open_page()
+        except DeviceError as error:
+            print(error)  # noqa: T201  (the other devices are there all the same)
 
 
 def options() -> tuple[Option, ...]:

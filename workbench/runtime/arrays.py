@@ -19,7 +19,7 @@ import numpy as np
 from workbench.base.dtypes import DTYPES, DType
 from workbench.base.errors import CallError, DeviceError
 from workbench.program import stored
-from workbench.runtime.calls import LONGEST_RECIPE, Call, Recipe
+from workbench.runtime.calls import LONGEST_RECIPE, Call, Recipe, named
 from workbench.runtime.changes import Changes, touched
 from workbench.runtime.crossings import (
     Crossing,
@@ -305,7 +305,12 @@ class Array:
                 f"{words} was only in a page that is gone, and {why}",
                 hint="call the kernel again",
             )
-        twin = self.recipe.again()[self.output]
+        try:
+            twin = self.recipe.again()[self.output]
+        except DeviceError as error:
+            if self.call is None:
+                raise
+            raise named(error, self.call.words) from error
         self._host = np.array(twin.numpy())
         self._host_version = self.version
         self.recipe = None

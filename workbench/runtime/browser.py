@@ -9,6 +9,7 @@ is not known here; the widget and `connect.py` do it.
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import threading
 import time
@@ -29,9 +30,14 @@ if TYPE_CHECKING:
     from workbench.runtime.page_server import PageServer
 
 _OPENING_SECONDS = 10.0
-"""How long a page that is just being opened, or reloaded, is waited for."""
+"""How long a page that is just being opened is waited for, or in a new cell one that left."""
+
+_RETURN_SECONDS = 1.5
+"""How long one that left is waited for by what it has left alone: its socket may have been cut."""
 
 _PROXY_REMEDY = "pip install jupyter-server-proxy beside the notebook server, and reload the page"
+_REOPEN = "the cell again, once a browser shows the notebook again; or workbench.connect()"
+_RELOAD = "reload the page, and run the cell again"
 _REMEDY = "%load_ext workbench in a notebook that is open in a browser, or workbench.connect()"
 
 
@@ -45,7 +51,10 @@ class BrowserDevice:
         self._server = server
         self._expected_until = 0.0
         self._expected = False
+        self._refused: tuple[str, str] | None = None
         self._seen = False
+        self._awaited = -math.inf
+        """When the page had left that was last waited for in a new cell."""
         self._handles = itertools.count(1)
         self._devices: dict[Peer, PageDevice] = {}
         self._lock = threading.Lock()
@@ -75,11 +84,16 @@ class BrowserDevice:
     def serve(self, server: PageServer | None = None) -> PageServer:
         """The running server that pages connect to; the first call starts it.
 
-        Raises `DeviceError` where tornado is not installed.
+        Raises `DeviceError` where tornado is not installed, or the system gives no port.
         """
         if self._server is None:
             self._server = server or _new_server()
-        self._server.start()
+        try:
+            self._server.start()
+        except DeviceError as error:
+            self._refused = error.mistakes[0].message, error.mistakes[0].hint
+            raise
+        self._refused = None
         return self._server
 
     def expect_page(self, seconds: float | None = None) -> None:
@@ -92,6 +106,15 @@ class BrowserDevice:
             seconds = _OPENING_SECONDS if "JPY_SESSION_NAME" in os.environ else 0.0
         self._expected = seconds > 0
         self._expected_until = time.monotonic() + seconds
+
+    def expect_return(self) -> None:
+        """Say that a new cell begins: it waits, once, for a page that has left to come back."""
+        server = self._server
+        if not self._seen or server is None or server.page is not None:
+            return
+        if server.parted_at > self._awaited:
+            self._awaited = server.parted_at
+            self.expect_page()
 
     def describe(self) -> Description:
         """The page's adapter; waits for a page only while one is being opened."""
@@ -179,8 +202,12 @@ class BrowserDevice:
 
     def absence(self) -> tuple[str, str]:
         """Why there is no page, and what to do about it."""
+        if self._refused is not None:
+            return self._refused
+        if self._server is not None and self._server.turned_away:
+            return self._server.turned_away, _RELOAD
         if self._seen:
-            return "the page that was connected is closed", _REMEDY
+            return "the page that was connected was closed or reloaded", _REOPEN
         if self._expected:
             return "the notebook's page was asked to join and did not come", _PROXY_REMEDY
         return "there is no page: no browser shows this process", _REMEDY
@@ -194,7 +221,7 @@ class BrowserDevice:
         if page is None:
             left = self._expected_until - time.monotonic()
             if self._seen:
-                left = max(left, server.parted_at + _OPENING_SECONDS - time.monotonic())
+                left = max(left, server.parted_at + _RETURN_SECONDS - time.monotonic())
             page = server.wait_for_page(max(0.0, left))
         self._seen = self._seen or page is not None
         return page

@@ -39,12 +39,15 @@ class Call:
             try:
                 self.timing = self.run.wait(self.deadline)
             except DeviceError as error:
-                self.error = type(error)(
-                    *(replace(m, message=f"{self.words}: {m.message}") for m in error.mistakes)
-                )
+                self.error = named(error, self.words)
                 self.error.__cause__ = error
                 raise self.error from error
             self.finished = True
+
+
+def named(error: DeviceError, words: str) -> DeviceError:
+    """The same error, naming the call that it belongs to."""
+    return type(error)(*(replace(m, message=f"{words}: {m.message}") for m in error.mistakes))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -254,7 +254,7 @@ def _sound(peer: Peer, answer: Answer) -> Answer:
         return answer
     faults = "; ".join(peer.faults)
     peer.faults.clear()
-    raise DeviceError(f"the page's GPU reported: {faults}")
+    raise DeviceError(f"the page's GPU reported: {faults}", hint="run the cell again")
 
 
 def _late(deadline: float) -> str:

@@ -22,6 +22,9 @@ Far below the 10 MiB at which Jupyter's servers cut the socket, and small enough
 find their way between two frames.
 """
 
+CLOSED_FOR = {"lost": 1001, "internal": 1002, "version": 4001}
+"""The code with which a socket is closed, by the kind of failure; 4001 tells a page to go."""
+
 _HEADER = struct.Struct("<IIQ")
 HEADER_BYTES = _HEADER.size
 
@@ -117,7 +120,12 @@ def frames(identity: int, content: memoryview) -> Iterator[bytes]:
 
 
 def unpack_frame(frame: bytes) -> tuple[int, int, memoryview]:
-    """Identity of the request, offset in the transfer, and payload of a binary frame."""
+    """Identity of the request, offset in the transfer, and payload of a binary frame.
+
+    Raises `ValueError` where there is no whole header.
+    """
+    if len(frame) < HEADER_BYTES:
+        raise ValueError(f"a frame of {len(frame)} bytes, shorter than its header")
     identity, _, offset = _HEADER.unpack_from(frame)
     return identity, offset, memoryview(frame)[_HEADER.size :]
 
@@ -126,9 +134,9 @@ def unpack_frame(frame: bytes) -> tuple[int, int, memoryview]:
 class Failure:
     """Why the page refused or could not finish a request.
 
-    `kind`: shader, limit, out-of-memory, lost, budget, deadline, cancelled, unavailable or
-    internal. `line` and `column` count from 1 in the code of `kernel`, columns in UTF-16 units;
-    0 where they are unknown.
+    `kind`: shader, limit, out-of-memory, lost, budget, outside, deadline, cancelled, unavailable,
+    internal, or version where the page's code is another one. `line` and `column` count from 1 in
+    the code of `kernel`, columns in UTF-16 units; 0 where they are unknown.
     """
 
     kind: str
@@ -236,22 +244,34 @@ class Shown:
 PageMessage = Hello | Reply | Received | Pong | Lost | Fault | Shown
 
 
+class OtherVersionError(ValueError):
+    """The page's code is of another version of the package than this process."""
+
+
 def parse_message(text: str) -> PageMessage:
     """The message in a text frame of a page.
 
-    Raises `ValueError` for what is not one, also from a page of another protocol version.
+    Raises `OtherVersionError` for a page of another protocol version, else `ValueError` for what
+    is no message.
     """
-    values = json.loads(text)
+    try:
+        return _message(json.loads(text), text)
+    except (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        msg = f"a message of the wrong form from the page: {text[:80]}"
+        raise ValueError(msg) from error
+
+
+def _message(values: Any, text: str) -> PageMessage:
     match values:
         case {"kind": "hello", "version": int(version)}:
             if version != PROTOCOL_VERSION:
                 msg = f"the page speaks protocol {version}, this process {PROTOCOL_VERSION}"
-                raise ValueError(msg)
+                raise OtherVersionError(msg)
             return Hello(_report(values))
         case {"kind": "reply", "id": int(identity), "error": error}:
             return Reply(identity, {}, _failure(error))
-        case {"kind": "reply", "id": int(identity), "ok": result}:
-            return Reply(identity, result)
+        case {"kind": "reply", "id": int(identity), "ok": {**result}}:
+            return Reply(identity, _result(result))
         case {"kind": "received", "id": int(identity), "bytes": int(count)}:
             return Received(identity, count)
         case {"kind": "pong"}:
@@ -264,6 +284,14 @@ def parse_message(text: str) -> PageMessage:
             return Shown()
         case _:
             raise ValueError(f"unknown message from the page: {text[:80]}")
+
+
+def _result(result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values of a reply; raises where those that are read later are no numbers."""
+    float(result.get("milliseconds", 0))
+    for kernel in result.get("kernels", ()):
+        float(kernel["nanoseconds"])
+    return result
 
 
 def _failure(error: Mapping[str, Any]) -> Failure:
@@ -283,19 +311,19 @@ def _report(hello: Mapping[str, Any]) -> PageReport:
     shared = bool(wasm["available"] and wasm["shared"])
     if not gpu["available"]:
         return PageReport(
-            where, user_agent, cause=gpu["cause"], remedy=gpu["remedy"],
+            where, user_agent, cause=str(gpu["cause"]), remedy=str(gpu["remedy"]),
             wasm_workers=workers, wasm_shared=shared,
         )  # fmt: skip
     adapter = gpu["adapter"]
     return PageReport(
         where,
         user_agent,
-        vendor=adapter["vendor"],
-        architecture=adapter["architecture"],
-        description=adapter["description"],
+        vendor=str(adapter["vendor"]),
+        architecture=str(adapter["architecture"]),
+        description=str(adapter["description"]),
         software=bool(adapter["software"]),
         limits={name: int(value) for name, value in adapter["limits"].items()},
-        features=tuple(adapter["features"]),
+        features=tuple(map(str, adapter["features"])),
         wasm_workers=workers,
         wasm_shared=shared,
     )

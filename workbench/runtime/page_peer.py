@@ -37,6 +37,12 @@ PING_SECONDS = 0.5
 PINGS_MISSED = 3
 """So many pings without any sign of life, and the page counts as dead."""
 
+_MOST_FAULTS = 8
+"""So many errors of a page's GPU that nobody has asked for are kept, the last ones."""
+
+_LONGEST_REASON = 120
+"""Bytes of the reason with which a socket is closed."""
+
 _WINDOW = 8 * messages.CHUNK_BYTES
 _LARGE = messages.CHUNK_BYTES // 2
 _generations = itertools.count(1)
@@ -46,10 +52,15 @@ _PATIENCE_WITH_BYTES = 5
 
 @dataclass(slots=True)
 class _Pending:
-    """A request that is on its way; the bytes of a read go to `content`."""
+    """A request that is on its way; the bytes of a read go to `content`.
+
+    `offsets` are those of the pieces that came, `missing` bytes did not come yet.
+    """
 
     future: Future[Answer]
     content: memoryview
+    missing: int
+    offsets: set[int] = field(default_factory=set[int])
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +123,8 @@ class Peer:
         """
         given = memoryview(content or b"").cast("B")
         reads = isinstance(request, messages.Read)
-        pending = _Pending(Future(), given if reads else memoryview(b""))
+        awaited = given if reads else memoryview(b"")
+        pending = _Pending(Future(), awaited, len(awaited))
         with self._lock:
             if self._ended is not None:
                 pending.future.set_exception(PageFailure(self._ended))
@@ -147,12 +159,19 @@ class Peer:
             _settle(pending.future, PageFailure(failure))
         for task in self._tasks:
             task.cancel()
-        self._socket.close()
+        code = messages.CLOSED_FOR.get(failure.kind, messages.CLOSED_FOR["lost"])
+        reason = failure.message.encode()[:_LONGEST_REASON].decode(errors="ignore")
+        self._socket.close(code, reason)
 
     def receive_text(self, text: str) -> messages.PageMessage:
-        """Take a text frame; gives its message for those who listen. On the event loop only."""
+        """Take a text frame; gives its message for those who listen. On the event loop only.
+
+        Raises `ValueError` for what is no message, or not one that may come now.
+        """
         self._heard(len(text))
         message = messages.parse_message(text)
+        if isinstance(message, messages.Hello) and self.report is not None:
+            raise ValueError("a page says hello once")
         if not isinstance(message, messages.Pong):
             self.last_progress = self.last_heard
         match message:
@@ -161,10 +180,13 @@ class Peer:
             case messages.Hello(report):
                 self.report = report
             case messages.Received(_, count):
+                if not 0 <= count <= self._unread:
+                    raise ValueError(f"the page took {count} bytes of {self._unread}")
                 self._unread -= count
                 self._room.set()
             case messages.Fault(fault):
                 self.faults.append(fault)
+                del self.faults[:-_MOST_FAULTS]
             case messages.Lost():
                 self.generation = next(_generations)
             case messages.Pong() | messages.Shown():
@@ -183,8 +205,14 @@ class Peer:
         identity, offset, payload = messages.unpack_frame(frame)
         with self._lock:
             pending = self._pending.get(identity)
-        if pending is not None:
-            pending.content[offset : offset + len(payload)] = payload
+        size = len(payload)
+        if pending is None or offset in pending.offsets or size > pending.missing:
+            raise ValueError(f"bytes for request {identity}, which awaits none there")
+        if offset + size > len(pending.content):
+            raise ValueError(f"bytes behind the end of what request {identity} reads")
+        pending.offsets.add(offset)
+        pending.missing -= size
+        pending.content[offset : offset + size] = payload
 
     def _heard(self, size: int) -> None:
         self._count(size)
@@ -199,7 +227,9 @@ class Peer:
         with self._lock:
             pending = self._pending.pop(identity, None)
         if pending is None:
-            return
+            raise ValueError(f"an answer to request {identity}, which awaits none")
+        if failure is None and pending.missing:
+            failure = Failure("internal", f"the page left out {pending.missing} bytes of a read")
         if failure is None:
             _settle(pending.future, Answer(result))
         else:

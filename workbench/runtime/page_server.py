@@ -2,7 +2,8 @@
 
 It listens on 127.0.0.1 only, at a random port, below a random token; a notebook reaches it
 directly or through jupyter-server-proxy. Of several pages with a GPU the one is asked that last
-showed a panel, else the earliest; the others keep what they hold.
+showed a panel, else the earliest; the others keep what they hold. What all this guards against is
+in docs/security.md.
 
 Not here: what goes over a socket (`page_peer.py`), and what it is for (`browser.py`).
 """
@@ -14,16 +15,18 @@ import hmac
 import itertools
 import math
 import secrets
+import socket
 import threading
 import time
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
+from workbench.base.errors import DeviceError
 from workbench.runtime import page_messages as messages
 from workbench.runtime.page_messages import Failure
 from workbench.runtime.page_peer import Peer, page_left
@@ -34,7 +37,8 @@ if TYPE_CHECKING:
 _LARGEST_FRAME = 2 * messages.CHUNK_BYTES
 _READ_BYTES = 1024 * 1024
 """Taken from a socket at once, where it has so many."""
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_ADDRESS = "127.0.0.1"
+_LOOPBACK = frozenset({"localhost", _ADDRESS, "::1"})
 
 
 def allowed_origin(origin: str | None, host: str) -> bool:
@@ -52,6 +56,36 @@ def allowed_origin(origin: str | None, host: str) -> bool:
     return parts.hostname in _LOOPBACK or parts.netloc.lower() == host.lower()
 
 
+def allowed_host(host: str, port: int) -> bool:
+    """Whether a request that addresses this server as `host` may come to `port`.
+
+    Whoever comes directly names this very port, and then has to name this machine as well: a name
+    of elsewhere that leads here (DNS rebinding) may not. Another port is that of the notebook's
+    server, whose proxy has let the request through.
+    """
+    try:
+        parts = urlsplit(f"//{host}")
+        return bool(parts.hostname) and (parts.hostname in _LOOPBACK or parts.port != port)
+    except ValueError:
+        return False
+
+
+def listening(port: int = 0) -> socket.socket:
+    """A socket that listens on this machine's loopback; without a number at a port that is free.
+
+    Raises `OSError` where there is none, or that one is taken.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.bind((_ADDRESS, port))
+        listener.listen()
+        listener.settimeout(0.0)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
 class PageServer:
     """The server of this process. Start it once; pages come and go."""
 
@@ -61,6 +95,8 @@ class PageServer:
         self.port = 0
         self.parted_at = -math.inf
         self.content = content
+        self.turned_away = ""
+        """Why the last page could not join, where it is of another version of the package."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._peers: list[Peer] = []
         """Those that showed a panel last come first, those that never did last."""
@@ -86,17 +122,27 @@ class PageServer:
         return sum(peer.report is not None for peer in self._peers)
 
     def start(self) -> None:
-        """Listen, and return once pages can connect; does nothing where it listens already."""
+        """Listen, and return once pages can connect; does nothing where it listens already.
+
+        Raises `DeviceError` where the system lets it not listen.
+        """
         if self._thread is not None:
             return
-        started = threading.Event()
+        started: Future[None] = Future()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(started)),
             name="workbench-page-server",
             daemon=True,
         )
         self._thread.start()
-        started.wait()
+        try:
+            started.result()
+        except OSError as error:
+            self._thread = self._loop = self._stop = None
+            raise DeviceError(
+                f"cannot listen on {_ADDRESS}: {error}",
+                hint="%reload_ext workbench once a port is free, or on='cpu'",
+            ) from error
 
     def stop(self) -> None:
         """Close every page's socket and end the thread."""
@@ -121,7 +167,7 @@ class PageServer:
                 self._changed.wait(min(left, 0.05))
         return page
 
-    async def _serve(self, started: threading.Event) -> None:
+    async def _serve(self, started: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         routes: list[Any] = [
@@ -130,10 +176,14 @@ class PageServer:
         ]
         application = Application(routes, log_function=_log_nothing)
         server = HTTPServer(application, chunk_size=_READ_BYTES)
-        sockets = bind_sockets(0, "127.0.0.1")
-        self.port = int(sockets[0].getsockname()[1])
-        server.add_sockets(sockets)
-        started.set()
+        try:
+            listener = listening()
+        except OSError as error:
+            started.set_exception(error)
+            return
+        self.port = int(listener.getsockname()[1])
+        server.add_socket(listener)
+        started.set_result(None)
         await self._stop.wait()
         server.stop()
         for peer in list(self._peers):
@@ -142,16 +192,17 @@ class PageServer:
 
     # What follows is for the request handlers below.
 
-    def knows(self, token: str) -> bool:
-        """Whether that is the token; takes the same time for every wrong one."""
-        return hmac.compare_digest(token.encode(), self.token.encode())
+    def admits(self, token: str, host: str) -> bool:
+        """Whether that is the token and the host; takes the same time for every wrong token."""
+        known = hmac.compare_digest(token.encode(errors="replace"), self.token.encode())
+        return known and allowed_host(host, self.port)
 
-    def joined(self, socket: WebSocketHandler) -> Peer:
+    def joined(self, handler: WebSocketHandler) -> Peer:
         """A page opened its socket; it gets the least number that is free."""
         with self._changed:
             taken = {peer.number for peer in self._peers}
             free = next(n for n in itertools.count(1) if n not in taken)
-            peer = Peer(socket, self.parted, free)
+            peer = Peer(handler, self.parted, free)
             self._peers.append(peer)
             return peer
 
@@ -174,6 +225,8 @@ class PageServer:
         ready = [(peer, report) for peer in self._peers if (report := peer.report) is not None]
         ready.sort(key=lambda each: each[1].cause != "")  # stable: those shown last stay first
         self._page = ready[0][0] if ready else None
+        if self._page is not None:
+            self.turned_away = ""
         self._changed.notify_all()
 
 
@@ -194,7 +247,7 @@ class _Content(RequestHandler):
 
     def get(self, token: str, path: str) -> None:
         server = self._server
-        known = server.knows(token)
+        known = server.admits(token, self.request.host)
         found = server.content(path) if known and server.content is not None else None
         if found is None:
             self.set_status(404 if known else 403)
@@ -215,9 +268,9 @@ class _Socket(WebSocketHandler):
         return allowed_origin(origin, self.request.host)
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
-        if not self._server.knows(str(args[0])):
+        if not self._server.admits(str(args[0]), self.request.host):
             self.set_status(403)
-            self.finish("wrong token")  # pyright: ignore[reportUnknownMemberType]
+            self.finish("wrong token or host")  # pyright: ignore[reportUnknownMemberType]
             return
         await super().get(*args, **kwargs)
 
@@ -241,7 +294,10 @@ class _Socket(WebSocketHandler):
                 peer.receive_bytes(message)
             else:
                 self._server.noted(peer, peer.receive_text(message))
-        except (ValueError, KeyError) as error:
+        except messages.OtherVersionError as error:
+            self._server.turned_away = str(error)
+            peer.end(Failure("version", str(error)))
+        except ValueError as error:
             peer.end(Failure("internal", f"the page sent what it should not: {error}"))
 
     def on_close(self) -> None:

@@ -78,7 +78,8 @@ def timing_of(answer: Answer, report: PageReport, engine: Engine | None) -> Timi
     """The timing of a finished run, by the page's clocks."""
     values = answer.values
     kernels: list[dict[str, Any]] | None = values.get("kernels")
-    total = float(values["milliseconds"]) / 1000
+    milliseconds = values.get("milliseconds")
+    total = None if milliseconds is None else float(milliseconds) / 1000
     submits: int | None = values.get("submits")
     if kernels is None:
         return Timing(total=total, submits=submits)

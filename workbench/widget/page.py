@@ -28,6 +28,12 @@ class Page(Bundled):
 _open: list[Page] = []
 
 
+def expect_return(*_cell: object) -> None:
+    """Before each cell: let it wait for a page that was closed or reloaded meanwhile."""
+    device: BrowserDevice = open_device("browser")  # pyright: ignore[reportAssignmentType]
+    device.expect_return()
+
+
 def open_page() -> Page:
     """Let the notebook's page join, and the device `browser` wait for it; returns at once.
 
