@@ -50,7 +50,7 @@ def falls(v: f32[N], rate: f32) -> (f32[N], f32):
 c.live(np.arange(64, dtype=np.float32), rate=0.99, show="v", steps=2)
 for n in (3, 5, 7):  # from here on N is a uniform
     c(np.ones(n, np.float32), 1.0, on="browser")
-c.live(np.ones(64, np.float32), rate=(0.0, 1.0, 1.0), show="s")
+c.live(np.ones(48, np.float32), rate=(0.0, 1.0, 1.0), show="s")
 assert c.last.compilation.open == ("N",)
 """
 SHOWN = r"""() => Number(/frame (\d+)/.exec(
@@ -102,13 +102,13 @@ def test_sliders_pointer_and_clock_move_what_is_drawn(lab: Lab, canvas_page: Pag
     for view in (rings, falls, total):
         view.scroll_into_view_if_needed()
         expect(view.locator(".wb-foot")).to_contain_text("frames/s")
-    expect(total.locator(".wb-live-value")).to_have_text("64")
+    expect(total.locator(".wb-live-value")).to_have_text("48")
 
     total.get_by_role("slider").fill("0")
     expect(total.locator(".wb-live-value")).to_have_text("0")
     total.get_by_role("slider").fill("1")
     total.get_by_role("button", name="start anew").click()
-    expect(total.locator(".wb-live-value")).to_have_text("64")
+    expect(total.locator(".wb-live-value")).to_have_text("48")
 
     rings.get_by_role("button", name="running").click()
     expect(rings.locator(".wb-foot")).to_contain_text("stands still")
