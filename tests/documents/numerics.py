@@ -249,6 +249,8 @@ Where there is a second argument it is 2.
 Infinities come out right everywhere.
 WGSL lets a driver assume that there is no NaN.
 So what a GPU gives for one, or in place of one, is unspecified.
+A check counts the elements that should be NaN and are numbers there, and says where the first is.
+A NaN in place of a number is a cross everywhere.
 
 """
 

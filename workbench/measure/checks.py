@@ -33,7 +33,7 @@ from workbench.measure.reference import Reference, reference, work
 from workbench.measure.samples import sampled
 from workbench.passes.fold import literal_int
 from workbench.passes.graph import specialise
-from workbench.pipeline import Compilation, Snapshot, compile_graph
+from workbench.pipeline import Compilation, Snapshot, Target, compile_graph
 from workbench.program import Program
 from workbench.runtime.arrays import array, enqueue
 from workbench.runtime.device import Device, default_device, open_device
@@ -291,7 +291,7 @@ def _check_program(stage: str, program: Program, c: Compilation, case: _Case) ->
             found = _outputs(program, device, c, case)
         except (DeviceError, CodegenError) as again:
             return Check(stage, "cross", str(again))
-    return _compare(stage, found, case, where=f" on {device.name}")
+    return _compare(stage, found, case, f" on {device.name}", program.target)
 
 
 def _outputs(
@@ -304,8 +304,14 @@ def _outputs(
     return {n: a.numpy() for n, a in zip(program.outputs, outputs, strict=True)}
 
 
-def _compare(stage: str, found: Mapping[str, np.ndarray], case: _Case, where: str = "") -> Check:
+def _compare(
+    stage: str,
+    found: Mapping[str, np.ndarray],
+    case: _Case,
+    where: str = "",
+    target: Target = "llvm",
+) -> Check:
     if not case.reference.values:
         return Check(stage, "none", "returns nothing")
-    ok, words = case.reference.compare(found)
+    ok, words = case.reference.compare(found, target)
     return Check(stage, "tick" if ok else "cross", f"{words}; run{where} at {case.words}")

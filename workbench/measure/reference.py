@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from workbench.ir.compare import Agreement
     from workbench.ir.graph import Definition
     from workbench.ir.stmt import Stmt
+    from workbench.pipeline import Target
 
     Arrays = Mapping[str, np.ndarray]
 
@@ -52,20 +53,42 @@ class Reference:
     scales: Mapping[str, float]
     terms: int
 
-    def compare(self, outputs: Arrays) -> tuple[bool, str]:
-        """Whether all outputs agree, and the words of the worst."""
+    def compare(self, outputs: Arrays, target: Target = "llvm") -> tuple[bool, str]:
+        """Whether all outputs agree, and the words of the worst.
+
+        What a program for `target` gives in place of a NaN is only counted where it is for a GPU:
+        WGSL promises none.
+        """
         worst: tuple[bool, str] = (True, "returns nothing")
+        notes: list[str] = []
         for name in self.values:
             found = np.asarray(outputs[name])
             if self.points is not None:
                 found = found[tuple(self.points[name].T)]
+            if target == "wgsl" and (lost := self._lost(name, found)).any():
+                notes.append(self._unspecified(name, lost))
+                found = np.where(lost, found.dtype.type(np.nan), found)
             one = self._compare(name, found)
             if worst[0]:
                 worst = one
-        if self.points is None:
-            return worst
-        count = min(len(p) for p in self.points.values())
-        return worst[0], f"{worst[1]} at {count} selected elements"
+        words = worst[1]
+        if self.points is not None:
+            words += f" at {min(len(p) for p in self.points.values())} selected elements"
+        return worst[0], "; ".join([words, *notes])
+
+    def _lost(self, name: str, found: np.ndarray) -> np.ndarray:
+        """The elements that should be NaN, and are numbers."""
+        values = self.values[name]
+        if found.dtype.kind != "f" or values.dtype.kind != "f" or found.shape != values.shape:
+            return np.zeros(found.shape, bool)
+        return np.isnan(values) & ~np.isnan(found)
+
+    def _unspecified(self, name: str, lost: np.ndarray) -> str:
+        first = np.argwhere(lost)[0]
+        place = (first if self.points is None else self.points[name][first[0]]).tolist()
+        count = f"{int(lost.sum())} of {lost.size} elements of " if lost.size > 1 else ""
+        where = f", the first at {place}," if place else ""
+        return f"{count}'{name}'{where} unspecified: NaN here, which WGSL does not promise"
 
     def _compare(self, name: str, found: np.ndarray) -> tuple[bool, str]:
         one = self._agreement(name, found)

@@ -160,7 +160,7 @@ def _answers(
     """Every device that is here runs the call; each answer is compared with the reference."""
     assert run.outputs is not None
     shown = {n: a.numpy() for n, a in run.outputs.items()}
-    ok, words = reference.compare(shown)
+    ok, words = reference.compare(shown, run.compilation.program.target)
     answers = [DeviceAnswer(run.device, "tick" if ok else "cross", words)]
     for name in LISTED:
         if name == run.device:
@@ -181,8 +181,9 @@ def _answer(
         k(**values, on=name, schedule=run.schedule)
         assert k.last is not None
         arrays = k.last.outputs
-        names = k.last.compilation.program.outputs
-        ok, words = reference.compare({n: a.numpy() for n, a in zip(names, arrays, strict=True)})
+        program = k.last.compilation.program
+        found = {n: a.numpy() for n, a in zip(program.outputs, arrays, strict=True)}
+        ok, words = reference.compare(found, program.target)
     except WorkbenchError as error:
         return DeviceAnswer(name, "cross", str(error).partition("\n")[0])
     return DeviceAnswer(name, "tick" if ok else "cross", words)

@@ -159,7 +159,8 @@ class WgslKernel:
         reference = expected(last.compilation, last.inputs)
         ok, words = reference.compare(
             {theirs: mine[n].reshape(shapes[n]) for n, theirs in zip(pairs, names.values(),
-                                                                    strict=True)}
+                                                                    strict=True)},
+            "wgsl",
         )  # fmt: skip
         return Agreement(ok, words)
 
