@@ -14,20 +14,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.base.errors import CodegenError
-from workbench.ir.access import Access, accesses, leaves
+from workbench.ir.access import Access, accesses
 from workbench.ir.bound import bound
 from workbench.ir.count import NONE, Count, Tag, count_points, points_of, worse
-from workbench.ir.expr import Apply, Expr, Select, Var, apply, integer, substitute, walk
+from workbench.ir.executions import executions, float_operations, range_of
+from workbench.ir.expr import Expr, Select, integer, substitute, walk
 from workbench.ir.stmt import (
     Alloc,
-    Assign,
     For,
-    If,
     Local,
     LoopKind,
     Memory,
-    Store,
-    While,
     expressions,
     walk_stmts,
 )
@@ -155,16 +152,8 @@ def _nest(loops: Loops, nest: Stmt, around: tuple[For, ...], c: Compilation) -> 
 
 
 def _turns(around: Sequence[For]) -> Count:
-    conditions = [x for s in around for x in _range(s)]
+    conditions = [x for s in around for x in range_of(s)]
     return count_points([s.var for s in around], conditions)
-
-
-def _range(s: For) -> list[Expr]:
-    tests = [apply("ge", Var(s.var), s.start), apply("lt", Var(s.var), s.stop)]
-    if s.step > 1:
-        rest = apply("mod", apply("sub", Var(s.var), s.start), integer(s.step))
-        tests.append(apply("eq", rest, integer(0)))
-    return [*tests]
 
 
 def _dtypes(loops: Loops, nest: Stmt) -> dict[str, DType]:
@@ -267,7 +256,7 @@ def _over(loops: Iterable[For], chosen: Callable[[For], bool]) -> Count:
     longest: dict[LoopKind, Count] = {}
     for s in loops:
         if chosen(s):
-            found = count_points([s.var], _range(s))
+            found = count_points([s.var], range_of(s))
             longest[s.kind] = max(found, longest.get(s.kind, NONE), key=lambda x: x.value)
     tags: list[Tag] = [x.tag for x in longest.values()]
     return Count(math.prod(x.value for x in longest.values()), worse(*tags))
@@ -275,54 +264,14 @@ def _over(loops: Iterable[For], chosen: Callable[[For], bool]) -> Count:
 
 def _operations(nest: Stmt, turns: Count) -> Count:
     """Operations on floats, a comparison is one as well; of a choice both sides are counted."""
-    assigned = frozenset(s.name for s in walk_stmts((nest,)) if isinstance(s, Assign))
     total = NONE
-    for run in _executions((nest,), _Execution((nest,)), {}, assigned):
-        (s,) = run.statement
-        each = [x for e in expressions(s) for x in walk(e)]
-        ops = sum(isinstance(x, Apply) and x.args[0].dtype.kind == "f" for x in each)
-        ops += isinstance(s, Store) and s.reduce is not None and s.value.dtype.kind == "f"
+    for run in executions((nest,)):
+        ops = float_operations(run.statement)
         if ops:
+            each = (x for e in expressions(run.statement) for x in walk(e))
             exact = run.exact and not any(isinstance(x, Select) for x in each)
             total += _instances(run.loops, run.conditions, exact=exact).times(ops)
     return _times(total, turns)
-
-
-@dataclass(frozen=True, slots=True)
-class _Execution:
-    """A statement, and when it runs."""
-
-    statement: tuple[Stmt, ...]
-    loops: tuple[str, ...] = ()
-    conditions: tuple[Expr, ...] = ()
-    exact: bool = True
-
-
-def _executions(
-    body: Sequence[Stmt], at: _Execution, values: Mapping[str, Expr], assigned: frozenset[str]
-) -> Iterator[_Execution]:
-    """Every statement of a body with the loops and conditions around it."""
-    exact = at.exact and not leaves(tuple(body))
-    for s in body:
-        yield replace(at, statement=(s,), exact=exact)
-        inner = replace(at, exact=exact)
-        match s:
-            case For():
-                tests = tuple(substitute(x, values) for x in _range(s))
-                inner = replace(inner, loops=(*at.loops, s.var))
-                inner = replace(inner, conditions=(*at.conditions, *tests))
-                yield from _executions(s.body, inner, values, assigned)
-            case If():
-                cond = substitute(s.cond, values)
-                for part, test in ((s.then, cond), (s.orelse, apply("not", cond))):
-                    there = replace(inner, conditions=(*at.conditions, test))
-                    yield from _executions(part, there, values, assigned)
-            case While():
-                yield from _executions(s.body, replace(inner, exact=False), values, assigned)
-            case Local(name, value) if name not in assigned:
-                values = {**values, name: substitute(value, values)}
-            case _:
-                pass
 
 
 def _registers(nest: Stmt) -> Count:

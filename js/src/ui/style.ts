@@ -69,6 +69,26 @@ export const style = `
   display: inline-block; inline-size: 80px; margin-inline-start: 8px;
   border: 1px solid var(--wb-line);
 }
+.wb-nest { padding: 2px 12px 6px; overflow-x: auto; }
+.wb-nest table { border-collapse: collapse; }
+.wb-nest th {
+  padding: 0 12px 2px 0; text-align: start; font-weight: normal; color: var(--wb-soft);
+}
+.wb-nest td { padding: 0 12px 0 0; white-space: pre; }
+.wb-nest code { font-family: var(--wb-code-font); font-size: var(--wb-code-size); }
+.wb-number { text-align: end; font-variant-numeric: tabular-nums; }
+.wb-nest .wb-share {
+  padding-inline: 6px; text-align: end; font-variant-numeric: tabular-nums;
+  background: color-mix(in srgb, var(--wb-warn) calc(var(--share) * 45%), transparent);
+}
+.wb-badge {
+  margin-inline-start: 8px; padding: 0 5px; border: 1px solid var(--wb-line);
+  border-radius: 3px; color: var(--wb-soft);
+}
+.wb-badge[data-place="workgroup"] { border-style: double; border-width: 3px; }
+.wb-badge[data-place="invocation"], .wb-badge[data-place="worker"] {
+  border-color: var(--wb-brand);
+}
 .wb-soft { color: var(--wb-soft); }
 .wb-button, .wb-choice, .wb-tab {
   appearance: none; margin: 0; border: 0; border-radius: 3px; background: none;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -14,6 +15,7 @@ from workbench.ir.count import Count, count_points, points_of
 from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Select, Var, apply, integer
 from workbench.ir.ops import OPS
 from workbench.ir.stmt import Alloc, Assign, Body, For, If, Local, LoopKind, Store
+from workbench.measure.nests import rows
 from workbench.measure.traffic import Traffic, traffic
 from workbench.pipeline import Compilation
 
@@ -156,6 +158,31 @@ def test_a_tile_of_a_tiled_matmul_reuses_what_it_fetches() -> None:
     assert arrays["A"].reuse == 1.0
     assert arrays["A_workgroup"].distinct == Count(16)
     assert [u.value for u in nest.uses] == [16, 2 * 16 * 4]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_run_as_often_as_a_walk_says(name: str) -> None:
+    c = compiled(name)
+    walk = walked(c)
+    found = rows(c.stages["scheduled"].value, c.dims)
+    stores = Counter[str]()
+    for r in found:
+        if r.kind == "statement":
+            stores[re.split(r"\W", r.text, maxsplit=1)[0]] += r.times.value
+
+    assert stores == walk.writes
+    assert found[0].share == pytest.approx(sum(r.share for r in found if r.depth == 0) or 1.0)
+
+
+def test_loops_are_named_as_schedules_name_them() -> None:
+    c = compiled("tiled matmul")
+    found = rows(c.stages["scheduled"].value, c.dims)
+
+    assert [r.loop for r in found if r.loop] == [
+        "i_o", "i_i", "j_o", "j_i", "k_o", "fetch", "fetch_1", "k_i"
+    ]  # fmt: skip
+    assert {r.loop: r.runs_as for r in found}["j_o"] == "workgroup.x"
+    assert {r.text.partition(":")[0]: r.memory for r in found}["A_workgroup"] == "workgroup"
 
 
 def test_what_data_decide_is_modelled() -> None:
