@@ -30,6 +30,22 @@ GUARANTEED = Limits()
 """What every WebGPU device offers; stands in where the device is not there to ask."""
 
 
+def unbounded(memory: int) -> Limits:
+    """The limits of a device that has none but the bytes of its memory."""
+    many = 2**31 - 1
+    return Limits(
+        max_compute_workgroup_size_x=many,
+        max_compute_workgroup_size_y=many,
+        max_compute_workgroup_size_z=many,
+        max_compute_invocations_per_workgroup=many,
+        max_compute_workgroups_per_dimension=many,
+        max_compute_workgroup_storage_size=memory,
+        max_storage_buffers_per_shader_stage=many,
+        max_storage_buffer_binding_size=memory,
+        max_buffer_size=memory,
+    )
+
+
 NUMBERS = tuple(f.name for f in fields(Limits) if f.name != "shader_f16")
 """The limits that are numbers."""
 

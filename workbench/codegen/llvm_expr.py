@@ -23,6 +23,7 @@ from workbench.codegen.llvm_lines import (
 )
 from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, loads
 from workbench.ir.extents import Extent, expression, literals
+from workbench.ir.intervals import joined
 from workbench.ir.ops import OPS, is_defined
 
 LEAST, GREATEST = -(2**31), 2**31 - 1
@@ -217,26 +218,13 @@ def _raw_bounds(scope: Scope, e: Expr) -> tuple[int, int] | None:
     """The bounds of an i32 operation in `_WIDE` whose result never leaves i32, else None."""
     if not (isinstance(e, Apply) and e.dtype is I32 and e.op in _WIDE):
         return None
-    (a, b), (c, d) = (bounds(scope, x) for x in e.args)
-    match e.op:
-        case "add":
-            low, high = a + c, b + d
-        case "sub":
-            low, high = a - d, b - c
-        case "mul":
-            products = (a * c, a * d, b * c, b * d)
-            low, high = min(products), max(products)
-        case "min":
-            low, high = min(a, c), min(b, d)
-        case "max":
-            low, high = max(a, c), max(b, d)
-        case _ if a < 0 or c <= 0:
-            return None
-        case "floordiv":
-            low, high = a // d, b // c
-        case _:
-            low, high = 0, min(b, d - 1)
-    return (low, high) if low >= LEAST and high <= GREATEST else None
+    left, right = (bounds(scope, x) for x in e.args)
+    if e.op in {"floordiv", "mod"} and left[0] < 0:
+        return None  # the machine's unsigned division is meant
+    found = joined(e.op, left, right)
+    if found is None or found[0] < LEAST or found[1] > GREATEST:
+        return None
+    return found
 
 
 def _counts(scope: Scope, e: Expr) -> bool:

@@ -15,6 +15,7 @@ from workbench.codegen.wgsl_atomic import TRIES, exchanges
 from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel
 from workbench.ir.expr import Apply, Const, Expr, Var
 from workbench.ir.extents import expression
+from workbench.ir.intervals import Interval, joined
 from workbench.ir.stmt import (
     Barrier,
     Body,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 LARGEST_UNROLL = 64
 """Loops marked as unrolled are written out up to this many times; longer ones stay loops."""
 
-Interval = tuple[int, int]
 _ANY: Interval = (-(2**31), 2**31 - 1)
 
 
@@ -152,29 +152,7 @@ def interval(e: Expr, known: Mapping[str, Interval]) -> Interval:
         case Var(name):
             found = known.get(name, _ANY)
         case Apply(op, (left, right)):
-            found = _combine(op, interval(left, known), interval(right, known))
+            found = joined(op, interval(left, known), interval(right, known)) or _ANY
         case _:
             found = _ANY
     return found if _ANY[0] <= found[0] and found[1] <= _ANY[1] else _ANY
-
-
-def _combine(op: str, a: Interval, b: Interval) -> Interval:
-    match op:
-        case "add":
-            return a[0] + b[0], a[1] + b[1]
-        case "sub":
-            return a[0] - b[1], a[1] - b[0]
-        case "mul":
-            corners = [x * y for x in a for y in b]
-            return min(corners), max(corners)
-        case "min":
-            return min(a[0], b[0]), min(a[1], b[1])
-        case "max":
-            return max(a[0], b[0]), max(a[1], b[1])
-        case "floordiv" if b[0] > 0:
-            corners = [x // y for x in a for y in b]
-            return min(corners), max(corners)
-        case "mod" if b[0] > 0:
-            return 0, b[1] - 1
-        case _:
-            return _ANY

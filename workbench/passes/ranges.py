@@ -23,6 +23,7 @@ from workbench.ir.expr import (
     substitute,
     walk,
 )
+from workbench.ir.intervals import joined
 from workbench.passes.fold import fold, literal_int
 
 if TYPE_CHECKING:
@@ -107,32 +108,12 @@ def spread(e: Expr, spans: Spans) -> tuple[int, int] | None:
             found = spans[name]
         case Apply(op, (a, b)):
             left, right = spread(a, spans), spread(b, spans)
-            found = None if left is None or right is None else _joined(op, left, right)
+            found = None if left is None or right is None else joined(op, left, right)
+            if op in {"floordiv", "mod"} and right is not None and right[0] != right[1]:
+                found = None
         case _:
             found = None
     return found if found is not None and found[0] >= -_END and found[1] < _END else None
-
-
-def _joined(op: str, a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int] | None:
-    match op:
-        case "add":
-            return a[0] + b[0], a[1] + b[1]
-        case "sub":
-            return a[0] - b[1], a[1] - b[0]
-        case "mul":
-            corners = [x * y for x in a for y in b]
-            return min(corners), max(corners)
-        case "min":
-            return min(a[0], b[0]), min(a[1], b[1])
-        case "max":
-            return max(a[0], b[0]), max(a[1], b[1])
-        case "floordiv" if b[0] == b[1] > 0:
-            return a[0] // b[0], a[1] // b[0]
-        case "mod" if b[0] == b[1] > 0:
-            inside = a[0] >= 0 and a[1] < b[0]
-            return a if inside else (0, b[0] - 1)
-        case _:
-            return None
 
 
 def _form(place: int, r: Range, spans: Spans) -> Form | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from workbench.base.errors import DeviceError
-from workbench.base.limits import Limits
+from workbench.base.limits import Limits, unbounded
 from workbench.program import Program
 from workbench.runtime.device import Memory
 
@@ -67,19 +67,7 @@ def packed(program: Program, scalars: Sequence[float]) -> np.ndarray:
 @cache
 def limits() -> Limits:
     """The cpu has none but its memory."""
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    many = 2**31 - 1
-    return Limits(
-        max_compute_workgroup_size_x=many,
-        max_compute_workgroup_size_y=many,
-        max_compute_workgroup_size_z=many,
-        max_compute_invocations_per_workgroup=many,
-        max_compute_workgroups_per_dimension=many,
-        max_compute_workgroup_storage_size=memory,
-        max_storage_buffers_per_shader_stage=many,
-        max_storage_buffer_binding_size=memory,
-        max_buffer_size=memory,
-    )
+    return unbounded(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
 def processor() -> str:

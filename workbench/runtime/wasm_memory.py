@@ -6,7 +6,7 @@ from bisect import insort
 from collections import deque
 
 from workbench.base.errors import DeviceError
-from workbench.base.limits import Limits
+from workbench.base.limits import unbounded
 
 PAGE = 65536
 """Bytes of a page, by which memory grows."""
@@ -20,19 +20,7 @@ ALIGNMENT = 64
 FEATURES = ("simd128", "threads")
 """What compiled code needs of an engine."""
 
-_MANY = 2**31 - 1
-
-LIMITS = Limits(
-    max_compute_workgroup_size_x=_MANY,
-    max_compute_workgroup_size_y=_MANY,
-    max_compute_workgroup_size_z=_MANY,
-    max_compute_invocations_per_workgroup=_MANY,
-    max_compute_workgroups_per_dimension=_MANY,
-    max_compute_workgroup_storage_size=LARGEST,
-    max_storage_buffers_per_shader_stage=_MANY,
-    max_storage_buffer_binding_size=LARGEST,
-    max_buffer_size=LARGEST,
-)
+LIMITS = unbounded(LARGEST)
 """What every engine of WebAssembly holds, if the machine has the memory."""
 
 
