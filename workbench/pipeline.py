@@ -198,7 +198,7 @@ def _programs(graph: Graph, loops: Loops, made: Programs, limits: Limits) -> Pro
 def check_dims(graph: Graph, dims: Mapping[str, int]) -> None:
     """Refuse missing, unknown or negative dims, and those that break an assert."""
     from workbench.ir.expr import Const  # noqa: PLC0415
-    from workbench.ir.show import expr_text  # noqa: PLC0415
+    from workbench.passes.facts import broken_fact  # noqa: PLC0415
     from workbench.passes.fold import bind_dims, fold  # noqa: PLC0415
 
     symbols = graph.symbols()
@@ -222,11 +222,7 @@ def check_dims(graph: Graph, dims: Mapping[str, int]) -> None:
     for fact in graph.facts:
         value = fold(bind_dims(fact, {k: int(v) for k, v in dims.items()}))
         if isinstance(value, Const) and not value.value:
-            shown = ", ".join(f"{k} = {v}" for k, v in dims.items())
-            raise CallError(
-                f"{graph.name}: assert {expr_text(fact)} does not hold for {shown}",
-                span=fact.origin.nearest_span(),
-            )
+            raise broken_fact(graph.name, fact, dims)
 
 
 def _to_loops(trace: Trace, graph: Graph, dims: Mapping[str, int], left: Collection[str]) -> Loops:

@@ -63,6 +63,12 @@ def powers(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return z.real, z.imag
 
 
+def squared(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    for _ in range(2):
+        a, b = a * a - b[::-1] * b, a * b + b[::-1] * a
+    return a, b - 2 * a, 2 * b + a
+
+
 CASES = (
     Case(
         "a_function_in_an_equation",
@@ -79,6 +85,15 @@ CASES = (
         "    r[i], m[i] = multiply(a[i], b[i], a[i], b[i])\n    return r, m\n",
         given(a=f32(23), b=f32(23)),
         lambda a, b: (a * a - b * b, 2 * a * b),
+    ),
+    Case(
+        "a_tuple_over_arrays_with_values",
+        MULTIPLY + "def square(a: f32[N], b: f32[N]) -> (f32[N], f32[N], f32[N]):\n"
+        "    for t in range(2):\n"
+        "        a[i], b[i] = multiply(a[i], b[N - 1 - i], a[i], b[i])\n"
+        "    b[i], c[i] = multiply(b[i], a[i], 1.0, 2.0)\n    return a, b, c\n",
+        given(a=f32(23), b=f32(23)),
+        squared,
     ),
     Case(
         "a_tuple_in_a_block",

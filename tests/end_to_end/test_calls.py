@@ -163,8 +163,37 @@ def test_an_assert_is_checked_at_the_call() -> None:
     k = wb.kernel(
         "def pairs(x: f32[N]) -> f32[N]:\n    assert N % 4 == 0\n    y[i] = x[i]\n    return y\n"
     )
-    with pytest.raises(wb.CallError, match="assert N % 4 == 0 does not hold for N = 6"):
+    with pytest.raises(wb.CallError, match="assert N % 4 == 0 does not hold for N = 6") as e:
         k(ones(6), on="cpu")
+
+    assert e.value.mistakes[0].hint == "N = 8"
+    k(ones(8), on="cpu")
+
+
+def test_the_hint_of_an_assert_names_the_nearest_call_that_fits() -> None:
+    k = wb.kernel(
+        "def f(x: f32[N], n: i32) -> f32[N]:\n    assert n * n < N\n    y[i] = x[i]\n    return y\n"
+    )
+    with pytest.raises(wb.CallError) as far:
+        k(ones(6), 5, on="cpu")
+    with pytest.raises(wb.CallError) as near:
+        k(ones(1), 1, on="cpu")
+
+    assert far.value.mistakes[0].hint == "n = 2"
+    assert near.value.mistakes[0].hint == "N = 2"
+
+
+def test_an_argmax_of_nothing_in_the_text_is_mended_in_the_text() -> None:
+    text = "def f(x: f32[N]) -> i32:\n    y = argmax(x[k] for k in range({}))\n    return y\n"
+    written = wb.kernel("def f(x: f32[N]) -> i32:\n    assert N > 0\n"
+                        "    y = argmax(x[k] for k in range(0))\n    return y\n")  # fmt: skip
+    with pytest.raises(wb.CodegenError) as literal:
+        written(ones(4), on="cpu")
+    with pytest.raises(wb.CodegenError) as dim:
+        wb.kernel(text.format("N"))(ones(0), on="cpu")
+
+    assert literal.value.mistakes[0].hint == "argmax(... for k in range(0, N)), not empty"
+    assert dim.value.mistakes[0].hint == "call it with a dim of at least 1"
 
 
 def test_an_unknown_device_is_refused(scale: wb.Kernel) -> None:

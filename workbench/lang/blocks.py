@@ -10,7 +10,7 @@ from workbench.base.source import Origin, Span
 from workbench.ir.expr import Expr, Reduce, free_names, integer, loads, walk
 from workbench.ir.graph import Array, Block
 from workbench.ir.stmt import Body, Break, Continue, For, If, LoopKind, Stmt, While
-from workbench.lang import refuse
+from workbench.lang import lines, refuse
 from workbench.lang.assignments import Flow, annotated, assign, augmented
 from workbench.lang.expressions import condition, expression
 from workbench.lang.extents import Declared
@@ -91,11 +91,32 @@ def _targets(c: Context, node: ast.For, declared: Mapping[str, Declared]) -> lis
         elif old is not None or name.startswith("__"):
             c.clash(span, name, "an array")
         elif said is None:
-            hint = f"{name}: f32[H, W] on a line before the block"
+            hint = f"{_declaration(c, node, name)} on a line before the block"
             c.wrong(span, f"'{name}' is written in a block and has no type", hint=hint)
         else:
             found.append(Array(name, said.dtype, said.shape, origin=Origin(span)))
     return found
+
+
+def _declaration(c: Context, node: ast.For, name: str) -> str:
+    """`T: f32[H, W]` from the first line of a block that writes the array."""
+    sizes: dict[str, str] = {}
+    for loop in [x for x in ast.walk(node) if isinstance(x, ast.For)]:
+        stops = loop.iter.args if isinstance(loop.iter, ast.Call) else []
+        if len(stops) == len(_names(loop.target)):
+            sizes |= {x.id: c.report.text(e)
+                      for x, e in zip(_names(loop.target), stops, strict=True)}  # fmt: skip
+    for s in ast.walk(node):
+        targets = s.targets if isinstance(s, ast.Assign) else []
+        targets = [s.target] if isinstance(s, ast.AugAssign) else targets
+        for target in targets:
+            match target:
+                case ast.Subscript(value=ast.Name(id=other)) if other == name:
+                    value = s.value if isinstance(s, ast.Assign | ast.AugAssign) else None
+                    return lines.declaration(c, target, value, sizes)
+                case _:
+                    pass
+    return f"{name}: f32[{lines.filled(c, [None])[0]}]"
 
 
 def _as_declared(name: ArrayName) -> Declared:

@@ -141,7 +141,9 @@ def _arity(c: Context, node: ast.Call, name: str) -> bool:
     if len(node.args) == wanted and node.args:
         return True
     many = "argument" if wanted == 1 else "arguments"
-    c.wrong(node, f"'{name}' takes {wanted} {many}, {len(node.args)} given")
+    args = [*map(c.report.text, node.args), *["1.0"] * wanted][:wanted]
+    hint = c.report.mended(node, f"{name}({', '.join(args)})")
+    c.wrong(node, f"'{name}' takes {wanted} {many}, {len(node.args)} given", hint=hint)
     return False
 
 
@@ -241,7 +243,7 @@ def power(
     if n.weak and isinstance(n.expr, Const) and n.dtype is I32:
         return _whole_power(c, node, x, int(n.expr.value), base)
     if x.dtype.kind != "f" and n.dtype.kind != "f":
-        hint = f"f32({c.report.text(base)}) ** {c.report.text(exponent)}"
+        hint = c.report.mended(node, f"f32({c.report.text(base)}) ** {c.report.text(exponent)}")
         c.wrong(node, "a whole number to a power that is no literal is not there", hint=hint)
         return None
     pair = unified(c, x, n, node)
@@ -255,11 +257,11 @@ def _whole_power(
 ) -> Value | None:
     origin = c.report.origin(node)
     if abs(exponent) > LARGEST_POWER:
-        hint = f"exp2({exponent} * log2({c.report.text(base)}))"
+        hint = c.report.mended(node, f"exp2({exponent} * log2({c.report.text(base)}))")
         c.wrong(node, f"whole powers are products and end at {LARGEST_POWER}", hint=hint)
         return None
     if exponent < 0 and x.dtype.kind != "f":
-        hint = f"f32({c.report.text(base)}) ** {exponent}"
+        hint = c.report.mended(node, f"f32({c.report.text(base)}) ** {exponent}")
         c.wrong(node, "a negative power of a whole number is no whole number", hint=hint)
         return None
     e = settle(c, x, base)
@@ -296,14 +298,12 @@ def _unknown(c: Context, node: ast.Call, function: ast.Name) -> None:
 def _refuse_function(c: Context, node: ast.Call) -> None:
     """`np.exp(x)`, `f()()`, `"..."()`."""
     match node.func:
-        case ast.Attribute(attr=name) if name in FUNCTIONS and isinstance(
-            node.func.value, ast.Name
-        ):
+        case ast.Attribute(ast.Name(id=of), name) if name in FUNCTIONS and of not in c.names:
             text = c.report.text(node.func)
             hint = c.report.mended(node.func, name)
             c.wrong(node.func, f"'{text}': functions stand without a module", hint=hint)
         case ast.Attribute():
-            refuse.attribute(c, node.func)
+            refuse.attribute(c, node.func, node)
         case ast.Call(func=ast.Name(id=name)) if c.dunder(node.func, name):
             pass
         case _:

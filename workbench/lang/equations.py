@@ -38,7 +38,7 @@ def equation(
     value = value_of(inner, node.value, declared, name)
     if value is None or not _rank_fits(c, target, name, len(axes), declared):
         return None
-    extents = axes_of(inner, axes, value, declared)
+    extents = axes_of(inner, axes, value, declared, name)
     if extents is None:
         return None
     origin, place = c.report.origin(node), c.report.origin(target)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from workbench.ir.expr import Apply, Const, Expr, Load, Var, free_names, loads
 from workbench.ir.graph import Array, Axis
 from workbench.ir.show import expr_text
+from workbench.lang import lines
 from workbench.lang.names import Context, arrays_of
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def axes_of(
     names: Mapping[str, Span],
     value: Expr,
     declared: Declared | None,
+    array: str = "",
 ) -> tuple[Axis, ...] | None:
     """The axes of an equation: each extent from the annotation, else from the reads.
 
@@ -95,9 +97,11 @@ def axes_of(
         else:
             claims = [claim for _, claim in claims]
         if not claims:
-            hint = "an annotation before it: T: f32[M, N], or the extent in the return annotation"
+            sizes = [next((expr_text(x.extent) for _, x in _claims(n, reads, arrays)), None)
+                     for n in names]  # fmt: skip
+            said = f"{array}: {value.dtype}[{', '.join(lines.filled(c, sizes))}]"
             c.wrong(span, f"index '{name}' has no extent: no array is read at '{name}' alone",
-                    hint=hint)  # fmt: skip
+                    hint=f"{said} on a line before it")  # fmt: skip
             return None
         first = claims[0]
         other = next((x for x in claims if not same(x.extent, first.extent)), None)

@@ -161,7 +161,11 @@ class Context:
         if self.dunder(place, name):
             return True
         if name in RESERVED:
-            self.wrong(place, f"'{name}' is reserved for calls: k(x, {name}=...)", hint=f"{name}_1")
+            self.wrong(
+                place,
+                f"'{name}' is reserved for calls: k(x, {name}=...)",
+                hint=self._renamed(place, name),
+            )
             return True
         old = self.names.get(name)
         if old is None:
@@ -175,6 +179,12 @@ class Context:
             hint=f"another name for {what}",
         )
         return True
+
+    def _renamed(self, place: Place, name: str) -> str:
+        """The line with `on_1` in the place of `on`."""
+        span = self.report.span(place)
+        start = span.start + max(span.text.find(name), 0)
+        return self.report.mended(replace(span, start=start, end=start + len(name)), f"{name}_1")
 
 
 def arrays_of(names: Mapping[str, Name]) -> dict[str, ArrayName]:

@@ -21,8 +21,9 @@ from workbench.ir.expr import (
     walk,
 )
 from workbench.ir.ops import REDUCTIONS
-from workbench.lang import refuse
-from workbench.lang.names import Bound, Context, Dim, Index
+from workbench.lang import lines, refuse
+from workbench.lang.extents import polynomial
+from workbench.lang.names import ArrayName, Bound, Context, Dim, Index
 from workbench.lang.prove import LARGEST_DIM
 from workbench.lang.values import Value, both, settle, truth, whole
 
@@ -45,9 +46,10 @@ def refuse_arguments(c: Context, node: ast.Call, name: str) -> None:
         case [ast.ListComp() as inner] | [ast.SetComp() as inner]:
             span = c.report.span(inner)
             body = " ".join(span.text[1:-1].split())
-            c.wrong(inner, f"'{name}' takes a generator, not a list", hint=f"{name}({body})")
-        case [ast.Name(id=array)] if array in c.names:
-            hint = f"{name}({array}[i] for i in range(N))"
+            hint = c.report.mended(node, f"{name}({body})")
+            c.wrong(inner, f"'{name}' takes a generator, not a list", hint=hint)
+        case [ast.Name(id=array)] if isinstance(old := c.names.get(array), ArrayName):
+            hint = c.report.mended(node, lines.reduced(c, name, old))
             c.wrong(node, f"'{name}' reduces a generator expression", hint=hint)
         case _:
             hint = f"{name}(x[i] for i in range(N))"
@@ -77,7 +79,9 @@ def reduction(c: Context, node: ast.Call, name: str, check: Check) -> Value | No
         return None
     cond = _joined([t for t in tests if t is not None])
     if name in {"argmax", "argmin"} and len(ranges) != 1:
-        c.wrong(node, f"'{name}' runs over exactly one range, here over {len(ranges)}")
+        hint = _over_one_range(c, node, generator, name)
+        words = f"'{name}' runs over exactly one range, here over {len(ranges)}"
+        c.wrong(node, words, hint=hint)
         return None
     term = _term(c, name, body, generator.elt)
     if term is None:
@@ -90,6 +94,21 @@ def reduction(c: Context, node: ast.Call, name: str, check: Check) -> Value | No
     if dtype is F32 and body.dtype is F16:
         return Value(Cast(F16, result, origin=origin.derive("rounded to f16 at the end")))
     return Value(result)
+
+
+def _over_one_range(c: Context, node: ast.Call, generator: ast.GeneratorExp, name: str) -> str:
+    """The line with one range over all positions; of ranges from 0, else words."""
+    sizes: dict[str, str] = {}
+    for part in generator.generators:
+        match part:
+            case ast.comprehension(
+                ast.Name(id=index), ast.Call(func=ast.Name(id="range"), args=[stop]), []
+            ) if not any(isinstance(x, ast.Name) and x.id in sizes for x in ast.walk(stop)):
+                sizes[index] = c.report.text(stop)
+            case _:
+                return "one range over all positions: A[p // K, p % K] for p in range(M * K)"
+    body = c.report.text(generator.elt)
+    return c.report.mended(node, lines.flattened(name, body, sizes))
 
 
 def _term(c: Context, name: str, body: Value, place: ast.expr) -> Expr | None:
@@ -192,7 +211,8 @@ def _stepped(c: Context, node: ast.Call, target: ast.Name, check: Check) -> Boun
     if first is None or end is None or step is None:
         return None
     if not isinstance(step.expr, Const) or step.dtype is not I32 or step.expr.value < 1:
-        refuse.step(c, node, target.id)
+        sizes = polynomial(first), polynomial(apply("sub", first, end))
+        refuse.step(c, node, target.id, *(lines.polynomial_text(x) for x in sizes))
         return None
     by, origin = int(step.expr.value), c.report.origin(node)
     if by == 1:

@@ -10,6 +10,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from workbench.ir.show import expr_text
+from workbench.lang import lines
 from workbench.lang.names import ArrayName, Context, arrays_of
 from workbench.lang.values import plural
 
@@ -50,8 +51,19 @@ _STATEMENTS: Mapping[type[ast.AST], tuple[str, str]] = {
     ast.Global: ("'global'", "a parameter: alpha: f32"),
     ast.Nonlocal: ("'nonlocal'", "a parameter: alpha: f32"),
     ast.Match: ("'match'", "a if c else b"),
+    ast.Return: ("'return' inside a block", "return y on the last line, outside of the block"),
+    ast.Assert: ("'assert' inside a block", "assert N > 0 on the first line of the kernel"),
     ast.Pass: ("'pass'", "y[i] = x[i]"),
     ast.Expr: ("an expression on a line of its own", "y[i] = ..."),
+}
+
+
+_METHODS = frozenset({"sum", "prod", "max", "min", "mean", "any", "all", "argmax", "argmin"})
+_ATTRIBUTES: Mapping[str, str] = {
+    **{word: f"{word}(x[i] for i in range(N))" for word in _METHODS},
+    "mean": "sum(x[i] for i in range(N)) / N",
+    "shape": "the dims of the signature: x: f32[M, N]",
+    "T": "y[i, j] = x[j, i]",
 }
 
 
@@ -84,16 +96,21 @@ def statement(c: Context, node: ast.stmt) -> None:
     c.wrong(node, f"{what} is not part of the language", hint=hint)
 
 
-def attribute(c: Context, node: ast.Attribute) -> None:
-    """`np.exp`, `x.shape`, `x.T`."""
+def attribute(c: Context, node: ast.Attribute, call: ast.Call | None = None) -> None:
+    """`np.exp`, `x.shape`, `x.T`; `call` is the call of it, if it is called."""
     text = c.report.text(node)
     if c.dunder(node, node.attr):
         return
-    hint = {
-        "shape": "the dims of the signature: x: f32[M, N]",
-        "T": "y[i, j] = x[j, i]",
-        "sum": "sum(x[i] for i in range(N))",
-    }.get(node.attr, node.attr)
+    hint = _ATTRIBUTES.get(node.attr, "the values themselves: x[i]")
+    array = c.names.get(node.value.id) if isinstance(node.value, ast.Name) else None
+    if isinstance(array, ArrayName):
+        rank = len(array.array.shape)
+        if call is not None and node.attr in _METHODS and not call.args and not call.keywords:
+            hint = c.report.mended(call, lines.reduced(c, node.attr, array))
+        elif node.attr == "T" and rank == 2:
+            hint = f"{array.array.name}[j, i]"
+        elif node.attr == "shape":
+            hint = "the dims of the signature: " + ", ".join(map(expr_text, array.array.shape))
     c.wrong(node, f"'{text}': attributes are not part of the language", hint=hint)
 
 
@@ -114,7 +131,7 @@ def matrix_product(c: Context, node: ast.BinOp) -> None:
 def whole_array(c: Context, node: ast.Name, name: ArrayName) -> None:
     """An array without its indices."""
     rank = len(name.array.shape)
-    hint = subscripted(node.id, rank)
+    hint = c.report.mended(node, subscripted(node.id, rank))
     message = f"'{node.id}' is an array with {plural(rank, 'dimension')}, used here without indices"
     c.wrong(node, message, hint=hint)
 
@@ -143,15 +160,6 @@ def whole_assignment(c: Context, node: ast.Assign, target: str) -> bool:
 def subscripted(name: str, rank: int) -> str:
     """`A[i, j]` for a rank of 2."""
     return f"{name}[{', '.join(_INDICES[n % len(_INDICES)] for n in range(rank))}]"
-
-
-def update(c: Context, node: ast.stmt, target: str) -> None:
-    """`C[i, j] += e`, or a second definition of an array."""
-    c.wrong(
-        node,
-        f"'{target}' is defined already; updates of arrays are not there yet",
-        hint=f"a new array: {target}_2[i] = ...",
-    )
 
 
 def block_update(c: Context, node: ast.Subscript, target: str) -> None:
@@ -192,15 +200,16 @@ def data_range(c: Context, node: ast.expr) -> None:
     )
 
 
-def step(c: Context, node: ast.Call, name: str) -> None:
-    """`range(a, b, -1)`, `range(a, b, n)`."""
+def step(c: Context, node: ast.Call, name: str, first: str, length: str) -> None:
+    """`range(a, b, -1)`, `range(a, b, n)`; `first` is `a`, and `length` is `a - b`."""
     start, stop, by = (_operand(c, a) for a in node.args)
-    hint = f"range({start}, {stop}, 2)"
-    if by.startswith("(-"):
-        length = start if stop == "0" else f"{start} - {stop}"
+    hint = c.report.mended(node, f"range({start}, {stop}, 2)")
+    if by == "(-1)":
+        hint = c.report.mended(node, f"range({length})") + f" with {first} - {name} for {name}"
+    elif by.startswith("(-"):
         down = by[2:-1]
-        hint = f"range(({length} + {down} - 1) // {down}) with {start} - {name} * {down}"
-        hint += " in the subscripts"
+        hint = c.report.mended(node, f"range(({length} + {down} - 1) // {down})")
+        hint += f" with {first} - {name} * {down} for {name}"
     text = c.report.text(node.args[2])
     message = f"the step of a range is a whole literal from 1 on, here {text}"
     c.wrong(node.args[2], message, hint=hint)

@@ -94,8 +94,13 @@ class Report:
             self.wrong(place, message, hint=self.mended(place, close))
 
     def mended(self, place: Place, replacement: str) -> str:
-        """The line of a place with the characters of the place replaced."""
+        """The line of a place with the characters of the place replaced.
+
+        Only the replacement where the place goes over several lines.
+        """
         span = self.span(place)
+        if "\n" in span.text:
+            return replacement
         number, column = span.position
         line = self.source.line(number)
         return (line[: column - 1] + replacement + line[column - 1 + len(span.text) :]).strip()

@@ -76,7 +76,10 @@ def dtype_of(c: Context, node: ast.expr) -> DType | None:
             c.wrong(node, f"'{name}' is no dtype; did you mean '{_ALIASES[name]}'?", hint=hint)
         case ast.Name(id=name):
             if not c.dunder(node, name):
-                c.report.unknown(node, "dtype", name, sorted(DTYPES))
+                close = closest(name, sorted(DTYPES))
+                meant = "" if close is None else f"; did you mean '{close}'?"
+                hint = c.report.mended(node, close or "f32")
+                c.wrong(node, f"dtype '{name}' is not known{meant}", hint=hint)
         case ast.Attribute(attr=name):
             hint = c.report.mended(node, _ALIASES.get(name, "f32"))
             c.wrong(node, f"'{c.report.text(node)}': dtypes have short names", hint=hint)

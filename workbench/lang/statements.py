@@ -9,7 +9,7 @@ from workbench.base.dtypes import I32
 from workbench.base.source import Origin, Span
 from workbench.ir.expr import Cast, Expr, Load, Range, Reduce, Var, apply, integer, loads, walk
 from workbench.ir.graph import Array, Axis, Definition, Equation, Graph, Repeat
-from workbench.lang import blocks, refuse
+from workbench.lang import blocks, lines, refuse
 from workbench.lang.draft import Draft, agree, break_names, define, has_values, taken
 from workbench.lang.equations import equation, value_of, written_out
 from workbench.lang.expressions import condition, expression
@@ -95,7 +95,7 @@ def _point(draft: Draft, node: ast.Assign, target: ast.Subscript, said: Declared
     assert isinstance(target.value, ast.Name)
     name = target.value.id
     if said is None:
-        hint = f"{name}: f32[N] on a line before it"
+        hint = f"{lines.declaration(draft.context, target, node.value, {})} on a line before it"
         draft.context.wrong(target, f"'{name}' is written in parts and has no type", hint=hint)
         draft.names[name] = Broken(draft.start.report.span(target))
         return
@@ -149,32 +149,53 @@ def _call(draft: Draft, node: ast.Assign, target: ast.expr, call: ast.Call) -> N
 
 
 def _assign_parts(draft: Draft, targets: list[ast.expr], call: ast.Call) -> None:
-    """`a[i], b[i] = f(x[i])`: an equation for each value, none of which reads the others."""
+    """`a[i], b[i] = f(x[i])`: an equation for each value; every read comes before any write."""
     c = draft.context
-    found: list[tuple[str, ast.expr, Definition | None]] = []
+    found: list[tuple[str, ast.expr, Equation | None]] = []
     for target, value in zip(targets, Part.of(call, len(targets)), strict=True):
         match target:
             case ast.Name(id=name) | ast.Subscript(value=ast.Name(id=name)):
                 line = ast.copy_location(ast.Assign([target], value), call)
                 if any(name == other for other, _, _ in found):
                     c.wrong(target, f"'{name}' stands twice on the left", hint="a[i], b[i] = ...")
-                elif isinstance(draft.names.get(name), ArrayName):
-                    refuse.update(c, line, name)
-                elif not taken(draft, target, name):
-                    said = draft.declared.get(name)
-                    found.append((name, target, equation(c, line, target, said)))
-                else:
+                    continue
+                old, said = draft.names.get(name), draft.declared.get(name)
+                if isinstance(old, ArrayName) and not old.blocked:
+                    said = Declared(old.array.dtype, old.array.shape, old.span)
+                elif taken(draft, target, name):
                     draft.names.setdefault(name, Broken(c.report.span(target)))
+                    continue
+                found.append((name, target, equation(c, line, target, said)))
             case _:
                 text = c.report.text(target)
                 c.wrong(target, f"'{text}' cannot be defined", hint="a[i], b[i] = ...")
-    for name, target, definition in found:
-        define(draft, name, target, definition)
+    _define_at_once(draft, found)
+
+
+def _define_at_once(draft: Draft, found: list[tuple[str, ast.expr, Equation | None]]) -> None:
+    """The equations in order; one whose old array a later one reads is kept aside until then."""
+    late: list[tuple[str, ast.expr, Equation]] = []
+    for n, (name, target, e) in enumerate(found):
+        after = {x.array for _, _, d in found[n + 1 :] if d is not None for x in loads(d.value)}
+        if e is None or name not in after:
+            define(draft, name, target, e)
+            continue
+        fresh = fresh_name(f"{name}_new", {*draft.words, *draft.names})
+        place = (e.place or e.origin).derive("the new values")
+        define(draft, fresh, target, replace(e, target=fresh, place=place))
+        index = tuple(Var(a.name, origin=place) for a in e.axes)
+        kept = Load(fresh, index, e.dtype, origin=place)
+        late.append((name, target, replace(e, value=kept)))
+    for name, target, e in late:
+        define(draft, name, target, e)
 
 
 def _annotated(draft: Draft, node: ast.AnnAssign, target: ast.Name) -> None:
     """`T: f32[M, N]` declares; `s: f32 = ...` is an equation without axes."""
     c = draft.context
+    if has_values(draft, target.id) and not c.dunder(target, target.id):
+        _defined_already(draft, node, target)
+        return
     if taken(draft, target, target.id):
         return
     said = declared(c, node.annotation)
@@ -197,6 +218,20 @@ def _annotated(draft: Draft, node: ast.AnnAssign, target: ast.Name) -> None:
         return
     line = ast.copy_location(ast.Assign([target], node.value), node)
     define(draft, target.id, target, equation(c, line, target, said))
+
+
+def _defined_already(draft: Draft, node: ast.AnnAssign, target: ast.Name) -> None:
+    """`x: f32[N] = 1` where `x` has values: a parameter, or an array of a line before."""
+    old = draft.names[target.id]
+    assert isinstance(old, ArrayName)
+    c, shape = draft.context, old.array.shape
+    line, _ = old.span.position
+    indices = ", ".join(lines.free_indices(c, len(shape)))
+    place = f"{target.id}[{indices}]" if shape else target.id
+    value = "..." if node.value is None else c.report.text(node.value)
+    said = shape_text(old.array.dtype, shape)
+    c.wrong(target, f"'{target.id}' is {said} with values since line {line}, a declaration makes "
+            "a new array", hint=f"{place} = {value}")  # fmt: skip
 
 
 def _filled(draft: Draft, node: ast.expr, target: ast.Name, said: Declared) -> Definition | None:
@@ -313,10 +348,10 @@ def _if(draft: Draft, node: ast.If) -> None:
         f"is defined in a branch of the 'if' at line {line} and gone after it; "
         "an array defined before the 'if' keeps its values"
     )
-    for lines, holds in ((node.body, test), (node.orelse, apply("not", test, origin=origin))):
+    for branch, holds in ((node.body, test), (node.orelse, apply("not", test, origin=origin))):
         name = fresh_name("once", {*draft.words, *draft.names})
         over = Range(name, integer(0, origin=origin), Cast(I32, holds, origin=origin))
-        body = _turns(draft, lines, over, {name: Index(span)}, gone)
+        body = _turns(draft, branch, over, {name: Index(span)}, gone)
         if body:
             header = Span(span.source, span.start, c.report.span(node.test).end)
             draft.definitions.append(

@@ -25,6 +25,7 @@ from workbench.base.dtypes import (
     spread,
 )
 from workbench.ir.expr import Apply, Cast, Const, Expr, Select, loads, walk
+from workbench.lang import lines
 
 if TYPE_CHECKING:
     from workbench.base.source import Origin
@@ -166,9 +167,7 @@ def fit(c: Context, v: Value, dtype: DType, place: Place, what: str) -> Expr | N
     c.wrong(
         place,
         f"{what} is {dtype}, the value is {v.dtype}",
-        hint=c.report.mended(place, f"{dtype}({c.report.text(place)})")
-        if c.report.text(place) == c.report.span(place).text
-        else f"{dtype}(...) around the value",
+        hint=lines.cast_line(c.report, place, dtype),
     )
     return None
 
@@ -180,7 +179,7 @@ def truth(c: Context, v: Value, place: Place) -> Expr | None:
     c.wrong(
         place,
         f"a condition is a bool, this is {v.dtype}",
-        hint=f"{c.report.text(place)} != 0",
+        hint=c.report.mended(place, f"{c.report.text(place)} != 0"),
     )
     return None
 
@@ -193,7 +192,7 @@ def whole(c: Context, v: Value, place: Place, what: str) -> Expr | None:
     c.wrong(
         place,
         f"{what} is {kind}, this is {v.dtype}",
-        hint=f"i32({c.report.text(place)})",
+        hint=c.report.mended(place, f"i32({c.report.text(place)})"),
     )
     return None
 
@@ -245,7 +244,8 @@ def _real(c: Context, e: Const, dtype: DType, place: Place) -> Expr | None:
     written = isinstance(e.value, int) or math.isfinite(e.value)
     most = largest(dtype)
     if written and abs(e.value) > most:
-        c.wrong(place, f"{_short(e.value)} is beyond the largest {dtype}, {most}", hint="inf")
+        c.wrong(place, f"{_short(e.value)} is beyond the largest {dtype}, {most}",
+                hint=c.report.mended(e.origin.nearest_span() or place, "inf"))  # fmt: skip
         return None
     return replace(e, value=float(e.value), dtype=dtype)
 
@@ -256,9 +256,11 @@ def _integer(c: Context, e: Const, dtype: DType, place: Place) -> Expr | None:
         return replace(e, value=int(e.value), dtype=dtype)
     holds = (t for t in (I32, U32, I64) if spread(t)[0] <= e.value <= spread(t)[1])
     other = next(holds, None)
-    hint = "" if other is None else f"{other}({e.value})"
-    if other is not None and dtype in NARROW:
+    hint, span = f"a number from {low} to {high}", e.origin.nearest_span()
+    if dtype in NARROW and other is not None:
         hint = f"{other}(...) around what it meets"
+    elif other is not None and span is not None and span != c.report.span(place):
+        hint = c.report.mended(span, f"{e.value}.0")
     c.wrong(place, f"{_short(e.value)} is outside {dtype}, {low} to {high}", hint=hint)
     return None
 

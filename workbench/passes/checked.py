@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from workbench.base.errors import CodegenError
 from workbench.ir.expr import Load, Reduce, apply, integer
 from workbench.ir.extents import expression
 from workbench.ir.stmt import If, Outside, Store
+from workbench.passes.fold import literal_int
 
 if TYPE_CHECKING:
-    from workbench.ir.expr import Expr
+    from workbench.ir.expr import Expr, Range
     from workbench.ir.extents import Extent
     from workbench.ir.stmt import Body
+
+_LITERALS = re.compile(r"range\([\s\d,()+*/-]*\)\s*$")
+"""A range whose bounds are numbers, at the end of the text of a generator."""
 
 
 def needs_statements(e: Expr) -> bool:
@@ -46,3 +52,23 @@ def found_something(e: Reduce, best: Load) -> If:
     report = Outside(best.array, (best,), 0, 0, "finds", origin=e.origin)
     missing = apply("lt", best, integer(0), origin=e.origin)
     return If(missing, (report,), origin=e.origin)
+
+
+def refuse_empty_range(e: Reduce, over: Range) -> None:
+    """Refuse an argmax or argmin over a range of literals that has nothing in it."""
+    start, stop = literal_int(over.start), literal_int(over.stop)
+    if start is not None and stop is not None and start >= stop:
+        raise CodegenError(
+            f"{e.op} over the empty range {over.var} in range({start}, {stop}) has no answer",
+            span=e.origin.nearest_span(),
+            hint=_larger_range(e, over),
+        )
+
+
+def _larger_range(e: Reduce, over: Range) -> str:
+    """The call to make where a dim is 0; where the text says an empty range, the text to write."""
+    span = over.origin.nearest_span()
+    written = span is not None and _LITERALS.search(span.text)
+    if not written:
+        return "call it with a dim of at least 1"
+    return f"{e.op}(... for {over.var} in range({literal_int(over.start)}, N)), not empty"

@@ -55,7 +55,12 @@ from workbench.ir.stmt import (
     While,
     walk_stmts,
 )
-from workbench.passes.checked import found_something, inside, needs_statements
+from workbench.passes.checked import (
+    found_something,
+    inside,
+    needs_statements,
+    refuse_empty_range,
+)
 from workbench.passes.fold import fold, literal_int
 from workbench.passes.names import fresh_name
 
@@ -283,7 +288,7 @@ def _best(e: Reduce, scope: _Scope, before: list[Stmt]) -> Expr:
     (over,) = e.ranges
     literal = literal_int(over.start) is not None and literal_int(over.stop) is not None
     if literal:
-        _refuse_empty(e, over)
+        refuse_empty_range(e, over)
     before += [
         Alloc(value, dtype, (), Memory.PRIVATE, origin=place),
         Alloc(index, I32, (), Memory.PRIVATE, origin=place),
@@ -316,16 +321,6 @@ def _best(e: Reduce, scope: _Scope, before: list[Stmt]) -> Expr:
     if not literal or e.cond is not None:
         before.append(found_something(e, so_far))
     return Load(index, (), I32, origin=place)
-
-
-def _refuse_empty(e: Reduce, over: Range) -> None:
-    start, stop = literal_int(over.start), literal_int(over.stop)
-    if start is not None and stop is not None and start >= stop:
-        raise CodegenError(
-            f"{e.op} over the empty range {over.var} in range({start}, {stop}) has no answer",
-            span=e.origin.nearest_span(),
-            hint="call it with a dim of at least 1",
-        )
 
 
 def _select(e: Select, scope: _Scope, before: list[Stmt]) -> Expr:

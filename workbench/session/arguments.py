@@ -15,6 +15,7 @@ from workbench.base.errors import CallError
 from workbench.ir.expr import Const, Var, free_names
 from workbench.ir.interpret import evaluate
 from workbench.ir.show import expr_text
+from workbench.passes.facts import broken_fact
 from workbench.runtime.arrays import Array, array
 
 if TYPE_CHECKING:
@@ -88,11 +89,7 @@ def check_facts(graph: Graph, dims: Mapping[str, int], scalars: Mapping[str, flo
     env = {**dims, **{n: np.asarray(scalars[n], t.numpy) for n, t in names.items()}}
     for fact in facts:
         if not evaluate(fact, {n: env[n] for n in free_names(fact)}):
-            shown = ", ".join(f"{n} = {env[n]}" for n in sorted(free_names(fact)))
-            raise CallError(
-                f"{graph.name}: assert {expr_text(fact)} does not hold for {shown}",
-                span=fact.origin.nearest_span(),
-            )
+            raise broken_fact(graph.name, fact, {n: env[n] for n in sorted(free_names(fact))})
 
 
 def _check_compound(graph: Graph, arrays: Mapping[str, Array], dims: dict[str, int]) -> None:
