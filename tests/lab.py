@@ -96,8 +96,8 @@ def chromium(*, executable: str, flags: Sequence[str] = ()) -> Iterator[Browser]
 
 
 @contextmanager
-def running_lab(folder: Path) -> Iterator[Lab]:
-    """A JupyterLab that serves `folder`/notebooks and keeps all its state under `folder`.
+def running_lab(folder: Path, base: str = "/") -> Iterator[Lab]:
+    """A JupyterLab that serves `folder`/notebooks at `base`, all its state under `folder`.
 
     Its kernels run this very Python. Raises RuntimeError with the server's log where it does not
     answer within a minute.
@@ -105,7 +105,7 @@ def running_lab(folder: Path) -> Iterator[Lab]:
     notebooks = folder / "notebooks"
     notebooks.mkdir()
     write_settings(folder / "settings")
-    lab = Lab(port=free_port(), token=secrets.token_hex(16), folder=notebooks)
+    lab = Lab(port=free_port(), token=secrets.token_hex(16), folder=notebooks, base=base)
     log = folder / "log.txt"
     with log.open("w") as output:
         server = subprocess.Popen(
@@ -140,9 +140,11 @@ def lab_command(lab: Lab) -> list[str]:
         f"--port={lab.port}",
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={lab.folder}",
+        f"--ServerApp.base_url={lab.base}",
         f"--IdentityProvider.token={lab.token}",
         "--LabApp.extension_manager=readonly",
         "--expose-app-in-browser",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
         # A second name, so that tests can come from elsewhere, as behind a hub.
         *("--ServerApp.local_hostnames=localhost", "--ServerApp.local_hostnames=lab.localhost"),
     ]
@@ -192,16 +194,17 @@ def wait_for_answer(lab: Lab, server: subprocess.Popen[bytes], log: Path) -> Non
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """A running JupyterLab: its port, its token, and the folder of its notebooks."""
+    """A running JupyterLab: its port, its token, the folder of its notebooks, and its path."""
 
     port: int
     token: str
     folder: Path
+    base: str = "/"
 
     @property
     def url(self) -> str:
         """Where the server answers, with a slash at the end."""
-        return f"http://127.0.0.1:{self.port}/"
+        return f"http://127.0.0.1:{self.port}{self.base}"
 
     def request(self, method: str, path: str) -> Any:
         """The JSON answer of the server's REST interface, None where it has no content."""
@@ -223,8 +226,13 @@ class Lab:
         for session in self.request("GET", "api/sessions"):
             self.request("DELETE", f"api/sessions/{session['id']}")
 
-    def open(self, page: Page, source: Sequence[str] | Path, *, name: str = "") -> Notebook:
-        """Show a notebook made of code cells, or a copy of a file, once its kernel is idle."""
+    def open(
+        self, page: Page, source: Sequence[str] | Path, *, name: str = "", app: str = "lab/tree"
+    ) -> Notebook:
+        """Show a notebook made of code cells, or a copy of a file, once its kernel is idle.
+
+        `app` is the path of JupyterLab, or "notebooks", that of Notebook 7.
+        """
         name = name or f"notebook{next(numbers)}.ipynb"
         match source:
             case Path():
@@ -233,7 +241,7 @@ class Lab:
                 (self.folder / name).write_text(json.dumps(notebook_of(source)))
         notebook = Notebook(page, name=name)
         listen(page, notebook.problems)
-        page.goto(f"{self.url}lab/tree/{name}?reset&token={self.token}")
+        page.goto(f"{self.url}{app}/{name}?reset&token={self.token}")
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         page.wait_for_function(IDLE, timeout=60_000)
         page.wait_for_selector("#jupyterlab-splash", state="detached")

@@ -26,7 +26,7 @@ const widgets: Readonly<Record<string, Widget>> = {
   page: {
     initialize: ({ model, signal }) => {
       const server = { port: Number(model.get("port")), token: String(model.get("token")) };
-      joinNotebook(server, model.widget_manager, signal);
+      joinNotebook(server, model, signal);
     },
   },
   panel: { render: renderPanel },

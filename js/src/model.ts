@@ -88,7 +88,7 @@ export interface PanelState {
 /** What the panel needs of a widget's model; anywidget's model is one. */
 export interface WidgetModel {
   get(key: string): unknown;
-  send(content: unknown): void;
+  send(content: unknown, callbacks?: undefined, buffers?: readonly ArrayBuffer[]): void;
   on(event: string, listener: (...values: never[]) => void): void;
   off(event: string, listener: (...values: never[]) => void): void;
   /** What all widgets of a notebook share. */

@@ -5,22 +5,28 @@
  * Knows how a Jupyter page spells its addresses, and nothing of widgets.
  */
 import workerText from "worker:./gpu/worker.ts";
-import { connect, type ConnectionState } from "./gpu/connection.ts";
+import { connect, type ConnectionState, type Ways } from "./gpu/connection.ts";
 import { sharedDeviceSource } from "./gpu/device.ts";
 import { oncePerPage } from "./gpu/once.ts";
 import type { Runtime } from "./gpu/runtime.ts";
 import type { Order, WorkerReport } from "./gpu/worker.ts";
+import { commPort } from "./comm.ts";
+import type { WidgetModel } from "./model.ts";
 import { type LocalOrder, type LocalReport, LocalServer } from "./local.ts";
 
 /** Where a kernel process listens. */
 export interface Server {
   readonly port: number;
   readonly token: string;
+  /** The address of its websocket, where that is known. */
+  readonly address?: string;
 }
 
 export interface JoinOptions {
   readonly signal: AbortSignal;
   readonly onState?: (state: ConnectionState) => void;
+  /** Makes what leads to the kernel process where no socket does. */
+  readonly comm?: () => MessagePort;
 }
 
 /** The part of `Location` that addresses depend on. */
@@ -36,7 +42,9 @@ const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
  * The websocket addresses of a server as seen from a page, likeliest first: directly where the
  * page itself comes from this machine, else through the notebook server's proxy.
  */
-export function addressesOf({ port, token }: Server, place: Place, baseUrl: string): string[] {
+export function addressesOf(server: Server, place: Place, baseUrl: string): string[] {
+  const { port, token, address } = server;
+  if (address !== undefined) return [address];
   const direct = `ws://127.0.0.1:${port}/${token}/ws`;
   const scheme = place.protocol === "https:" ? "wss" : "ws";
   const proxied = `${scheme}://${place.host}${baseUrl}proxy/${port}/${token}/ws`;
@@ -118,11 +126,12 @@ function pageState(): PageState {
 }
 
 /** Starts serving; gives what ends it. */
-function start(server: Server, onState: (state: ConnectionState) => void): () => void {
+function start(server: Server, { onState = () => undefined, comm }: JoinOptions): () => void {
   const state = pageState();
   const stop = new AbortController();
   const key = server.token;
   const addresses = addressesOf(server, globalThis.location, jupyterBaseUrl(document));
+  const ways: Ways = { addresses, comm: comm?.() };
   state.worker ??= startWorker();
   void state.worker.then((worker) => {
     if (stop.signal.aborted) return;
@@ -131,11 +140,11 @@ function start(server: Server, onState: (state: ConnectionState) => void): () =>
       const onGpu = (runtime: Runtime | undefined): void => {
         local().here.connected(key, runtime);
       };
-      void connect({ addresses, where: "page", source, signal: stop.signal, onState, onGpu });
+      void connect({ ...ways, where: "page", source, signal: stop.signal, onState, onGpu });
       return;
     }
     worker.states.set(key, onState);
-    worker.order({ kind: "join", key, addresses });
+    worker.order({ kind: "join", key, ways }, ways.comm ? [ways.comm] : []);
     stop.signal.addEventListener("abort", () => {
       worker.states.delete(key);
       worker.order({ kind: "leave", key });
@@ -147,12 +156,13 @@ function start(server: Server, onState: (state: ConnectionState) => void): () =>
 }
 
 /** Serves a kernel process from this page until the last caller's `signal` aborts. */
-export function joinPage(server: Server, { signal, onState }: JoinOptions): void {
+export function joinPage(server: Server, options: JoinOptions): void {
+  const { signal } = options;
   if (signal.aborted) return;
   const { joined } = pageState();
   const known = joined.get(server.token) ?? {
     holders: 0,
-    leave: start(server, (state) => onState?.(state)),
+    leave: start(server, options),
   };
   joined.set(server.token, known);
   known.holders += 1;
@@ -193,10 +203,11 @@ export function drawn(manager: object): void {
 }
 
 /** Joins the kernel process of a notebook, and tells it whenever somebody turns to this page. */
-export function joinNotebook(server: Server, manager: object, signal: AbortSignal): void {
+export function joinNotebook(server: Server, model: WidgetModel, signal: AbortSignal): void {
+  const manager = model.widget_manager;
   const notebook = notebookOf(manager);
   notebook.token = server.token;
-  joinPage(server, { signal });
+  joinPage(server, { signal, comm: () => commPort(model, signal) });
   if (notebook.drawn) shown(server.token);
   const turnedTo = (): void => {
     if (document.visibilityState === "visible") shown(server.token);

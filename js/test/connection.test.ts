@@ -2,12 +2,14 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { connect, type ConnectionState } from "../src/gpu/connection.ts";
 import { DeviceSource } from "../src/gpu/device.ts";
 
-/** A socket that opens only where `reachable` says so. */
+/** A socket that opens only where `reachable` says so; a kernel process speaks first. */
 class FakeSocket extends EventTarget {
   static readonly OPEN = 1;
   static readonly opened: FakeSocket[] = [];
   static readonly attempts: string[] = [];
   static reachable: (address: string) => boolean = () => false;
+  /** A proxy that has nobody behind it: it opens and closes. */
+  static silent = false;
 
   binaryType = "blob";
   readyState = 0;
@@ -23,7 +25,8 @@ class FakeSocket extends EventTarget {
       }
       this.readyState = FakeSocket.OPEN;
       FakeSocket.opened.push(this);
-      this.dispatchEvent(new Event("open"));
+      if (FakeSocket.silent) this.close();
+      else this.dispatchEvent(new MessageEvent("message", { data: '{"kind":"ping","id":0}' }));
     });
   }
 
@@ -38,10 +41,11 @@ class FakeSocket extends EventTarget {
   }
 }
 
-function start(addresses: readonly string[], signal: AbortSignal) {
+function start(addresses: readonly string[], signal: AbortSignal, comm?: MessagePort) {
   const states: ConnectionState[] = [];
   const ended = connect({
     addresses,
+    comm,
     where: "page",
     source: new DeviceSource(),
     signal,
@@ -55,6 +59,8 @@ function start(addresses: readonly string[], signal: AbortSignal) {
 beforeEach(() => {
   FakeSocket.opened.length = 0;
   FakeSocket.attempts.length = 0;
+  FakeSocket.reachable = () => false;
+  FakeSocket.silent = false;
   vi.stubGlobal("WebSocket", FakeSocket);
   vi.stubGlobal("isSecureContext", false);
   vi.stubGlobal("navigator", { userAgent: "test" });
@@ -78,13 +84,52 @@ describe("connect", () => {
     FakeSocket.reachable = () => true;
     const stop = new AbortController();
     start(["ws://a"], stop.signal);
-    await vi.waitUntil(() => (FakeSocket.opened[0]?.sent.length ?? 0) > 0);
+    await vi.waitUntil(() => (FakeSocket.opened[0]?.sent.length ?? 0) > 1);
     stop.abort();
 
-    expect(JSON.parse(FakeSocket.opened[0]?.sent[0] ?? "")).toMatchObject({
+    expect(JSON.parse(FakeSocket.opened[0]?.sent[1] ?? "")).toMatchObject({
       kind: "hello",
       gpu: { available: false, cause: expect.stringContaining("secure context") as string },
     });
+  });
+
+  it("gives up a proxy that nobody listens behind", async () => {
+    FakeSocket.reachable = () => true;
+    FakeSocket.silent = true;
+    const { states, ended } = start(["ws://a"], new AbortController().signal);
+    await ended;
+
+    expect(FakeSocket.attempts).toHaveLength(3);
+    expect(states).not.toContain("connected");
+  });
+
+  it("goes through the notebook where no address leads anywhere", async () => {
+    const { port1, port2 } = new MessageChannel();
+    const heard: unknown[] = [];
+    port1.onmessage = ({ data }: MessageEvent<unknown>) => {
+      heard.push(data);
+      if (heard.length === 1) port1.postMessage('{"kind":"ping","id":0}');
+    };
+    const { states, ended } = start(["ws://a"], new AbortController().signal, port2);
+    await vi.waitUntil(() => heard.length === 3);
+    port1.postMessage({ kind: "close" });
+    await ended;
+    port1.close();
+
+    expect(heard[0]).toEqual({ kind: "open" });
+    expect(heard.slice(1).map((text) => JSON.parse(String(text)) as unknown)).toMatchObject([
+      { kind: "pong", id: 0 },
+      { kind: "hello" },
+    ]);
+    expect(states).toContain("connected");
+  });
+
+  it("passes over an address that the browser refuses", async () => {
+    vi.stubGlobal("WebSocket", function refuse() { throw new DOMException("mixed content"); });
+    const { states, ended } = start(["ws://a"], new AbortController().signal);
+    await ended;
+
+    expect(states.at(-1)).toBe("stopped");
   });
 
   it("returns first to the address that worked", async () => {

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Worker
 
 import workbench as wb
-from tests.lab import Lab, Notebook
+from tests.lab import Lab
 from workbench.base.errors import DeviceError
 from workbench.base.source import Origin, Source, Span
 from workbench.base.text import Mark, Text
@@ -543,24 +543,6 @@ def test_closing_the_widget_makes_the_page_leave(lab: Lab, page: Page) -> None:
     page.wait_for_function(LEAVES, timeout=10_000)
 
     assert notebook.problems == []
-
-
-def test_a_notebook_from_elsewhere_joins_through_its_proxy(lab: Lab, page: Page) -> None:
-    notebook = open_elsewhere(lab, page, [JOIN, "device.serve().page.host"])
-    notebook.run_all()
-
-    assert notebook.texts() == ["128.0", f"'lab.localhost:{lab.port}'"]
-
-
-def open_elsewhere(lab: Lab, page: Page, cells: list[str]) -> Notebook:
-    """Open a notebook under a host name that is not this machine's for the page."""
-
-    class Elsewhere(Lab):
-        @property
-        def url(self) -> str:
-            return f"http://lab.localhost:{self.port}/"
-
-    return Elsewhere(lab.port, lab.token, lab.folder).open(page, cells)
 
 
 def escaped(program: Program) -> str:

@@ -35,7 +35,10 @@ _OPENING_SECONDS = 10.0
 _RETURN_SECONDS = 1.5
 """How long one that left is waited for by what it has left alone: its socket may have been cut."""
 
-_PROXY_REMEDY = "pip install jupyter-server-proxy beside the notebook server, and reload the page"
+_PROXY_REMEDY = (
+    "run the cell again: a page that is reached by comm joins between cells; "
+    "or pip install jupyter-server-proxy beside the notebook server, and reload the page"
+)
 _REOPEN = "the cell again, once a browser shows the notebook again; or workbench.connect()"
 _RELOAD = "reload the page, and run the cell again"
 _REMEDY = "%load_ext workbench in a notebook that is open in a browser, or workbench.connect()"

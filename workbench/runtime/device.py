@@ -33,7 +33,7 @@ class Description:
     """What a device says of itself; `cause` and `remedy` are empty where it is available.
 
     `hardware` is false for software adapters, which "auto" never takes; the cpu counts as
-    hardware.
+    hardware. `route` says how its page is reached, for devices that have one.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Description:
     features: tuple[str, ...] = ()
     cause: str = ""
     remedy: str = ""
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,11 +92,12 @@ class PageDevice(Single):
         if self._engine == "wasm":
             return Description(
                 self.name, "wasm", available=True, adapter=wasm_words(report), limits=limits,
-                features=WASM_FEATURES,
+                features=WASM_FEATURES, route=self.peer.wire.route,
             )  # fmt: skip
         return Description(
             self.name, "wgsl", available=True, adapter=report.adapter,
             hardware=not report.software, limits=limits, features=report.features,
+            route=self.peer.wire.route,
         )  # fmt: skip
 
     def allocate(self, size: int) -> Memory:
@@ -151,8 +152,13 @@ class PageDevice(Single):
             self.peer.send(messages.Free(handles), None, self._engine)
 
     def prepare(self, program: Program) -> None:
-        """Compile in the page, unless this page has done so, and wait for its verdict."""
+        """Compile in the page, unless this page has done so, and wait for its verdict.
+
+        Where no verdict can come now, it surfaces at the first read.
+        """
         compiled = self._compile(program)
+        if not (compiled.answer.done() or self.peer.wire.answers_now()):
+            return
         try:
             self._wait(compiled.answer, DEADLINE, program)
         except DeviceError:
@@ -226,6 +232,12 @@ class PageDevice(Single):
     ) -> Answer:
         """The answer. Raises `DeviceError`; an interrupt stops what runs and goes on."""
         peer = self.peer
+        if not (future.done() or peer.wire.answers_now()):
+            raise DeviceError(
+                f"this page is reached {peer.wire.route}: this cell would wait for ever",
+                hint="await the array, or pip install jupyter-server-proxy beside the "
+                "notebook server, and reload the page",
+            )
         started = time.monotonic()
         cancelled = False
         try:

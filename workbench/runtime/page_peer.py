@@ -12,7 +12,7 @@ import threading
 import time
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Protocol, assert_never
 
 from tornado.websocket import WebSocketClosedError
 
@@ -27,9 +27,7 @@ from workbench.runtime.page_messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from tornado.websocket import WebSocketHandler
+    from collections.abc import Awaitable, Callable, Mapping
 
 PING_SECONDS = 0.5
 """While an answer is awaited, the page is asked this often whether it is alive."""
@@ -70,20 +68,43 @@ class _Outgoing:
     content: memoryview = field(default_factory=lambda: memoryview(b""))
 
 
+class Wire(Protocol):
+    """What carries frames to one page: a websocket, or the notebook's comm."""
+
+    @property
+    def route(self) -> str:
+        """How the page is reached, in words that follow "reached"."""
+        ...
+
+    @property
+    def watched(self) -> bool:
+        """Whether a page that is silent is gone."""
+        ...
+
+    def answers_now(self) -> bool:
+        """Whether frames of the page arrive while this thread waits for them."""
+        ...
+
+    def send_frame(self, frame: str | bytes) -> Awaitable[None]:
+        """Send a frame, text or binary, after those before; on the event loop only."""
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Part from the page, and tell it why; on the event loop only."""
+        ...
+
+
 class Peer:
     """One connected page. `send` may be called from any thread."""
 
-    def __init__(
-        self, socket: WebSocketHandler, parted: Callable[[Peer], None], number: int = 1
-    ) -> None:
-        """Wrap an open socket; on its event loop. `parted` hears of the end before anyone else.
+    def __init__(self, wire: Wire, parted: Callable[[Peer], None], number: int = 1) -> None:
+        """Wrap an open wire; on its event loop. `parted` hears of the end before anyone else.
 
         `number` tells the pages of a process apart.
         """
         loop = asyncio.get_running_loop()
         self._parted = parted
-        self.host = socket.request.host
-        """What the page called this server: 127.0.0.1, or the notebook server as its proxy."""
+        self.wire = wire
         self.number = number
         self.generation = next(_generations)
         """Another one, that no page had, whenever all that the page held is gone."""
@@ -95,7 +116,6 @@ class Peer:
         """Frames that went either way."""
         self.bytes = 0
         """Bytes of those frames."""
-        self._socket = socket
         self._loop = loop
         self._lock = threading.Lock()
         self._pending: dict[int, _Pending] = {}
@@ -106,6 +126,8 @@ class Peer:
         self._missed = 0
         self._ended: Failure | None = None
         self._tasks = (loop.create_task(self._send_all()), loop.create_task(self._watch()))
+        # That the wire is open may be a proxy's word: a page has reached us once it hears us.
+        self._write_now(messages.ping_text(0))
 
     @property
     def alive(self) -> bool:
@@ -161,7 +183,7 @@ class Peer:
             task.cancel()
         code = messages.CLOSED_FOR.get(failure.kind, messages.CLOSED_FOR["lost"])
         reason = failure.message.encode()[:_LONGEST_REASON].decode(errors="ignore")
-        self._socket.close(code, reason)
+        self.wire.close(code, reason)
 
     def receive_text(self, text: str) -> messages.PageMessage:
         """Take a text frame; gives its message for those who listen. On the event loop only.
@@ -238,7 +260,7 @@ class Peer:
     def _write_now(self, text: str) -> None:
         if self._ended is None:
             self._count(len(text))
-            self._socket.write_message(text)
+            self.wire.send_frame(text)
 
     async def _send_all(self) -> None:
         """Send what is enqueued, at most a window of bytes ahead of the page."""
@@ -246,14 +268,14 @@ class Peer:
             while True:
                 outgoing = await self._outgoing.get()
                 self._count(len(outgoing.text))
-                await self._socket.write_message(outgoing.text)
+                await self.wire.send_frame(outgoing.text)
                 for frame in messages.frames(outgoing.identity, outgoing.content):
                     while self._unread >= _WINDOW:
                         self._room.clear()
                         await self._room.wait()
                     self._unread += len(frame) - messages.HEADER_BYTES
                     self._count(len(frame))
-                    await self._socket.write_message(frame, binary=True)
+                    await self.wire.send_frame(frame)
         except WebSocketClosedError:
             self.end(page_left())
 
@@ -265,7 +287,7 @@ class Peer:
                 waiting = bool(self._pending)
                 large = any(len(p.content) >= _LARGE for p in self._pending.values())
             patience = _PATIENCE_WITH_BYTES if large or self._unread >= _LARGE else 1
-            if not waiting:
+            if not (waiting and self.wire.watched):
                 self._missed = 0
             elif self._missed >= patience * PINGS_MISSED:
                 seconds = time.monotonic() - self.last_heard

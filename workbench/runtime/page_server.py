@@ -1,9 +1,9 @@
 """The server inside this process that pages connect to: a daemon thread with a websocket.
 
-It listens on 127.0.0.1 only, at a random port, below a random token; a notebook reaches it
-directly or through jupyter-server-proxy. Of several pages with a GPU the one is asked that last
-showed a panel, else the earliest; the others keep what they hold. What all this guards against is
-in docs/security.md.
+It listens on 127.0.0.1 at a random port, below a random token; a notebook reaches it directly or
+through jupyter-server-proxy. Other machines reach it only where `open_to` was asked for, over TLS.
+Of several pages with a GPU the one is asked that last showed a panel, else the earliest; the
+others keep what they hold. What all this guards against is in docs/security.md.
 
 Not here: what goes over a socket (`page_peer.py`), and what it is for (`browser.py`).
 """
@@ -29,10 +29,11 @@ from tornado.websocket import WebSocketHandler
 from workbench.base.errors import DeviceError
 from workbench.runtime import page_messages as messages
 from workbench.runtime.page_messages import Failure
-from workbench.runtime.page_peer import Peer, page_left
+from workbench.runtime.page_peer import Peer, Wire, page_left
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+    from ssl import SSLContext
 
 _LARGEST_FRAME = 2 * messages.CHUNK_BYTES
 _READ_BYTES = 1024 * 1024
@@ -93,6 +94,8 @@ class PageServer:
         """`content` answers GET below the token: path to media type and body, or None."""
         self.token = secrets.token_urlsafe(32)
         self.port = 0
+        self.ports: set[int] = set()
+        """Where it listens: `port` of 127.0.0.1, and those of `open_to`."""
         self.parted_at = -math.inf
         self.content = content
         self.turned_away = ""
@@ -104,6 +107,7 @@ class PageServer:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stop: asyncio.Event | None = None
+        self._servers: list[HTTPServer] = []
 
     @property
     def address(self) -> str:
@@ -144,6 +148,16 @@ class PageServer:
                 hint="%reload_ext workbench once a port is free, or on='cpu'",
             ) from error
 
+    def open_to(self, host: str, port: int, tls: SSLContext) -> int:
+        """Listen at another address of this machine, too; gives the port, one that is free for 0.
+
+        There is no way to do so without TLS. Raises `OSError` where the address cannot be had.
+        """
+        self.start()
+        assert self._loop is not None
+        coming = self._listen(host, port, tls)
+        return asyncio.run_coroutine_threadsafe(coming, self._loop).result()
+
     def stop(self) -> None:
         """Close every page's socket and end the thread."""
         loop, stop, thread = self._loop, self._stop, self._thread
@@ -174,21 +188,36 @@ class PageServer:
             (r"/([^/]+)/ws", _Socket, {"server": self}),
             (r"/([^/]+)/(.*)", _Content, {"server": self}),
         ]
-        application = Application(routes, log_function=_log_nothing)
-        server = HTTPServer(application, chunk_size=_READ_BYTES)
+        self._application = Application(routes, log_function=_log_nothing)
         try:
-            listener = listening()
+            self.port = self._take(listening(), None)
         except OSError as error:
             started.set_exception(error)
             return
-        self.port = int(listener.getsockname()[1])
-        server.add_socket(listener)
         started.set_result(None)
         await self._stop.wait()
-        server.stop()
+        for server in self._servers:
+            server.stop()
         for peer in list(self._peers):
             peer.end(Failure("lost", "the server was stopped"))
-        await server.close_all_connections()
+        for server in self._servers:
+            await server.close_all_connections()
+        self._servers.clear()
+        self.ports.clear()
+
+    async def _listen(self, host: str, port: int, tls: SSLContext) -> int:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family)
+        listener.settimeout(0.0)
+        return self._take(listener, tls)
+
+    def _take(self, listener: socket.socket, tls: SSLContext | None) -> int:
+        server = HTTPServer(self._application, ssl_options=tls, chunk_size=_READ_BYTES)
+        server.add_socket(listener)
+        self._servers.append(server)
+        found = int(listener.getsockname()[1])
+        self.ports.add(found)
+        return found
 
     # What follows is for the request handlers below.
 
@@ -197,16 +226,36 @@ class PageServer:
         known = hmac.compare_digest(token.encode(errors="replace"), self.token.encode())
         return known and allowed_host(host, self.port)
 
-    def joined(self, handler: WebSocketHandler) -> Peer:
-        """A page opened its socket; it gets the least number that is free."""
+    def soon(self, work: Callable[..., object], *arguments: object) -> None:
+        """Do something on the event loop; from any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(work, *arguments)
+
+    def joined(self, wire: Wire) -> Peer:
+        """A page opened its wire; it gets the least number that is free."""
         with self._changed:
             taken = {peer.number for peer in self._peers}
             free = next(n for n in itertools.count(1) if n not in taken)
-            peer = Peer(handler, self.parted, free)
+            peer = Peer(wire, self.parted, free)
             self._peers.append(peer)
             return peer
 
-    def noted(self, peer: Peer, message: messages.PageMessage) -> None:
+    def heard(self, peer: Peer, frame: str | bytes) -> None:
+        """Take a frame of a page; one that sends what it should not is parted from."""
+        if not peer.alive:
+            return
+        try:
+            if isinstance(frame, bytes):
+                peer.receive_bytes(frame)
+            else:
+                self._note(peer, peer.receive_text(frame))
+        except messages.OtherVersionError as error:
+            self.turned_away = str(error)
+            peer.end(Failure("version", str(error)))
+        except ValueError as error:
+            peer.end(Failure("internal", f"the page sent what it should not: {error}"))
+
+    def _note(self, peer: Peer, message: messages.PageMessage) -> None:
         """Take what concerns more than one request."""
         with self._changed:
             if isinstance(message, messages.Shown) and peer in self._peers:
@@ -278,6 +327,24 @@ class _Socket(WebSocketHandler):
         return None
 
     @property
+    def route(self) -> str:
+        """Directly, or by the proxy of the notebook server, whose address the page was told."""
+        host = self.request.host
+        if urlsplit(f"//{host}").port in self._server.ports:
+            return "directly"
+        return f"through the notebook server's proxy, {host}"
+
+    @property
+    def watched(self) -> bool:
+        return True
+
+    def answers_now(self) -> bool:
+        return True
+
+    def send_frame(self, frame: str | bytes) -> Awaitable[None]:
+        return self.write_message(frame, binary=isinstance(frame, bytes))
+
+    @property
     def max_message_size(self) -> int:
         return _LARGEST_FRAME
 
@@ -286,19 +353,8 @@ class _Socket(WebSocketHandler):
         self._peer = self._server.joined(self)
 
     def on_message(self, message: str | bytes) -> None:
-        peer = self._peer
-        if peer is None or not peer.alive:
-            return
-        try:
-            if isinstance(message, bytes):
-                peer.receive_bytes(message)
-            else:
-                self._server.noted(peer, peer.receive_text(message))
-        except messages.OtherVersionError as error:
-            self._server.turned_away = str(error)
-            peer.end(Failure("version", str(error)))
-        except ValueError as error:
-            peer.end(Failure("internal", f"the page sent what it should not: {error}"))
+        if self._peer is not None:
+            self._server.heard(self._peer, message)
 
     def on_close(self) -> None:
         if self._peer is not None:

@@ -39,6 +39,8 @@ class Devices:
                 kind = " (software)" if _is_software(d) else ""
                 lines.append(f"{d.name:8} {d.target:5} {d.adapter}{kind}")
                 lines.append(" " * 15 + _limits(d))
+                if d.route:
+                    lines.append(" " * 15 + f"reached {d.route}")
             else:
                 lines.append(f"{d.name:8} not here: {d.cause}")
                 lines.append(" " * 9 + f"try: {d.remedy}")
@@ -49,7 +51,8 @@ class Devices:
         for d in self.rows:
             if d.available:
                 kind = " <em>(software)</em>" if _is_software(d) else ""
-                what = f"{escape(d.adapter)}{kind}<br><small>{escape(_limits(d))}</small>"
+                route = f"<br><small>reached {escape(d.route)}</small>" if d.route else ""
+                what = f"{escape(d.adapter)}{kind}<br><small>{escape(_limits(d))}</small>{route}"
             else:
                 what = f"not here: {escape(d.cause)}<br>try: <code>{escape(d.remedy)}</code>"
             cells.append(

@@ -1,7 +1,8 @@
 """The hidden widget that makes a notebook's page join this process as the device `browser`.
 
-It need not be displayed: its code runs as soon as the page hears of it, finds the server directly
-or through the notebook's proxy, and goes on serving until the widget is closed.
+It need not be displayed: its code runs as soon as the page hears of it, finds the server directly,
+through the notebook's proxy or else through the widget's own comm, and goes on serving until the
+widget is closed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import traitlets
 
 from workbench.runtime.device import open_device
 from workbench.widget.bundle import Bundled
+from workbench.widget.comm import Comms
 
 if TYPE_CHECKING:
     from workbench.runtime.browser import BrowserDevice
@@ -44,6 +46,7 @@ def open_page() -> Page:
     if _open and _open[0].comm is not None and _open[0].token == server.token:
         return _open[0]
     page = Page(port=server.port, token=server.token)
+    Comms(page, server)
     _open[:] = [page]
     device.expect_page()
     return page

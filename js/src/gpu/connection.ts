@@ -1,19 +1,27 @@
 /**
- * The websocket from the page to one kernel process: finds an address that works, and rejoins.
+ * The line from the page to one kernel process: finds an address that works, and rejoins.
  *
- * The addresses are tried in order; the one that worked is tried first from then on. After the
- * last failed round it stops for good: a restarted kernel has another address and another token.
+ * The addresses are tried in order; the one that worked is tried first from then on. Where none
+ * ever worked, the notebook's comm is the line, for as long as it is. After the last failed round
+ * it stops for good: a restarted kernel has another address and another token.
  */
 import { type EngineName, PROTOCOL_VERSION, type PageMessage, parseRequest } from "../protocol.ts";
 import { wasmEngines, wasmReport } from "../wasm/engine.ts";
 import type { DeviceSource } from "./device.ts";
 import { gpuEngines } from "./engine.ts";
+import { type Line, portLine, type Received, socketLine } from "./line.ts";
 import { Runtime } from "./runtime.ts";
 
 export type ConnectionState = "connecting" | "connected" | "stopped";
 
-export interface ConnectOptions {
+/** How a kernel process may be reached. */
+export interface Ways {
   readonly addresses: readonly string[];
+  /** Leads to it through its notebook; absent where there is none. */
+  readonly comm?: MessagePort | undefined;
+}
+
+export interface ConnectOptions extends Ways {
   readonly where: "worker" | "page";
   readonly source: DeviceSource;
   readonly signal: AbortSignal;
@@ -66,73 +74,82 @@ export function takeText(
   }
 }
 
-/** Greets the kernel process and answers it, from the opening of a socket on. */
-function attach(socket: WebSocket, options: ConnectOptions, ended: AbortSignal): void {
-  const { source, where, onState, onGpu } = options;
-  const send = (message: PageMessage): void => {
-    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
-  };
-  const sendBytes = (frame: Uint8Array<ArrayBuffer>): void => {
-    if (socket.readyState === WebSocket.OPEN) socket.send(frame);
-  };
-  const shared = { send, sendBytes, signal: ended };
-  const runtimes: Readonly<Record<EngineName, Runtime>> = {
-    gpu: new Runtime({ ...shared, source: gpuEngines(source) }),
-    wasm: new Runtime({ ...shared, source: wasmEngines() }),
-  };
-  socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
-    if (typeof data === "string") takeText(data, runtimes, send);
-    else for (const runtime of Object.values(runtimes)) runtime.binary(data);
-  });
-  ended.addEventListener("abort", () => { onGpu(undefined); });
-  socket.addEventListener("open", () => {
-    onGpu(runtimes.gpu);
-    void source.report().then((gpu) => {
-      const user_agent = navigator.userAgent;
-      const wasm = wasmReport();
-      send({ kind: "hello", version: PROTOCOL_VERSION, where, user_agent, gpu, wasm });
-      onState("connected");
-    });
-  });
+/** What serves a line; `heard` takes its frames. */
+interface Served {
+  readonly runtimes: Readonly<Record<EngineName, Runtime>>;
+  readonly send: (message: PageMessage) => void;
 }
 
-/** Serves one socket until it closes; tells whether it ever opened. */
-async function serve(address: string, options: ConnectOptions): Promise<boolean> {
-  const { signal } = options;
+/**
+ * Serves a line until it closes; tells whether a kernel process ever spoke, as it does at once.
+ * That a line opened says nothing: a proxy opens first, and closes where nobody listens.
+ */
+async function serve(
+  open: (heard: (frame: Received) => void) => Line,
+  options: ConnectOptions,
+): Promise<boolean> {
+  const { source, where, signal, onState, onGpu } = options;
   if (signal.aborted) return false;
   const ended = new AbortController();
-  const socket = new WebSocket(address);
-  socket.binaryType = "arraybuffer";
-  attach(socket, options, ended.signal);
-  const leave = (): void => {
-    socket.close();
-  };
-  signal.addEventListener("abort", leave);
-  let opened = false;
-  await new Promise<void>((resolve) => {
-    socket.addEventListener("open", () => {
-      opened = true;
-    });
-    socket.addEventListener("close", () => {
-      resolve();
-    });
+  let speak = (): void => undefined;
+  const spoke = new Promise<true>((resolve) => { speak = () => { resolve(true); }; });
+  const line = open((frame) => {
+    speak();
+    if (typeof frame === "string") takeText(frame, served.runtimes, served.send);
+    else for (const runtime of Object.values(served.runtimes)) runtime.binary(frame);
   });
+  const send = (message: PageMessage): void => { line.send(JSON.stringify(message)); };
+  const shared = { send, sendBytes: line.send, signal: ended.signal };
+  const served: Served = {
+    send,
+    runtimes: {
+      gpu: new Runtime({ ...shared, source: gpuEngines(source) }),
+      wasm: new Runtime({ ...shared, source: wasmEngines() }),
+    },
+  };
+  signal.addEventListener("abort", line.close);
+  const reached = await Promise.race([spoke, line.closed.then(() => false)]);
+  if (reached) {
+    onGpu(served.runtimes.gpu);
+    const gpu = await source.report();
+    const user_agent = navigator.userAgent;
+    send({ kind: "hello", version: PROTOCOL_VERSION, where, user_agent, gpu, wasm: wasmReport() });
+    onState("connected");
+    await line.closed;
+    onGpu(undefined);
+  }
   ended.abort();
-  signal.removeEventListener("abort", leave);
-  return opened;
+  signal.removeEventListener("abort", line.close);
+  return reached;
+}
+
+/** As `serve`, for an address; false where the browser refuses that outright. */
+async function serveAddress(address: string, options: ConnectOptions): Promise<boolean> {
+  try {
+    return await serve((heard) => socketLine(address, heard), options);
+  } catch (cause) {
+    if (cause instanceof DOMException) return false;
+    throw cause;
+  }
 }
 
 /** Keeps a kernel process connected until `signal` aborts or nothing answers any more. */
 export async function connect(options: ConnectOptions): Promise<void> {
-  const { signal, onState, pauses = PAUSES } = options;
+  const { signal, onState, comm, pauses = PAUSES } = options;
   let addresses = options.addresses;
   let round = 0;
+  let reached = false;
   while (!signal.aborted && round <= pauses.length) {
     onState("connecting");
     for (const address of addresses) {
-      if (!(await serve(address, options))) continue;
+      if (!(await serveAddress(address, options))) continue;
       addresses = [address, ...addresses.filter((other) => other !== address)];
-      round = -1;
+      [round, reached] = [-1, true];
+      break;
+    }
+    // A process that two rounds have not reached is one that no socket will reach.
+    if (comm !== undefined && !reached && round > 0) {
+      await serve((heard) => portLine(comm, heard), options);
       break;
     }
     round += 1;

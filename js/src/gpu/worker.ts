@@ -4,14 +4,14 @@
  * Bundled as text and started from a blob, because a notebook has no address of its own for it.
  */
 import { type LocalOrder, type LocalReport, LocalServer } from "../local.ts";
-import { connect, type ConnectionState } from "./connection.ts";
+import { connect, type ConnectionState, type Ways } from "./connection.ts";
 import { missingGpu, sharedDeviceSource } from "./device.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** What the page tells the worker. */
 export type Order =
   | { readonly kind: "local"; readonly order: LocalOrder }
-  | { readonly kind: "join"; readonly key: string; readonly addresses: readonly string[] }
+  | { readonly kind: "join"; readonly key: string; readonly ways: Ways }
   | { readonly kind: "shown"; readonly key: string }
   | { readonly kind: "leave"; readonly key: string };
 
@@ -29,7 +29,7 @@ const local = new LocalServer((answer) => { report({ kind: "local", report: answ
 
 const joined = new Map<string, AbortController>();
 
-function join(key: string, addresses: readonly string[]): void {
+function join(key: string, ways: Ways): void {
   const stop = new AbortController();
   joined.set(key, stop);
   const onState = (state: ConnectionState): void => {
@@ -37,13 +37,13 @@ function join(key: string, addresses: readonly string[]): void {
   };
   const source = sharedDeviceSource();
   const onGpu = (runtime: Runtime | undefined): void => { local.connected(key, runtime); };
-  void connect({ addresses, where: "worker", source, signal: stop.signal, onState, onGpu });
+  void connect({ ...ways, where: "worker", source, signal: stop.signal, onState, onGpu });
 }
 
 globalThis.addEventListener("message", ({ data }: MessageEvent<Order>) => {
   switch (data.kind) {
     case "join":
-      join(data.key, data.addresses);
+      join(data.key, data.ways);
       break;
     case "local":
       local.take(data.order);

@@ -38,6 +38,8 @@ class FakePage:
         options: dict[str, Any] = {"origin": origin} if origin else {"suppress_origin": True}
         address = f"ws://127.0.0.1:{server.port}/{server.token}/ws"
         self.socket = websocket.create_connection(address, timeout=10, **options)
+        # The process speaks first.
+        assert json.loads(self.socket.recv())["kind"] == "ping"
 
     def hello(
         self, *, version: int = messages.PROTOCOL_VERSION, gpu: Any = GPU, wasm: Any = NO_WASM

@@ -9,11 +9,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.tls import certificate
 from tests.unit.runtime.fake_page import GPU, FakePage, wait_until
 from workbench.base.dtypes import DTYPES
 from workbench.base.errors import DeviceError
@@ -360,6 +362,20 @@ def test_connect_says_when_nobody_came(capsys: pytest.CaptureFixture[str]) -> No
     open_device("browser").close()
 
     assert capsys.readouterr().out.startswith("open http://127.0.0.1:")
+
+
+def test_connect_beyond_this_machine_is_refused_without_tls() -> None:
+    with pytest.raises(DeviceError, match=r"without TLS: .* could read the token") as caught:
+        connect.connect(host="192.0.2.1")
+    assert "certificate=('cert.pem', 'key.pem')" in caught.value.mistakes[0].hint
+
+
+def test_connect_says_which_certificate_and_which_address_cannot_be_had(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match=r"certificate 'none\.pem': No such file"):
+        connect.connect(host="192.0.2.1", certificate="none.pem")
+    with pytest.raises(DeviceError, match=r"connect\(host='192\.0\.2\.1', port=0\): "):
+        connect.connect(host="192.0.2.1", certificate=certificate(tmp_path))
+    open_device("browser").close()
 
 
 NO_GPU = {"available": False, "cause": "the browser found no adapter", "remedy": "another one"}
