@@ -172,7 +172,8 @@ class Program:
     """All that a device needs to run a kernel: equal programs are interchangeable.
 
     `inputs` and `outputs` name buffers in the order of the call; `loops` describes the loops
-    that have an iteration budget, `accesses` those that are checked when they run.
+    that have an iteration budget, `accesses` those that are checked when they run, each with
+    its line of the source and a caret below.
     """
 
     name: str
@@ -288,7 +289,8 @@ def outside(name: str, accesses: tuple[str, ...], words: tuple[int, ...]) -> str
     if not words[0] or number >= len(accesses):
         return None
     index = words[3] - 2**32 if words[3] >= 2**31 else words[3]
-    return f"'{name}': {accesses[number]}: the index is {index}"
+    said, *picture = accesses[number].split("\n")
+    return "\n".join([f"'{name}': {said}: the index is {index}", *picture])
 
 
 def dispatches(body: tuple[Action, ...]) -> Iterator[Dispatch]:

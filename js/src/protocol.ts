@@ -74,6 +74,18 @@ export interface Program {
   readonly accesses?: readonly string[];
 }
 
+/** What is said of an access that left its array: the index in the first line, then the source. */
+export function outsideMessage(
+  { name, accesses }: Program,
+  number: number,
+  index: number,
+): string | undefined {
+  const access = accesses?.[number];
+  if (access === undefined) return undefined;
+  const [words, ...picture] = access.split("\n");
+  return [`'${name}': ${words}: the index is ${index}`, ...picture].join("\n");
+}
+
 /** Bytes that a planned buffer takes on the device: whole words, and never none. */
 export function bytesOf(plan: BufferPlan, scalarCount: number): number {
   switch (plan.role) {

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { bytesOf, failureOf, GpuFailure, parseRequest, unpackFrame } from "../src/protocol.ts";
+import {
+  bytesOf,
+  failureOf,
+  GpuFailure,
+  outsideMessage,
+  parseRequest,
+  type Program,
+  unpackFrame,
+} from "../src/protocol.ts";
 import { packFrame } from "./frames.ts";
 
 describe("frames", () => {
@@ -28,6 +36,22 @@ describe("bytesOf", () => {
 
   it("pads scalars to 16", () => {
     expect(bytesOf({ ...plan, role: "scalars" }, 5)).toBe(32);
+  });
+});
+
+describe("outsideMessage", () => {
+  const access = "x[i] in line 1 reads outside its extent 5\n    1 | y = x[i]\n            ^^^^";
+  const program = { name: "f", accesses: [access] } as unknown as Program;
+
+  it("says the index before the line of the source", () => {
+    expect(outsideMessage(program, 0, -3)).toBe(
+      "'f': x[i] in line 1 reads outside its extent 5: the index is -3\n" +
+        "    1 | y = x[i]\n            ^^^^",
+    );
+  });
+
+  it("is nothing for an access that the program does not have", () => {
+    expect(outsideMessage(program, 1, 0)).toBeUndefined();
   });
 });
 

@@ -48,8 +48,12 @@ def test_a_lookup_outside_is_reported_at_the_read(index: int) -> None:
         rf"gather.*: table\[idx\[i\]\] in line 2 reads outside its extent 5: the index is {index}"
     )
 
-    with pytest.raises(DeviceError, match=said):
+    with pytest.raises(DeviceError, match=said) as error:
         y.numpy()
+
+    line, caret = str(error.value).split("\n")[1:3]
+    assert line == "    2 |     y[i] = table[idx[i]]"
+    assert caret == " " * line.index("table") + "^" * len("table[idx[i]]")
 
 
 @pytest.mark.usefixtures("joined")

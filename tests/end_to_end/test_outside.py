@@ -45,6 +45,27 @@ def test_a_lookup_outside_is_reported_at_the_read(on: str, index: int) -> None:
 
 
 @pytest.mark.parametrize("on", DEVICES)
+@pytest.mark.parametrize(
+    ("text", "access", "args"),
+    [
+        (GATHER, "table[idx[i]]", (np.ones(5, np.float32), np.array([9], np.int32))),
+        (BEST, "argmax(x[i, k] for k in range(n[i]))",
+         (np.ones((1, 4), np.float32), np.array([0], np.int32))),
+    ],
+)  # fmt: skip
+def test_a_caret_stands_under_the_access(
+    on: str, text: str, access: str, args: tuple[np.ndarray, ...]
+) -> None:
+    need(on)
+    with pytest.raises(DeviceError) as error:
+        wb.kernel(text)(*args, on=on).numpy()
+
+    said = str(error.value).split("\n")
+    assert said[1] == f"    2 |     y[i] = {access}"
+    assert said[2] == " " * said[1].index(access) + "^" * len(access)
+
+
+@pytest.mark.parametrize("on", DEVICES)
 def test_the_line_of_the_call_is_named(on: str) -> None:
     need(on)
     y = wb.kernel(GATHER)(np.ones(5, np.float32), np.array([9], np.int32), on=on)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workbench.base.errors import Mistake
 from workbench.ir.show import expr_text
 
 if TYPE_CHECKING:
@@ -11,11 +12,15 @@ if TYPE_CHECKING:
 
 
 def describe_access(s: Outside) -> str:
-    """What errors call an access: `table[idx[i]] in line 2 reads outside its extent 5`."""
+    """What errors call an access: `table[idx[i]] in line 2 reads outside its extent 5`.
+
+    Below it the line of the source, with a caret under the access.
+    """
     span = s.origin.nearest_span()
     text = s.array if span is None else " ".join(span.text.split())
     line = "" if span is None else f" in line {span.position[0]}"
     if s.kind == "finds":
-        return f"{text}{line} runs over nothing"
+        return Mistake(f"{text}{line} runs over nothing", span).render()
     which = "its extent" if len(s.index) == 1 else f"the extent of dimension {s.place},"
-    return f"{text}{line} {s.kind} outside {which} {expr_text(s.extent)}"
+    words = f"{text}{line} {s.kind} outside {which} {expr_text(s.extent)}"
+    return Mistake(words, span).render()

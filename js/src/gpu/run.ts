@@ -9,6 +9,7 @@
 import {
   GpuFailure,
   type KernelTime,
+  outsideMessage,
   type RunRequest,
   type RunResult,
   type Step,
@@ -255,9 +256,8 @@ async function playWhile(
 }
 
 function checkAccess({ program }: ReadyProgram, number: number, index: number): void {
-  const access = program.accesses?.[number];
-  if (access === undefined) return;
-  const message = `'${program.name}': ${access}: the index is ${index}`;
+  const message = outsideMessage(program, number, index);
+  if (message === undefined) return;
   throw new GpuFailure({ kind: "outside", message });
 }
 

@@ -9,6 +9,7 @@ import {
   GpuFailure,
   type KernelPlan,
   type KernelTime,
+  outsideMessage,
   type Program,
   type RunResult,
   type Step,
@@ -181,9 +182,9 @@ async function checkStatus({ program }: ReadyProgram, player: Player): Promise<v
   const plan = program.buffers.find(({ role }) => role === "status");
   if (plan === undefined) return;
   const [reported = 0, number = 0, , index = 0] = await player.words(plan.name, 4);
-  const access = reported === 0 ? undefined : program.accesses?.[~number >>> 0];
-  if (access === undefined) return;
-  const message = `'${program.name}': ${access}: the index is ${index | 0}`;
+  if (reported === 0) return;
+  const message = outsideMessage(program, ~number >>> 0, index | 0);
+  if (message === undefined) return;
   throw new GpuFailure({ kind: "outside", message });
 }
 
