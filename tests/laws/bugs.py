@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from workbench.codegen import llvm_casts, wgsl_prepare
+from workbench import pipeline
+from workbench.base import dtypes
+from workbench.codegen import llvm_casts, llvm_expr, wgsl_prepare
 from workbench.ir import ops
 from workbench.ir.expr import apply, integer
 from workbench.ir.stmt import For
@@ -32,12 +35,13 @@ Patch = pytest.MonkeyPatch
 class Bug:
     """What puts it in, a word of the programs that may show it, and the paths that may.
 
-    Programs with that word are tried first.
+    Programs with that word are tried first. `opened`: it is looked for at ever new sizes.
     """
 
     put: Callable[[Patch], None]
     near: str = ""
     on: tuple[str, ...] = ("interpreter", "cpu", "native")
+    opened: bool = False
 
 
 def row(op: str, near: str = "", **changes: Any) -> Bug:
@@ -228,4 +232,93 @@ def _first(node: Any) -> Any:
     return inline.Part.of(node.call, node.count)[0]
 
 
-BUGS = {**ARITHMETIC, **REDUCTIONS, **LANGUAGE, **RUNS}
+def numpy_of(op: str, dtype: type, near: str, meaning: Callable[..., Any]) -> Bug:
+    """An operation that the interpreter computes otherwise, in one dtype."""
+    right = ops.OPS[op].numpy
+
+    def wrong(a: Any, b: Any) -> Any:
+        return (meaning if a.dtype == dtype else right)(a, b)
+
+    return replace(row(op, near, numpy=wrong), on=("interpreter",))
+
+
+def _saturated(a: Any, b: Any) -> Any:
+    return np.clip(np.add(a, b, dtype=np.int32), -128, 127).astype(np.int8)
+
+
+def conversion(old: str, new: str, near: str) -> Bug:
+    """A cast on the cpu with another instruction."""
+
+    def wrong(f: Any) -> Any:
+        return lambda *args: (f(*args) or "").replace(old, new) or None
+
+    bug = changed(llvm_casts, "_conversion", wrong, near)
+    return replace(bug, on=("cpu",))
+
+
+def _short_floats(f: Any) -> Any:
+    """The join of two dtypes with no float above f32 but where one is an f64."""
+
+    def joined(a: Any, b: Any) -> Any:
+        found = f(a, b)
+        return dtypes.F32 if found is dtypes.F64 and dtypes.F64 not in {a, b} else found
+
+    return joined
+
+
+def _as_signed(f: Any) -> Any:
+    def instruction(op: str, operands: list[str], dtype: Any) -> Any:
+        signed = dtypes.I8 if dtype is dtypes.U8 and ops.OPS[op].compares else dtype
+        return f(op, operands, signed)
+
+    return instruction
+
+
+def _of_the_first_size(f: Any) -> Any:
+    def programs(*args: Any) -> Any:
+        at, first = f(*args), dict[str, int]()
+
+        def program(sizes: Any) -> Any:
+            first.update({n: v for n, v in sizes.items() if n not in first})
+            return at(first)
+
+        return program
+
+    return programs
+
+
+DTYPES = {
+    "i8 stops at its ends": numpy_of("add", np.int8, "i8", _saturated),
+    "i8 loses its sign": conversion("sext i8", "zext i8", "i8"),
+    "u8 gets a sign": conversion("zext i8", "sext i8", "u8"),
+    "u8 compares as signed": replace(
+        changed(llvm_expr, "_instruction", _as_signed, "byte"), on=("cpu",)
+    ),
+    "floats become u8 as they become i8": conversion("fptoui.sat.i8", "fptosi.sat.i8", "u8("),
+    "sums of small ints stay small": Bug(
+        lambda p: p.setattr(reductions, "NARROW", ()), "i8(", ("interpreter",)
+    ),
+    "sums of f16 count in f16": Bug(
+        lambda p: p.setattr(reductions, "F32", dtypes.F16), "sum(f16", ("interpreter",)
+    ),
+    "products of i64 are cut to 32 bits": numpy_of(
+        "mul", np.int64, "i64", lambda a, b: np.multiply(a, b).astype(np.int32).astype(np.int64)
+    ),
+    "sums of f64 are rounded to f32": numpy_of(
+        "add", np.float64, "f64", lambda a, b: np.add(a, b).astype(np.float32).astype(np.float64)
+    ),
+    "i64 is a wide i32 where it becomes a float": conversion("sitofp i64", "uitofp i64", "long"),
+    "a float with an i64 is an f32": Bug(
+        lambda p: p.setattr(values, "joined", _short_floats(values.joined)),
+        "long", ("interpreter",),
+    ),
+}  # fmt: skip
+
+OPEN = {
+    "an open dim is the first size": replace(
+        changed(pipeline, "_programs", _of_the_first_size), on=("cpu",), opened=True
+    ),
+}  # fmt: skip
+
+
+BUGS = {**ARITHMETIC, **REDUCTIONS, **LANGUAGE, **RUNS, **DTYPES, **OPEN}

@@ -28,7 +28,10 @@ FOUND = ROOT / "build" / "laws"
 PROGRAMS, CELLS = 100, 400
 SECONDS_TO_SHRINK = 30
 PATHS = {"native": 2 / 5, "cpu": 1 / 4, "wasm": 1 / 8, "simt": 1 / 5}
-"""How often a program is tried on a path; every one is tried directly and in the interpreter."""
+"""How often a program is tried on a path; every one is tried directly and in the interpreter.
+
+One with dtypes that some of them cannot hold is tried, or has to be refused, twice as often.
+"""
 SCHEDULED = 2 / 5
 """How often also by a schedule, on one device."""
 SLOW = (HealthCheck.too_slow, HealthCheck.large_base_example, HealthCheck.data_too_large)
@@ -37,6 +40,8 @@ TITLE = """# Laws: what was tried by chance
 Programs are grown as text by `tests/laws/growing`, evaluated directly by `tests/laws/direct`, and
 compared with the interpreter at both widths, and by chance with the simulation of workgroups and
 with the devices here, by the default schedule and by one chosen by chance.
+Half of them have dtypes that some targets cannot hold: there they have to be refused, with the
+place and what to write instead.
 A program that is to lead outside an array agrees where every path reports it.
 Changed cells are programs with tokens taken out, put in and exchanged: each must be a kernel or
 be refused, within a second.
@@ -67,7 +72,8 @@ class Wrong(Exception):  # noqa: N818  (what a law looks for)
 def tried(program: Program) -> Trial:
     """A program tried on some paths that its text decides. Raises `Wrong`."""
     chance, here = random.Random(program.text), devices()
-    on = [n for n in (*here, "simt") if chance.random() < PATHS[n]]
+    often = 2 if program.more else 1
+    on = [n for n in (*here, "simt") if chance.random() < often * PATHS[n]]
     on = ["wide", "interpreter", *on]
     also = [chance.choice(here)] if chance.random() < SCHEDULED else []
     wanted = meaning(program)
@@ -106,8 +112,10 @@ def law(examples: int, start: int | None = None) -> Counter[str]:
     def try_one(program: Program) -> None:
         found = tried(program)
         scheduled = any("Schedule" in path for path in found.ran)
-        seen.update(["program", *program.forms])
-        seen.update(path.split(",")[0] for path in found.ran[2:])
+        seen.update(["program", *program.forms, *(program.more or {"usual dtypes"})])
+        seen.update(f"refused on {path.split(',', maxsplit=1)[0]}" for path in found.unheld)
+        ran = [path.split(",", maxsplit=1)[0] for path in found.ran]
+        seen.update(path for path in ran if path not in {"wide", "interpreter"})
         seen.update(refused=bool(found.refused), vague=found.vague, scheduled=scheduled)
         seen.update(compared=len(found.ran), reported=found.reported)
 

@@ -14,6 +14,7 @@ RARE = (
     "parts", "private", "scan", "several results", "step", "time loop", "triangle", "tuple",
     "update", "while",
 )  # fmt: skip
+MORE = ("f16", "f64", "i64", "i8", "u8")
 
 
 def test_programs_give_what_they_mean_everywhere() -> None:
@@ -30,4 +31,7 @@ def test_programs_give_what_they_mean_everywhere() -> None:
     assert min(shares.get(form, 0) for form in RARE) >= 0.03
     assert shares["reported"] >= 0.005
     assert shares["refused"] == 0
+    assert shares["usual dtypes"] >= 0.4
+    assert min(shares[dtype] for dtype in MORE) >= 0.05
+    assert min(shares["refused on wasm"], shares["refused on native"]) >= 0.03
     assert shares["vague"] <= 0.2

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,17 +23,27 @@ from workbench.schedule.step import Schedule
 TERMS = 4096
 """Roundings that a result may hold where f32 did not hold every value exactly."""
 Results = tuple[Any, ...]
+_FLOATS = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
+UNHELD = {
+    "cpu": (), "wasm": ("f16",), "native": ("f64", "i64", "i8", "u8"),
+    "simt": ("f64", "i64", "i8", "u8"),
+}  # fmt: skip
+"""The dtypes that a path cannot hold, beside f16 where the GPU has none; the others hold all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What a program gives: its results, or None where it is to report an access outside.
 
-    `vague`: without meaning in f32, for a rounding decides.
+    `loose` is the shortest float dtype that could not hold a value on the way, '' where all did.
+    `rounded`: a cast did round, which floats of 64 bits do not.
+    `vague`: without meaning in its dtypes, for a rounding decides.
     """
 
     results: tuple[np.ndarray, ...] | None
-    exact: bool = True
+    loose: str = ""
+    rounded: bool = False
+    cut: bool = False
     vague: bool = False
 
 
@@ -40,10 +51,12 @@ class Meaning:
 class Trial:
     """`refused`: the front end's or a target's message; `ran`: the paths whose results agree.
 
+    `unheld` are the paths that refused the program for a dtype, as they have to.
     `wrong` says what differs; `reported`: it was to lead outside, and every path said so.
     """
 
     ran: tuple[str, ...] = ()
+    unheld: tuple[str, ...] = ()
     refused: str = ""
     vague: bool = False
     reported: bool = False
@@ -63,7 +76,8 @@ def meaning(program: Program) -> Meaning:
         except direct.OutsideError as error:
             run = error.run
             return Meaning(None, vague=run is not None and run.cut and not run.exact)
-    return Meaning(results, run.exact, run.cut and not run.exact)
+    loose = min(run.loose, key=[*_FLOATS].index, default="")
+    return Meaning(results, loose, run.rounded, run.cut, run.cut and not run.exact)
 
 
 def trial(
@@ -89,15 +103,54 @@ def trial(
     except SourceError as error:
         return Trial(refused=str(error))
     ran: list[str] = []
+    refused: list[str] = []
     for name, compute in _paths(k, program, schedule, on, also):
+        told = _as_wide(wanted) if name == "wide" else wanted
+        if told is None:
+            continue
         try:
-            wrong = _difference(compute, wanted)
+            wrong = _difference(compute, told)
         except CodegenError as error:
-            return Trial(tuple(ran), refused=str(error))
+            wrong = _wrong_refusal(error, program.text, name)
+            refused.append(name)
+        else:
+            held = unheld(program.text, name, signature=True)
+            wrong = wrong or (f"{sorted(held)} is not refused" if held else "")
+            ran.append(name)
         if wrong:
-            return Trial(tuple(ran), wrong=f"{name}: {wrong}\n{program.text}{program.inputs}")
-        ran.append(name)
-    return Trial(tuple(ran), reported=wanted.results is None)
+            words = f"{name}: {wrong}\n{program.text}{program.inputs}"
+            return Trial(tuple(ran), tuple(refused), wrong=words)
+    return Trial(tuple(ran), tuple(refused), reported=wanted.results is None)
+
+
+def unheld(text: str, path: str, *, signature: bool = False) -> set[str]:
+    """The dtypes of a text, or of its last kernel's signature, that a path cannot hold."""
+    if signature:
+        text = re.findall(r"^def .*", text, re.MULTILINE)[-1]
+    device = path.split(",", maxsplit=1)[0]
+    lacking = set(UNHELD.get(device, ()))
+    if device in {"native", "simt"} and not open_device("native").describe().limits.shader_f16:
+        lacking.add("f16")
+    return lacking & set(re.findall(r"\w+", text))
+
+
+def _wrong_refusal(error: CodegenError, text: str, path: str) -> str:
+    """What is wrong with a refusal: it is for a dtype, says where and names what works."""
+    mistake = error.mistakes[0]
+    dtype = next((d for d in unheld(text, path) if f"is {d}:" in mistake.message), None)
+    if dtype is None:
+        return f"refuses {error}"
+    instead = "f32" if dtype[0] == "f" else "i32"
+    if mistake.span is None or mistake.hint != f"on='cpu', or {instead}":
+        return f"refuses {dtype} without a place, or without what to write: {error}"
+    return ""
+
+
+def _as_wide(wanted: Meaning) -> Meaning | None:
+    """What floats of 64 bits give, which no cast rounds; None where a rounding may decide."""
+    if not wanted.rounded:
+        return wanted
+    return None if wanted.cut else replace(wanted, loose="f16")
 
 
 def _paths(
@@ -150,18 +203,20 @@ def _difference(compute: Callable[[], Results], wanted: Meaning) -> str:
         return "" if wanted.results is None else f"reports {error}"
     if wanted.results is None:
         return "an access leads outside, and nothing is reported"
-    return difference(found, wanted.results, exact=wanted.exact)
+    return difference(found, wanted.results, loose=wanted.loose)
 
 
-def difference(found: Results, wanted: tuple[np.ndarray, ...], *, exact: bool) -> str:
-    """In words how results differ; nothing where they agree."""
+def difference(found: Results, wanted: tuple[np.ndarray, ...], *, loose: str = "") -> str:
+    """In words how results differ; nothing where they agree, floats as near as `loose` is."""
     for place, (a, b) in enumerate(zip(found, wanted, strict=True)):
         values = np.asarray(a)
-        if exact and not np.array_equal(values.astype(b.dtype), b, equal_nan=b.dtype.kind == "f"):
+        if not loose and not np.array_equal(
+            values.astype(b.dtype), b, equal_nan=b.dtype.kind == "f"
+        ):
             return f"result {place} is {values.tolist()}, not {b.tolist()}"
-        if not exact:
-            compared = agreement(values, b, np.float32 if b.dtype.kind == "f" else b.dtype,
-                                 terms=TERMS)  # fmt: skip
+        if loose:
+            dtype = _FLOATS[loose] if b.dtype.kind == "f" else b.dtype
+            compared = agreement(values, b, dtype, terms=TERMS)
             if not compared.ok:
                 return f"result {place}: {compared.words}"
     return ""

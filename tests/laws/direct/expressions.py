@@ -22,6 +22,7 @@ from tests.laws.direct.values import (
     held,
     is_float,
     least,
+    quotient,
 )
 
 Value = Callable[[Run, ast.expr], Number]
@@ -32,6 +33,8 @@ def evaluate(r: Run, e: ast.expr) -> Number:
     match e:
         case ast.Constant(value=bool() as value):
             return Number(value, "bool")
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as value)):
+            return Number(-value, "i32", weak=True)
         case ast.Constant(value=value):
             return Number(value, "i32" if isinstance(value, int) else "f32", weak=True)
         case ast.Name(id=name):
@@ -41,7 +44,7 @@ def evaluate(r: Run, e: ast.expr) -> Number:
         case ast.Subscript(value=ast.Name(id=name)):
             return read(r, name, point_of(r, e))
         case ast.IfExp(test=test, body=yes, orelse=no):
-            return evaluate(r, yes if evaluate(r, test).value else no)
+            return _where(r, test, yes, no)
         case ast.Call(func=ast.Name(id=name), args=args):
             return _call(r, e, name, args)
         case ast.NamedExpr(target=ast.Name(id=name), value=value):
@@ -142,7 +145,7 @@ def called(r: Run, node: ast.Call, value: Value = evaluate) -> list[Number]:
     given = dict(zip(names, node.args, strict=False))
     given |= {k.arg: k.value for k in node.keywords if k.arg}
     defaults = dict(zip(reversed(names), reversed(function.args.defaults), strict=False))
-    inner = Run(functions=r.functions, exact=r.exact, cut=r.cut)
+    inner = Run(functions=r.functions, cut=r.cut)
     for p in parameters:
         v = value(r, given[p.arg]) if p.arg in given else value(inner, defaults[p.arg])
         said = p.annotation
@@ -160,7 +163,7 @@ def called(r: Run, node: ast.Call, value: Value = evaluate) -> list[Number]:
     returned = last.value
     parts = returned.elts if isinstance(returned, ast.Tuple) else [returned]
     results = [value(inner, x) for x in parts if x is not None]
-    r.exact, r.cut = r.exact and inner.exact, r.cut or inner.cut
+    r.take(inner)
     return results
 
 
@@ -229,13 +232,18 @@ def _folded(r: Run, name: str, values: list[Number], node: ast.GeneratorExp) -> 
     """Terms folded in order; sums of bools and of small ints are i32, f16 counts in f32."""
     term = values[0].dtype if values else _term_dtype(r, node)
     dtype = term
-    if term == "bool" or (name == "sum" and term in {"i8", "u8"}):
+    if _counts(name, term):
         dtype = "i32"
     wide = "f32" if term == "f16" else dtype
     result = Number(_UNIT[name](wide), wide)
     for v in values:
         result = binary(r, _FOLD[name], result, cast(r, v, wide))
     return result if wide == dtype else cast(r, result, dtype)
+
+
+def _counts(name: str, term: str) -> bool:
+    """Whether a reduction of such terms is an i32."""
+    return term == "bool" or (name in {"sum", "prod"} and term in {"i8", "u8"})
 
 
 def _term_dtype(r: Run, node: ast.GeneratorExp) -> str:
@@ -259,7 +267,7 @@ def sample(r: Run, e: ast.expr) -> Number:
             return _either(r, yes, no)
         case ast.BinOp(left=left, op=ast.Div(), right=right):
             v = _either(r, left, right)
-            return v if is_float(v.dtype) else Number(0.0, "f32", v.weak)
+            return v if is_float(v.dtype) else Number(0.0, quotient(v.dtype), v.weak)
         case ast.BinOp(left=left, right=right):
             return _either(r, left, right)
         case ast.UnaryOp(op=ast.Not()) | ast.BoolOp() | ast.Compare():
@@ -292,8 +300,7 @@ def _sample_call(r: Run, name: str, args: list[ast.expr]) -> Number:
             return Number(0, name)
         case _, [ast.GeneratorExp() as node]:
             dtype = _term_dtype(r, node)
-            small = dtype == "bool" or (name == "sum" and dtype in {"i8", "u8"})
-            return Number(0, "i32" if small else dtype)
+            return Number(0, "i32" if _counts(name, dtype) else dtype)
         case (("min" | "max" | "clip"), [first, *rest]):
             v = sample(r, first)
             for other in rest:

@@ -235,7 +235,7 @@ def _call_of_kernel(r: Run, target: ast.expr, node: ast.Call) -> None:
             if isinstance(extent, ast.Name):
                 dims[extent.id] = size
     results, inner = _kernel(function, r.functions, dims, inputs)
-    r.exact, r.cut = r.exact and inner.exact, r.cut or inner.cut
+    r.take(inner)
     targets = target.elts if isinstance(target, ast.Tuple) else [target]
     for t, result, (dtype, _) in zip(targets, results, _returns(function), strict=True):
         r.arrays[named(t)], r.dtypes[named(t)] = result.copy(), dtype

@@ -1,7 +1,7 @@
 """Numbers as the language means them: dtypes, weak values, casts, and operations of two.
 
-Floats are Python's; a value that its dtype cannot hold exactly is noted in `Run.exact`, and what
-depends on it may then differ.
+Floats are Python's; a value that its dtype cannot hold exactly is noted in `Run.loose`, and what
+depends on it may then differ. A cast to a shorter float rounds as the language says.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ NUMPY: dict[str, Any] = {
 """What an array of a dtype is held in."""
 HOLDS: dict[str, Any] = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
 BITS = {"i8": 8, "u8": 8, "i32": 32, "u32": 32, "i64": 64}
+
+
+LARGEST_HALF = 65504
+"""Beyond it an f16 is infinite, and what is made of it is no longer near what floats say."""
 
 
 class FormError(Exception):
@@ -51,6 +55,7 @@ class Number:
 class Run:
     """One execution: arrays by name, names that stand for numbers, and whether floats are exact.
 
+    `loose` are the dtypes that could not hold a value. `rounded`: a cast to a shorter float did.
     `cut` is set where a float was compared, rounded or made an int. `declared` are dtypes and
     extents that a line or the signature says; `functions` the other functions of the text.
     """
@@ -60,8 +65,19 @@ class Run:
     dtypes: dict[str, str] = field(default_factory=dict)
     declared: dict[str, tuple[str, tuple[ast.expr, ...]]] = field(default_factory=dict)
     functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
-    exact: bool = True
+    loose: set[str] = field(default_factory=set)
+    rounded: bool = False
     cut: bool = False
+
+    @property
+    def exact(self) -> bool:
+        """Whether every float was held exactly."""
+        return not self.loose
+
+    def take(self, other: Run) -> None:
+        """What another execution, that this one called, says of its floats."""
+        self.loose |= other.loose
+        self.rounded, self.cut = self.rounded or other.rounded, self.cut or other.cut
 
 
 def is_float(dtype: str) -> bool:
@@ -90,7 +106,11 @@ def held(r: Run, value: Any, dtype: str, *, weak: bool = False) -> Number:
     else:
         with np.errstate(over="ignore"):
             same = float(HOLDS[dtype](value)) == value
-    r.exact = r.exact and (same or math.isnan(value) or math.isinf(value))
+    if dtype == "f16" and 0 < abs(value) < 2.0**-14:
+        same = False
+    if not (same or math.isnan(value) or math.isinf(value)):
+        r.loose.add(dtype)
+        r.cut = r.cut or (dtype == "f16" and abs(value) > LARGEST_HALF)
     return Number(float(value), dtype, weak)
 
 
@@ -102,7 +122,19 @@ def cast(r: Run, v: Number, dtype: str) -> Number:
         r.cut = True
         value = 0 if math.isnan(v.value) else min(max(v.value, least(dtype)), greatest(dtype))
         return held(r, math.trunc(value), dtype)
+    if is_float(v.dtype) and is_float(dtype) and not v.weak:
+        return held(r, _rounded(r, v.value, dtype), dtype)
     return held(r, v.value, dtype)
+
+
+def _rounded(r: Run, value: float, dtype: str) -> float:
+    """What a cast to a shorter float gives; what it makes infinite or tiny is left as it is."""
+    with np.errstate(over="ignore", under="ignore"):
+        short = float(HOLDS[dtype](value))
+    if dtype == "f64" or short == value or not 2.0**-14 <= abs(short) < math.inf:
+        return value
+    r.rounded = True
+    return short
 
 
 def common(r: Run, a: Number, b: Number) -> tuple[Any, Any, str, bool]:
@@ -112,15 +144,30 @@ def common(r: Run, a: Number, b: Number) -> tuple[Any, Any, str, bool]:
 
 
 def _met(a: Number, b: Number) -> str:
-    floats = [x for x in (a, b) if is_float(x.dtype)]
-    if a.weak and b.weak:
-        return "f32" if floats else "i32"
-    strong = [x.dtype for x in floats if not x.weak]
-    if strong:
-        return max(strong, key=lambda d: np.dtype(HOLDS[d]).itemsize)
-    if floats:
-        return "f32"
-    return b.dtype if a.weak else a.dtype
+    weak, firm = (a, b) if a.weak else (b, a)
+    if a.weak != b.weak and not (is_float(weak.dtype) and not is_float(firm.dtype)):
+        return firm.dtype
+    return joined(a.dtype, b.dtype)
+
+
+_COUNTS_AS = {"i8": "f16", "u8": "f16", "i32": "f32", "u32": "f32", "i64": "f64"}
+_WIDER = ("f16", "f32", "f64")
+_HOLDS_BOTH = {
+    ("i8", "u8"): "i32", ("i32", "i8"): "i32", ("i32", "u8"): "i32", ("u32", "u8"): "u32",
+    ("i64", "i8"): "i64", ("i64", "u8"): "i64", ("i32", "i64"): "i64", ("i64", "u32"): "i64",
+}  # fmt: skip
+
+
+def joined(a: str, b: str) -> str:
+    """The dtype of two numbers that meet, as the table of the language says."""
+    if a == b:
+        return a
+    if is_float(a) or is_float(b):
+        return max((_COUNTS_AS.get(x, x) for x in (a, b)), key=_WIDER.index)
+    try:
+        return _HOLDS_BOTH[min(a, b), max(a, b)]
+    except KeyError:
+        raise FormError(f"{a} with {b}") from None
 
 
 def _floor_divide(a: Any, b: Any) -> Any:
@@ -145,7 +192,7 @@ def binary(r: Run, op: str, left: Number, right: Number) -> Number:
     """An operation of two numbers, by the name of Python's own tree."""
     if op == "Div":
         a, b, dtype, weak = common(r, left, right)
-        return held(r, a / b, dtype if is_float(dtype) else "f32", weak=weak)
+        return held(r, a / b, quotient(dtype), weak=weak)
     a, b, dtype, weak = common(r, left, right)
     if op in {"LShift", "RShift"}:
         shift = operator.lshift if op == "LShift" else operator.rshift
@@ -153,6 +200,11 @@ def binary(r: Run, op: str, left: Number, right: Number) -> Number:
     if is_float(dtype) and op in {"FloorDiv", "Mod"}:
         r.cut = True
     return held(r, _BINARY[op](a, b), dtype, weak=weak)
+
+
+def quotient(dtype: str) -> str:
+    """The dtype of `/` of two numbers that meet as `dtype`."""
+    return dtype if is_float(dtype) else "f64" if dtype == "i64" else "f32"
 
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -164,6 +216,8 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 def compare(r: Run, op: str, a: Number, b: Number) -> bool:
     """A comparison, by the name of Python's own tree."""
     if a.dtype == "bool":
+        return _COMPARE[op](a.value, b.value)
+    if a.weak != b.weak and {a.dtype, b.dtype} & {"i8", "u8"}:
         return _COMPARE[op](a.value, b.value)
     x, y, dtype, _ = common(r, a, b)
     r.cut = r.cut or is_float(dtype)

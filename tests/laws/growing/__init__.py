@@ -7,6 +7,6 @@ workbench.
 """
 
 from tests.laws.growing.kernels import grow, programs
-from tests.laws.growing.scope import Program
+from tests.laws.growing.scope import Program, resized
 
-__all__ = ["Program", "grow", "programs"]
+__all__ = ["Program", "grow", "programs", "resized"]

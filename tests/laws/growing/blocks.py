@@ -11,9 +11,12 @@ from tests.laws.growing.expressions import (
     ranged,
     whole,
 )
-from tests.laws.growing.scope import AXES, Scope, indented
+from tests.laws.growing.scope import AXES, FLOATS, WHOLE, Scope, indented
 
-FIRST = {"f32": "0.0", "i32": "0", "u32": "u32(1)", "bool": "False"}
+FIRST = {
+    "f32": "0.0", "i32": "0", "u32": "u32(1)", "bool": "False", "f16": "f16(0.5)",
+    "f64": "f64(0.0)", "i8": "i8(1)", "u8": "u8(3)", "i64": "i64(2)",
+}  # fmt: skip
 
 
 def block(scope: Scope, name: str, dtype: str, axes: tuple[str, ...]) -> list[str]:
@@ -21,6 +24,8 @@ def block(scope: Scope, name: str, dtype: str, axes: tuple[str, ...]) -> list[st
     inner = replace(scope.over(axes), forms=set[str](), locals={}, private={}, reduces=1)
     lines: list[str] = []
     kinds = scope.pick([["f32"], ["i32"], ["f32", "i32"], ["u32", "f32"], ["i32", "bool"]])
+    if scope.more and scope.pick([True, True, False]):
+        kinds = [scope.pick(list(scope.more)), *kinds[1:]]
     for kind in kinds:
         local = f"{name}_{kind}"
         first = scope.pick([FIRST[kind], whole(inner, kind, 2) if kind != "bool" else FIRST[kind]])
@@ -28,7 +33,7 @@ def block(scope: Scope, name: str, dtype: str, axes: tuple[str, ...]) -> list[st
         inner.locals[local] = kind
     if scope.rarely(4):
         scope.forms.add("private")
-        kind = scope.pick(["f32", "i32"])
+        kind = scope.dtype(("f32", "i32"))
         lines.append(f"{name}_own: {kind}[3] = {FIRST[kind]}")
         inner.private[f"{name}_own"] = kind
     for _ in range(scope.pick([1, 1, 2, 3])):
@@ -82,10 +87,10 @@ def new_value(scope: Scope, old: str, kind: str) -> str:
     """A value made from an old one, which stays small however often it is assigned."""
     e = expression(scope, kind, 2)
     match kind:
-        case "f32":
+        case _ if kind in FLOATS:
             scope.forms.add("recurrence")
             return f"clip({old} * {scope.pick(['0.5', '1.0', '2.0'])} + {e}, -8.0, 8.0)"
-        case "i32" | "u32":
+        case _ if kind in WHOLE:
             scope.forms.add("recurrence")
             return f"{old} * {kind}(3) + {e}"
         case _:
@@ -95,7 +100,7 @@ def new_value(scope: Scope, old: str, kind: str) -> str:
 def _assign(scope: Scope) -> list[str]:
     local = scope.pick(list(scope.locals))
     kind = scope.locals[local]
-    if kind in {"i32", "u32"} and scope.pick([False, True]):
+    if kind in WHOLE and scope.pick([False, True]):
         op = scope.pick(["+=", "-=", "^=", "*=", "|=", "&="])
         return [f"{local} {op} {whole(scope, kind, 1)}"]
     return [f"{local} = {new_value(scope, local, kind)}"]
@@ -126,7 +131,7 @@ def _store(scope: Scope) -> list[str]:
         lambda: [f"{one} = {new_value(scope, two, kind)}"],
         lambda: [f"{one}, {two} = {two}, {one}"],
     ]
-    if kind == "i32":
+    if kind in WHOLE:
         makers.append(lambda: [f"{one} {scope.pick(['+=', '-='])} {whole(scope, kind, 1)}"])
     return scope.choose(*makers)
 

@@ -5,11 +5,41 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
-from tests.laws.growing.scope import Scope
+from tests.laws.growing.scope import FEW, Scope
 
-DTYPES = {"f": "f32", "i": "i32", "u": "u32", "b": "bool"}
+DTYPES = {
+    "f": "f32", "i": "i32", "u": "u32", "b": "bool",
+    "h": "f16", "d": "f64", "l": "i64", "c": "i8", "y": "u8",
+}  # fmt: skip
 _COMPARE = ("<", "<=", ">", ">=", "==", "!=")
+
+
+def _floats(kind: str, name: str) -> tuple[str, ...]:
+    """What is grown of a float dtype that only some programs have."""
+    x = f"{{{kind}}}"
+    return (
+        *(f"({x} {sign} {x})" for sign in "+-*+-*"), f"min({x}, {x})", f"max({x}, {x})",
+        f"abs({x})", f"floor({x})", f"ceil({x})", f"trunc({x})", f"(-{x})", f"round({x})",
+        f"sign({x})", f"square({x})", f"({x} * 0.5)", f"({x} / 2)", f"({x} // 2.0)",
+        f"({x} % -3.0)", f"clip({x}, -2.0, 0.5)", f"where({{b}}, {x}, {x})", f"{name}({{b}})",
+        f"{name}({{f}})", f"{name}({{i}} % 8)", f"{name}({{u}} % u32(8))", f"(1 - {x})",
+    )  # fmt: skip
+
+
+def _integers(kind: str, name: str) -> tuple[str, ...]:
+    """What is grown of a dtype of whole numbers that only some programs have."""
+    x = f"{{{kind}}}"
+    return (
+        *(f"({x} {sign} {x})" for sign in ("+", "-", "*", "//", "%", "&", "|", "^", "<<", ">>")),
+        f"({x} + 1)", f"({x} - 3)", f"({x} * 7)", f"({x} // 3)", f"({x} % 3)", f"({x} // 0)",
+        f"({x} % 0)", f"({x} << 3)", f"({x} << 70)", f"({x} >> 1)", f"({x} >> 7)", f"({x} >> 31)",
+        f"min({x}, {x})", f"max({x}, {x})", f"(~{x})", f"clip({x}, 2, 5)", f"square({x})",
+        f"sign({x})", f"where({{b}}, {x}, {x})", f"({x} ** 2)",
+        *(f"{name}({{{other}}})" for other in "fiub"), f"(7 - {x})",
+    )  # fmt: skip
+
 
 FORMS: dict[str, tuple[str, ...]] = {
     "f32": (
@@ -40,15 +70,54 @@ FORMS: dict[str, tuple[str, ...]] = {
         "({f} <= 0.5)", "({f} >= -0.5)", "({f} < 1.0)", "({f} > -1.0)", "({i} <= 2)", "({i} > -2)",
         "(-2 <= {i} < 5)", "({b} == {b})", "({b} != {b})", "bool({i})", "bool({f})",
     ),
+    "f16": _floats("h", "f16"),
+    "f64": (*_floats("d", "f64"), "({d} + {f})", "({d} * i32({i}))", "({d} - {u})"),
+    "i8": (*_integers("c", "i8"), "(-{c})", "abs({c})", "({c} // -4)", "({c} % -4)"),
+    "u8": _integers("y", "u8"),
+    "i64": (
+        *_integers("l", "i64"), "(-{l})", "abs({l})", "({l} // -4)", "({l} % -4)",
+        "({l} + i32({i}))", "({l} * {u})", "({l} >> 40)", "({l} << 33)", "({l} + 4294967296)",
+    ),
 }  # fmt: skip
 """Each place in braces is an expression of that kind."""
+
+MIXED: dict[str, tuple[str, ...]] = {
+    "f32": (
+        "f32({h})", "f32({d})", "f32({l})", "f32({c})", "f32({y})", "({h} + f32({f}))",
+        "({f} * {c})", "({y} / 4)", "({c} / {y})", "({c} * 0.5)", "({h} * i32({i} % 8))",
+        "({f} - {y})", "(f32({f}) + {h})",
+    ),
+    "i32": (
+        "i32({h})", "i32({d})", "i32({l})", "i32({c})", "i32({y})", "({c} + {y})", "({c} * {y})",
+        "(i32({i}) + {c})", "({y} - i32({i}))", "max({c}, {y})", "(i32({i}) % {c})",
+    ),
+    "u32": ("u32({l})", "u32({c})", "u32({y})", "u32({h})", "u32({d})", "({u} + {y})"),
+    "bool": (
+        *(f"({{{kind}}} {sign} {{{kind}}})" for kind in "hdlcy" for sign in _COMPARE),
+        "({c} < {y})", "({l} >= {u})", "({l} == i32({i}))", "({h} < {f})", "({d} > {f})",
+        "({c} < 5)", "({y} > 200)", "({l} <= 2147483648)", "({h} > 0.5)", "bool({c})", "bool({h})",
+        "bool({l})",
+    ),
+    "f16": ("({h} + {c})", "({h} * {y})", "({c} - {h})", "f16({d})", "f16({l} % 16)"),
+    "f64": ("({d} + {h})", "({d} * {l})", "({l} / 4)", "({f} + {l})", "f64({l})", "({l} * 0.5)"),
+    "i8": ("i8({y})", "i8({l})", "i8({h})", "i8({d})"),
+    "u8": ("u8({c})", "u8({l})", "u8({h})", "u8({d})"),
+    "i64": ("i64({c})", "i64({y})", "({l} + {c})", "({l} * {y})", "i64({h})", "i64({d})"),
+}  # fmt: skip
+"""Forms of programs that have the dtypes that stand in them."""
 
 LITERALS = {
     "f32": ["0.0", "1.0", "-1.0", "0.5", "2.0", "3.0", "-0.25"],
     "i32": ["0", "1", "2", "-3", "7", "5", "-1", "-100"],
     "u32": ["u32(0)", "u32(1)", "u32(7)", "u32(4294967295)", "u32(255)", "u32(2147483648)"],
     "bool": ["True", "False"],
+    "f16": ["f16(0.5)", "f16(1.0)", "f16(-2.0)", "f16(3.0)"],
+    "f64": ["f64(0.25)", "f64(1.0)", "f64(-3.0)", "f64(2.0)"],
+    "i8": ["i8(0)", "i8(1)", "i8(-3)", "i8(127)", "i8(-128)", "i8(100)"],
+    "u8": ["u8(0)", "u8(1)", "u8(7)", "u8(255)", "u8(128)"],
+    "i64": ["i64(0)", "i64(3)", "i64(-1)", "i64(4294967296)", "i64(-9223372036854775808)"],
 }
+"""Those of the dtypes that not all programs have are not weak."""
 
 
 def expression(scope: Scope, dtype: str, depth: int) -> str:
@@ -94,8 +163,16 @@ def leaf(scope: Scope, dtype: str) -> str:
     return scope.choose(*makers)
 
 
+@cache
+def _forms(dtype: str, more: tuple[str, ...]) -> list[str]:
+    """The forms of a dtype in a program that has those dtypes beside the usual ones."""
+    mixed = MIXED.get(dtype, ())
+    own = [x for x in mixed if {DTYPES[k] for k in re.findall(r"{(\w)}", x)} <= {*FEW, *more}]
+    return [*FORMS[dtype], *own * (3 if dtype in FEW else 1)]
+
+
 def _formed(scope: Scope, dtype: str, depth: int) -> str:
-    form = scope.pick(list(FORMS[dtype]))
+    form = scope.pick(_forms(dtype, scope.more))
     return re.sub(r"{(\w)}", lambda m: expression(scope, DTYPES[m[1]], depth - 1), form)
 
 
@@ -245,22 +322,27 @@ def folded(inner: Scope, dtype: str, ranges: str, depth: int, *, some: bool) -> 
             return f"{inner.pick(['any', 'all'])}({body} {ranges})"
         case "i32":
             return _whole_number(inner, ranges, depth, some=some)
-        case "u32":
+        case "u32" | "i64":
             word = inner.pick(["sum", "max", "min"])
-            return f"{word}({whole(inner, 'u32', depth)} {ranges})"
+            return f"{word}({whole(inner, dtype, depth)} {ranges})"
+        case "i8" | "u8":
+            return f"{inner.pick(['max', 'min'])}({whole(inner, dtype, depth)} {ranges})"
         case _:
             word = inner.pick(["sum", "sum", "max", "min"])
-            body = f"{word}({whole(inner, 'f32', depth)} {ranges})"
+            body = f"{word}({whole(inner, dtype, depth)} {ranges})"
             return body if word == "sum" or some else f"clip({body}, -8.0, 8.0)"
 
 
 def _whole_number(inner: Scope, ranges: str, depth: int, *, some: bool) -> str:
-    kind = inner.pick(["f32", "i32"])
+    kind = inner.dtype(("f32", "i32"))
     best = inner.pick(["argmax", "argmin"])
     word = inner.pick(["sum", "prod", "max", "min"])
+    small = [d for d in inner.more if d in {"i8", "u8"}]
+    counted = inner.pick(["i32", *small])
+    word = inner.pick(["sum", "prod"]) if counted != "i32" else word
     one = some or (" for q" not in ranges and not inner.steady and inner.rarely(12))
     return inner.choose(
-        lambda: f"{word}({whole(inner, 'i32', depth)} {ranges})",
+        lambda: f"{word}({whole(inner, counted, depth)} {ranges})",
         lambda: f"sum({expression(inner, 'bool', depth)} {ranges})",
         lambda: f"{best}({whole(inner, kind, depth)} {ranges})" if one else literal(inner, "i32"),
     )

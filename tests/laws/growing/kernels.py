@@ -22,14 +22,19 @@ from tests.laws.growing.expressions import (
 )
 from tests.laws.growing.scope import (
     AXES,
+    FLOATS,
     INPUTS,
+    MORE,
     PLACES,
     TURNS,
+    WHOLE,
     Function,
     Pick,
     Program,
     Scope,
+    extras,
     indented,
+    inputs_of,
     typed,
     values,
 )
@@ -80,16 +85,20 @@ class Draft:
 def grow(pick: Pick) -> Program:
     """A program; `pick` makes every choice."""
     forms: set[str] = set()
-    inputs = dict(INPUTS) | (PLACES if pick([False, True]) else {})
-    functions, heads = _functions(pick, forms)
+    more = extras(pick)
+    inputs = inputs_of(more) | (PLACES if pick([False, True]) else {})
+    functions, heads = _functions(Scope(pick, forms, reduces=0, steady=True, more=more))
     callees: tuple[Callee, ...] = ()
     if pick([False, False, False, True]):
-        called = _grown(Scope(pick, forms, dict(INPUTS), numbers=("N", "M"), functions=functions))
+        own = Scope(
+            pick, forms, inputs_of(more), numbers=("N", "M"), functions=functions, more=more
+        )
+        called = _grown(own)
         lines, takes = _lines(called, "c0")
         heads += lines
         gives = tuple(called.scope.arrays[n] for n in called.results)
         callees = (Callee("c0", tuple(takes), gives),)
-    scope = Scope(pick, forms, inputs, numbers=("N", "M"), functions=functions)
+    scope = Scope(pick, forms, inputs, numbers=("N", "M"), functions=functions, more=more)
     return _assembled(_grown(scope, callees), heads)
 
 
@@ -108,7 +117,7 @@ def _lines(draft: Draft, name: str) -> tuple[list[str], list[str]]:
     """The lines of a kernel, and its parameters."""
     scope = draft.scope
     used = set(re.findall(r"\w+", "\n".join(draft.lines))) | {"b"}
-    known = {**INPUTS, **PLACES, **TURNS}
+    known = {**INPUTS, **MORE, **PLACES, **TURNS}
     inputs = [n for n in known if n in used]
     parameters = ", ".join(f"{n}: {typed(*known[n])}" for n in inputs)
     kinds = [typed(*scope.arrays[n]) for n in draft.results]
@@ -129,8 +138,9 @@ def _assembled(draft: Draft, heads: list[str]) -> Program:
     dims = {d: pick(options) for d, options in sizes.items()}
     rng = np.random.default_rng(pick(list(range(20))))
     astray = "g" in inputs and scope.rarely(5)
+    more = set(scope.more) & set(re.findall(r"\w+", text))
     given = {n: values(rng, n, dims, astray=astray) for n in inputs}
-    return Program(text, dims, given, frozenset(scope.forms))
+    return Program(text, dims, given, frozenset(scope.forms), frozenset(more))
 
 
 # Definitions --------------------------------------------------------------------------------
@@ -151,13 +161,9 @@ def _definition(draft: Draft) -> None:
     pick(makers)(draft)
 
 
-def _dtype(pick: Pick) -> str:
-    return pick(["f32", "f32", "i32", "i32", "u32", "bool"])
-
-
 def _equation(draft: Draft) -> None:
     scope, pick = draft.scope, draft.scope.pick
-    name, dtype = draft.name(), _dtype(pick)
+    name, dtype = draft.name(), scope.dtype()
     axes = pick([("i",), ("j", "i")])
     inner = scope.over(axes)
     make = reduction if axes == ("i",) and pick([False, True]) else expression
@@ -172,18 +178,18 @@ def _equation(draft: Draft) -> None:
 
 
 def _block(draft: Draft) -> None:
-    pick = draft.scope.pick
-    name, dtype, axes = draft.name(), _dtype(pick), pick([("i",), ("i",), ("j", "i")])
+    scope, pick = draft.scope, draft.scope.pick
+    name, dtype, axes = draft.name(), scope.dtype(), pick([("i",), ("i",), ("j", "i")])
     if draft.inside:
         draft.lines.append(f"{name}: {typed(dtype, tuple(AXES[x] for x in axes))}")
-    draft.lines += block(draft.scope, name, dtype, axes)
+    draft.lines += block(scope, name, dtype, axes)
     draft.add(name, dtype, axes)
 
 
 def _number(draft: Draft) -> None:
     """A result without axes."""
     draft.scope.forms.add("0-d")
-    name, dtype = draft.name(), _dtype(draft.scope.pick)
+    name, dtype = draft.name(), draft.scope.dtype()
     draft.lines.append(f"{name} = {reduction(draft.scope, dtype, 1)}")
     draft.add(name, dtype, ())
 
@@ -192,7 +198,7 @@ def _scan(draft: Draft) -> None:
     """A range that ends at an axis of which the body is free."""
     scope, pick = draft.scope, draft.scope.pick
     scope.forms.add("scan")
-    name, dtype, axes = draft.name(), _dtype(pick), pick([("i",), ("i",), ("j", "i")])
+    name, dtype, axes = draft.name(), scope.dtype(), pick([("i",), ("i",), ("j", "i")])
     free = {x: AXES[x] for x in axes if x != "i"}
     inner = replace(scope, indices={**free, "k": "N"}, reduces=0, steady=True)
     bounds = pick(["i + 1", "i + 1", "i", "i, N"])
@@ -233,7 +239,7 @@ def _parts(draft: Draft) -> None:
         _equation(draft)
         return
     scope.forms.add("parts")
-    name, dtype, axes = draft.name(), pick(["f32", "i32", "u32"]), pick([("i",), ("j", "i")])
+    name, dtype, axes = draft.name(), scope.dtype(("f32", "i32", "u32")), pick([("i",), ("j", "i")])
     draft.lines.append(f"{name}: {typed(dtype, tuple(AXES[x] for x in axes))} = {FIRST[dtype]}")
     draft.add(name, dtype, axes)
     along, rest = axes[0], axes[1:]
@@ -263,7 +269,7 @@ def _call_of_kernel(draft: Draft) -> None:
     callee = pick(list(draft.callees))
     given: list[str] = []
     for n in callee.takes:
-        kind = {**INPUTS, **TURNS}[n]
+        kind = {**INPUTS, **MORE, **TURNS}[n]
         alike = [x for x, k in scope.arrays.items() if k == kind and (kind[1] or x == n)]
         given.append(pick([*alike, literal(scope, kind[0])] if n in "sr" else alike or [n]))
     names = [draft.name() for _ in callee.gives]
@@ -288,17 +294,26 @@ def _pair(draft: Draft) -> None:
 def _update(draft: Draft, *, of: list[str] | None = None) -> None:
     """An array that has values gets new ones, made from the old ones."""
     scope, pick = draft.scope, draft.scope.pick
-    names = of or [*draft.results, *draft.results, "a", "m", "u", "b", "p"]
+    names = of or [
+        *draft.results,
+        *draft.results,
+        "a",
+        "m",
+        "u",
+        "b",
+        "p",
+        *(n for n, (_, shape) in MORE.items() if shape),
+    ]
     name = pick([n for n in names if n in scope.arrays])
     dtype, shape = scope.arrays[name]
     axes = tuple(x for dim in shape for x, d in AXES.items() if d == dim)
     inner = scope.over(axes)
     scope.forms.add("update")
     at = f"{name}[{', '.join(axes)}]" if axes else name
-    if dtype in {"i32", "u32"} and pick([False, True]):
+    if dtype in WHOLE and pick([False, True]):
         op = pick(["+=", "-=", "*=", "^="])
         draft.lines.append(f"{at} {op} {whole(inner, dtype, 2)}")
-    elif dtype == "f32" and not draft.inside and pick([False, True]):
+    elif dtype in FLOATS and not draft.inside and pick([False, True]):
         draft.lines.append(f"{at} {pick(['+=', '-='])} {expression(inner, dtype, 2)}")
     else:
         old = pick([at, element(inner, name)])
@@ -334,21 +349,20 @@ def _time(draft: Draft) -> None:
 # Functions ----------------------------------------------------------------------------------
 
 
-def _functions(pick: Pick, forms: set[str]) -> tuple[tuple[Function, ...], list[str]]:
+def _functions(empty: Scope) -> tuple[tuple[Function, ...], list[str]]:
     """Functions without arrays, with their lines; a later one may call an earlier one."""
+    pick = empty.pick
     made: list[Function] = []
     lines: list[str] = []
     for number in range(pick([0, 0, 0, 1, 2])):
-        takes = tuple(_dtype(pick) for _ in range(pick([1, 2, 3])))
-        gives = tuple(_dtype(pick) for _ in range(pick([1, 1, 2])))
+        takes = tuple(empty.dtype() for _ in range(pick([1, 2, 3])))
+        gives = tuple(empty.dtype() for _ in range(pick([1, 1, 2])))
         parameters = {f"{'xyz'[n]}{number}": dtype for n, dtype in enumerate(takes)}
-        scope = Scope(
-            pick, forms, locals=parameters, functions=tuple(made), reduces=0, steady=True
-        )  # fmt: skip
+        scope = replace(empty, arrays={}, locals=parameters, functions=tuple(made))
         said = ", ".join(pick([n, f"{n}: {d}"]) for n, d in parameters.items())
         name = f"f{number}"
         lines.append(f"def {name}({said}):")
-        local = _dtype(pick)
+        local = scope.dtype()
         lines.append(f"    l{number} = {whole(scope, local, 2)}")
         scope.locals[f"l{number}"] = local
         lines.append(f"    return {', '.join(whole(scope, d, 2) for d in gives)}")
