@@ -17,7 +17,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.laws.cells import attempt, changed
-from tests.laws.growing import Program, programs
+from tests.laws.growing import Program, grow, programs
+from tests.laws.opened import opened
 from tests.laws.schedules import some_schedule
 from tests.laws.smaller import smallest
 from tests.laws.trial import Trial, devices, meaning, trial
@@ -25,7 +26,7 @@ from tests.laws.trial import Trial, devices, meaning, trial
 ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "docs" / "laws.md"
 FOUND = ROOT / "build" / "laws"
-PROGRAMS, CELLS = 100, 400
+PROGRAMS, CELLS, SIZED = 100, 400, 10
 SECONDS_TO_SHRINK = 30
 PATHS = {"native": 2 / 5, "cpu": 1 / 4, "wasm": 1 / 8, "simt": 1 / 5}
 """How often a program is tried on a path; every one is tried directly and in the interpreter.
@@ -42,6 +43,7 @@ compared with the interpreter at both widths, and by chance with the simulation 
 with the devices here, by the default schedule and by one chosen by chance.
 Half of them have dtypes that some targets cannot hold: there they have to be refused, with the
 place and what to write instead.
+Others are run at size after size, primes, one and nothing among them, by code whose dims are open.
 A program that is to lead outside an array agrees where every path reports it.
 Changed cells are programs with tokens taken out, put in and exchanged: each must be a kernel or
 be refused, within a second.
@@ -163,8 +165,15 @@ def keep(start: int, words: str) -> None:
 
 
 def batch(start: int) -> Counter[str]:
-    """A hundred programs and four hundred changed cells. Raises `Wrong`."""
+    """Programs, some at ever new sizes, and changed cells. Raises `Wrong`."""
     seen = law(PROGRAMS, start)
+    here = devices()
+    for number in range(SIZED):
+        program = grow(random.Random(f"sizes {start} {number}").choice)
+        found = opened(program, here[number % len(here)], calls=number % 3 == 0)
+        if found.wrong:
+            raise Wrong(found.wrong)
+        seen += Counter({f"sizes: {name}": count for name, count in found.seen.items()})
     for number in range(CELLS):
         text = changed(random.Random(f"{start} {number}"))
         try:
