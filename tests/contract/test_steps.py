@@ -14,6 +14,12 @@ EXAMPLES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "reorder": (("i", "k", "j"), {}),
     "parallelize": (("i", "workgroup.x", 64), {}),
     "cache": (("C", "private"), {"at": "k"}),
+    "tile": (("i", 8, "k", 4), {"tail": "peel"}),
+    "fuse": (("k", "l"), {}),
+    "unroll": (("k", 4), {}),
+    "peel": (("k",), {"first": 1}),
+    "vectorize": (("k", 4), {}),
+    "specialize": (("k", "K", 64), {}),
 }
 """One call of each step; a new step adds its own."""
 

@@ -10,10 +10,18 @@ from workbench.ir.stmt import For
 from workbench.schedule.loop_steps import Reorder, Split
 from workbench.schedule.memory_steps import Cache
 from workbench.schedule.names import find, shown
+from workbench.schedule.nest_steps import Fuse, Peel, Specialize, Tile, Unroll
 from workbench.schedule.nests import around, loops_in, repeated
 from workbench.schedule.parallel_steps import AXES, Parallelize
 from workbench.schedule.step import Schedule, Step
+from workbench.schedule.tails import TAILS
+from workbench.schedule.vector_steps import Vectorize
 
+KINDS = (
+    "split", "reorder", "reorder", "parallelize", "cache",
+    "tile", "fuse", "unroll", "peel", "vectorize", "specialize",
+)  # fmt: skip
+"""The steps drawn; an order is often the one that stands, or not legal."""
 Pick = Callable[[list[Any]], Any]
 ON_DEVICE = {
     "cpu": ("worker",),
@@ -25,9 +33,22 @@ ON_DEVICE = {
 def some_step(pick: Pick, loops: Loops, axes: tuple[str, ...] = tuple(AXES)) -> Step:
     """A step that names a loop of the function, legal or not."""
     name = pick([shown(loops, x.var) for x in loops_in(loops.body) if not repeated(x)])
-    match pick(["split", "reorder", "reorder", "parallelize", "cache"]):
+    match pick(list(KINDS)):
         case "split":
-            return Split(name, pick([1, 2, 3, 4]))
+            return Split(name, pick([1, 2, 3, 4]), pick(list(TAILS)))
+        case "tile":
+            sizes = (part for n in _nested(loops, name)[:2] for part in (n, pick([2, 3])))
+            return Tile(tuple(sizes), tail=pick(list(TAILS)))
+        case "fuse":
+            return Fuse(tuple(_nested(loops, name)[:2]))
+        case "unroll":
+            return Unroll(name, pick([None, 2, 3]), tail=pick(list(TAILS)))
+        case "peel":
+            return Peel(name, first=pick([0, 1]), last=pick([0, 1, 2]))
+        case "vectorize":
+            return Vectorize(name, pick([None, 2, 4]))
+        case "specialize":
+            return Specialize(name, pick([s.name for s in loops.scalars] or ["N"]), pick([2, 3]))
         case "reorder":
             return Reorder(tuple(_shuffled(pick, _nested(loops, name))))
         case "parallelize":

@@ -134,7 +134,7 @@ def _report(lanes: Lanes, s: Outside, mask: Mask) -> None:
 
 def _for(lanes: Lanes, s: For, mask: Mask) -> Flow:
     match s.kind:
-        case LoopKind.SERIAL | LoopKind.UNROLLED | LoopKind.REPEAT:
+        case LoopKind.SERIAL | LoopKind.UNROLLED | LoopKind.VECTOR | LoopKind.REPEAT:
             if _accumulates(lanes, s):
                 yield from _parallel(lanes, s, mask)
             else:

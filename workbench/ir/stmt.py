@@ -39,6 +39,9 @@ class LoopKind(Enum):
     """A copy shared out to all invocations of a workgroup, with a barrier before and after;
     read as a serial loop that every invocation runs, it means the same."""
     UNROLLED = "unrolled"
+    """Serial, written out: each iteration has statements of its own."""
+    VECTOR = "vector"
+    """Iterations are lanes: each statement is done for all of them before the next one."""
 
     @property
     def mapped(self) -> bool:

@@ -14,6 +14,7 @@ from functools import reduce
 from workbench.base.source import Origin
 from workbench.ir.expr import Const, Expr, Load, Select, Var, apply, integer
 from workbench.ir.extents import expression
+from workbench.ir.linear import minus, plus
 from workbench.ir.loops import Buffer
 from workbench.ir.stmt import (
     Alloc,
@@ -29,7 +30,7 @@ from workbench.ir.stmt import (
     reads,
 )
 from workbench.schedule.nests import derived, fresh, with_loads
-from workbench.schedule.regions import Box, minus, plus
+from workbench.schedule.regions import Box
 
 
 @dataclass(frozen=True, slots=True)

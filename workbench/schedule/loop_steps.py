@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from workbench.ir.access import accesses, breaks, leaves
 from workbench.ir.deps import Clash, reordered
-from workbench.ir.expr import Expr, Var, apply, free_names, integer, loads
+from workbench.ir.expr import Expr, free_names, loads
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import (
     Alloc,
@@ -25,11 +25,11 @@ from workbench.ir.stmt import (
     writes,
 )
 from workbench.schedule.moves import inside, moved, taken_apart
-from workbench.schedule.names import INNER, OUTER, find, shown
+from workbench.schedule.names import find, shown
 from workbench.schedule.nests import (
     around,
+    extent,
     fresh,
-    literal,
     loops_in,
     nest_of,
     positive,
@@ -37,9 +37,10 @@ from workbench.schedule.nests import (
     replace_loop,
     taken,
     trips,
-    with_values,
 )
+from workbench.schedule.places import repeatable, unplaced
 from workbench.schedule.step import YES, Verdict, no, step
+from workbench.schedule.tails import INNER, OUTER, TAILS, peeled, split
 
 
 @step
@@ -52,7 +53,9 @@ class Split:
                  for k_i in range(factor):
                      if k_o * factor + k_i < n: s[k := k_o * factor + k_i]
 
-    The guard is left out where the factor divides the extent.
+    The guard is left out where the factor divides the extent. tail='peel' runs floor(n / factor)
+    tiles without it and the rest in a loop behind them, `k_t`; tail='pad' runs every tile whole
+    and adds the identity of the update (0 to a sum) where there is no iteration.
     """
 
     loop: str
@@ -64,32 +67,40 @@ class Split:
         found = find(loops, self.loop)
         if isinstance(found, Verdict):
             return found
-        if self.tail != "guard":
-            return no(f"tail={self.tail!r} is not known", found.origin, hint="tail='guard'")
+        if self.tail not in TAILS:
+            hint = " or ".join(f"tail={x!r}" for x in TAILS)
+            return no(f"tail={self.tail!r} is not known", found.origin, hint=hint)
         if not positive(self.factor):
             return no(f"the factor is {self.factor!r}, not a positive int", found.origin)
         if trips(loops, found) is None:
             return no(f"the bounds of '{self.loop}' are not literals", found.origin)
-        if found.kind.mapped or found.kind is LoopKind.COOPERATIVE:
-            return no(
-                f"'{self.loop}' is already mapped onto {found.kind.value}",
-                found.origin,
-                hint="split before parallelize",
-            )
+        placed = unplaced(loops, found, hint="split before parallelize and vectorize")
+        if not placed:
+            return placed
         if breaks(found.body):
             return no(f"a break ends '{self.loop}', it would end the inner loop only", found.origin)
-        return YES
+        return self._unpeeled(loops, found) if self.tail == "peel" else YES
+
+    def _unpeeled(self, loops: Loops, found: For) -> Verdict:
+        """Refusals of a tail of its own, which repeats the body."""
+        count = extent(found)
+        if count is not None and count < self.factor:
+            reason = f"no whole tile of {self.factor} fits into the extent {count} of '{self.loop}'"
+            return no(reason, found.origin, hint=f"split({self.loop!r}, {max(1, count)})")
+        return YES if count is not None and count % self.factor == 0 else repeatable(loops, found)
 
     def apply(self, loops: Loops) -> Loops:
         """The function after the step."""
         found = find(loops, self.loop)
         assert isinstance(found, For)
-        names = taken(loops)
-        outer, inner = fresh(names, found.var + OUTER), fresh(names, found.var + INNER)
-        count = trips(loops, found)
+        names, count = taken(loops), trips(loops, found)
         assert count is not None, "split knows how often the loop runs"
+        if self.tail == "peel":
+            return replace_loop(loops, found.var, lambda s: peeled(s, count, self.factor, names))
+        outer, inner = fresh(names, found.var + OUTER), fresh(names, found.var + INNER)
+        pad = self.tail == "pad"
         return replace_loop(
-            loops, found.var, lambda s: (split(s, count, self.factor, outer, inner),)
+            loops, found.var, lambda s: (split(s, count, self.factor, outer, inner, pad=pad),)
         )
 
 
@@ -174,40 +185,6 @@ class Reorder:
         return kept, tuple(order[changed[0] : changed[-1] + 1])
 
 
-def split(loop: For, count: Expr, factor: int, outer: str, inner: str) -> For:
-    """The two loops that do what one that runs `count` times does; the guard is innermost."""
-    origin = loop.origin.derive(f"split by {factor}")
-    number: Expr = apply(
-        "add",
-        apply("mul", Var(outer, origin=origin), integer(factor, origin), origin=origin),
-        Var(inner, origin=origin),
-        origin=origin,
-    )
-    index, start = number, literal(loop.start)
-    if loop.step != 1:
-        index = apply("mul", index, integer(loop.step, origin), origin=origin)
-    if start != 0:
-        index = apply("add", index, loop.start, origin=origin)
-    body = with_values(loop.body, {loop.var: index})
-    whole = literal(count)
-    if whole is None or whole % factor:
-        fits = apply("lt", number, replace(count, origin=origin), origin=origin)
-        body = (If(fits, body, guard=True, origin=origin.derive("the tail")),)
-    parts = LoopKind.PARALLEL if loop.kind is LoopKind.WORKER else loop.kind
-    small = For(inner, integer(0), integer(factor), body, parts, origin=origin)
-    return For(outer, integer(0), _parts(count, factor), (small,), loop.kind, origin=origin)
-
-
-def _parts(count: Expr, factor: int) -> Expr:
-    """`ceil(count / factor)`."""
-    whole = literal(count)
-    if whole is not None:
-        return integer(-(-whole // factor))
-    if factor == 1:
-        return count
-    return apply("floordiv", apply("add", count, integer(factor - 1)), integer(factor))
-
-
 def _cannot_move(loops: Loops, chain: Sequence[For | If], order: Sequence[For]) -> Verdict:
     """Refusals that need no dependence: bounds, breaks, declarations, mapped loops."""
     for refusal in (
@@ -252,6 +229,9 @@ def _bad_links(loops: Loops, chain: Sequence[For | If], order: Sequence[For]) ->
             return no(f"a break or continue belongs to '{shown(loops, s.var)}'", s.origin)
         elif s.kind is LoopKind.COOPERATIVE:
             return no(f"'{shown(loops, s.var)}' is a copy shared by the workgroup", s.origin)
+        elif s.kind is LoopKind.VECTOR:
+            reason = f"'{shown(loops, s.var)}' is a vector, which stays innermost"
+            return no(reason, s.origin, hint="reorder before vectorize")
     return YES
 
 
@@ -268,7 +248,7 @@ def _bad_parts(loops: Loops, apart: Sequence[For | If]) -> Verdict:
 
 def _bad_places(loops: Loops, order: Sequence[For]) -> Verdict:
     """Loops that repeat stand inside those that are mapped."""
-    repeats = {LoopKind.SERIAL, LoopKind.UNROLLED}
+    repeats = {LoopKind.SERIAL, LoopKind.UNROLLED, LoopKind.VECTOR}
     first = next((n for n, x in enumerate(order) if x.kind in repeats), len(order))
     for x in order[first:]:
         if x.kind.mapped or x.kind is LoopKind.WORKER:

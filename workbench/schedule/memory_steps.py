@@ -13,12 +13,13 @@ from workbench.ir.access import Access, accesses, before, leaves
 from workbench.ir.deps import OTHER, covered, holds_at
 from workbench.ir.expr import Expr, Var, apply, free_names, integer, loads, substitute
 from workbench.ir.extents import Extent, expression
+from workbench.ir.linear import linear, plus
 from workbench.ir.loops import Buffer, Loops
-from workbench.ir.stmt import For, If, Memory, Stmt, While
+from workbench.ir.stmt import For, If, LoopKind, Memory, Stmt, While
 from workbench.schedule.copies import Plan, cached
 from workbench.schedule.names import find, shown
 from workbench.schedule.nests import around, loops_in, nest_of, replace_loop, taken
-from workbench.schedule.regions import Box, box, escapes, linear, plus, reach, spans_of
+from workbench.schedule.regions import Box, box, escapes, reach, spans_of
 from workbench.schedule.step import YES, Verdict, no, step
 
 PLACES = {Memory.PRIVATE.value: Memory.PRIVATE, Memory.WORKGROUP.value: Memory.WORKGROUP}
@@ -77,23 +78,33 @@ def _plan(step: Cache, loops: Loops) -> Plan | Verdict:
     inside = [a for a in touched if found.var in a.loops]
     if not inside:
         return no(f"'{step.at}' does not touch {step.array}", found.origin)
-    if leaves(found.body):
-        return no(f"a break or continue belongs to '{step.at}'", found.origin)
+    misplaced = _misplaced(step, loops, found)
+    if not misplaced:
+        return misplaced
     update = next((a for a in touched if a.atomic), None)
     if update is not None:
         reason = f"{step.array} is updated atomically; a copy would miss what others add meanwhile"
         return no(reason, update.origin)
-    deeper = next((x for x in loops_in(found.body) if x.kind.mapped), None)
-    if deeper is not None:
-        reason = (
-            f"'{shown(loops, deeper.var)}' inside '{step.at}' is mapped onto {deeper.kind.value}"
-        )
-        return no(reason, deeper.origin, hint="cache at a loop inside it")
     if memory is Memory.WORKGROUP:
         refusal = _unshared(loops, step, path, touched)
         if not refusal:
             return refusal
     return _planned(step, buffer, path, inside)
+
+
+def _misplaced(step: Cache, loops: Loops, found: For) -> Verdict:
+    """Refusals of the loop that the copy is to stand in."""
+    if leaves(found.body):
+        return no(f"a break or continue belongs to '{step.at}'", found.origin)
+    if found.kind is LoopKind.VECTOR:
+        reason = f"'{step.at}' is a vector, whose lanes have no arrays of their own"
+        return no(reason, found.origin, hint="cache at a loop around it")
+    deeper = next((x for x in loops_in(found.body) if x.kind.mapped), None)
+    if deeper is not None:
+        name = shown(loops, deeper.var)
+        reason = f"'{name}' inside '{step.at}' is mapped onto {deeper.kind.value}"
+        return no(reason, deeper.origin, hint="cache at a loop inside it")
+    return YES
 
 
 def _planned(

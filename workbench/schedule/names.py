@@ -2,7 +2,11 @@
 
     j        the loop over `j`, while there is only one
     y.j      the loop over `j` that computes `y`, where several equations have a `j`
-    k_o k_i  the outer and the inner loop that splitting `k` made (`y.k_o`, `y.k_i`)
+    k_o k_i  the outer and the inner loop that splitting `k` made (`y.k_o`, `y.k_i`); tile,
+             unroll, vectorize and parallelize with a size split in the same way
+    k_t      the loop over what tail="peel" left of `k`
+    k_f k_l  the loops over the first and the last iterations that peeling `k` made
+    i_j      the loop that fusing `i` with the loop `j` inside of it made
     j_1      a loop by its own variable, as the loops text shows it
 
 A loop computes the arrays that are written inside it. One that only fills an accumulator
@@ -20,9 +24,6 @@ from workbench.ir.loops import Loops
 from workbench.ir.stmt import Body, For, bodies
 from workbench.schedule.nests import around, loops_in, repeated, stored
 from workbench.schedule.step import Verdict, no
-
-OUTER, INNER = "_o", "_i"
-"""What `split` adds to the name of a loop."""
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import assert_never
 
 from workbench.base.source import NOWHERE, Origin
 from workbench.ir.expr import Const, Expr, Load, Var, apply, integer, rebuild
@@ -15,11 +16,19 @@ from workbench.ir.extents import uniform
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import (
     Alloc,
+    Assign,
+    Barrier,
     Body,
+    Break,
+    Continue,
     For,
+    If,
     Local,
     LoopKind,
+    Outside,
     Stmt,
+    Store,
+    While,
     bodies,
     map_bodies,
     map_exprs,
@@ -78,15 +87,7 @@ def replace_loop(loops: Loops, var: str, change: Callable[[For], Body]) -> Loops
 def taken(loops: Loops) -> set[str]:
     """Every name of the function: arrays, scalars, loops, locals."""
     names = {b.name for b in loops.buffers} | {s.name for s in loops.scalars}
-    for s in walk_stmts(loops.body):
-        match s:
-            case For(var):
-                names.add(var)
-            case Local(name) | Alloc(name):
-                names.add(name)
-            case _:
-                pass
-    return names
+    return names | {n for s in walk_stmts(loops.body) if (n := declared(s)) is not None}
 
 
 def fresh(names: set[str], wish: str) -> str:
@@ -152,6 +153,54 @@ def renamed(statement: Stmt, names: dict[str, str], note: str) -> Stmt:
         return inner
 
     return visit(map_exprs(statement, lambda e: _renamed_vars(e, names)))
+
+
+def copied(body: Body, names: set[str], note: str) -> Body:
+    """A copy of statements in which loops, locals and arrays have fresh names of their own.
+
+    The names are added to `names`. Arrays that are declared outside keep theirs.
+    """
+    own = dict.fromkeys(n for s in walk_stmts(body) if (n := declared(s)) is not None)
+    fresh_names = {n: fresh(names, n) for n in own}
+
+    def stmt(s: Stmt) -> Stmt:
+        inner = map_bodies(s, lambda b: tuple(stmt(x) for x in b))
+        match inner:
+            case For(var):
+                return replace(inner, var=fresh_names[var], origin=inner.origin.derive(note))
+            case Local(name) | Assign(name) | Alloc(name):
+                return replace(inner, name=fresh_names.get(name, name))
+            case Store(array) | Outside(array):
+                return replace(inner, array=fresh_names.get(array, array))
+            case While() | If() | Break() | Continue() | Barrier():
+                return inner
+            case _:
+                assert_never(inner)
+
+    def expr(e: Expr) -> Expr:
+        inner = rebuild(e, expr)
+        match inner:
+            case Var(name) if name in fresh_names:
+                return replace(inner, name=fresh_names[name])
+            case Load(array) if array in fresh_names:
+                return replace(inner, array=fresh_names[array])
+            case _:
+                return inner
+
+    return tuple(map_exprs(stmt(s), expr) for s in body)
+
+
+def declared(s: Stmt) -> str | None:
+    """The name that a statement declares: a loop's variable, a local, an array."""
+    match s:
+        case For(var):
+            return var
+        case Local(name) | Alloc(name):
+            return name
+        case While() | If() | Assign() | Store() | Break() | Continue() | Barrier() | Outside():
+            return None
+        case _:
+            assert_never(s)
 
 
 def stored(loops: Loops, body: Body) -> tuple[str, ...]:

@@ -22,8 +22,7 @@ from workbench.ir.stmt import (
     walk_stmts,
     writes,
 )
-from workbench.schedule.loop_steps import split
-from workbench.schedule.names import INNER, OUTER, find, shown
+from workbench.schedule.names import find, shown
 from workbench.schedule.nests import (
     around,
     extent,
@@ -38,7 +37,9 @@ from workbench.schedule.nests import (
     trips,
     with_values,
 )
+from workbench.schedule.places import placed
 from workbench.schedule.step import YES, Verdict, no, step
+from workbench.schedule.tails import INNER, OUTER, split
 
 AXES: dict[str, LoopKind] = {
     kind.value: kind
@@ -115,7 +116,7 @@ class Parallelize:
         return YES
 
     def _unfit(self, loops: Loops, found: For) -> Verdict:
-        if found.kind.mapped or found.kind in {LoopKind.COOPERATIVE, LoopKind.WORKER}:
+        if placed(found) or found.kind is LoopKind.WORKER:
             return no(f"'{self.loop}' is already mapped onto {found.kind.value}", found.origin)
         if breaks(found.body):
             return no(f"a break ends '{self.loop}'", found.origin)

@@ -13,7 +13,8 @@ from functools import reduce
 
 from workbench.ir.access import Access
 from workbench.ir.deps import holds_at
-from workbench.ir.expr import Apply, Cast, Const, Expr, Select, Var, apply, free_names, integer
+from workbench.ir.expr import Apply, Cast, Expr, Select, Var, apply, free_names, integer
+from workbench.ir.linear import added, linear, plus, total
 from workbench.ir.stmt import For
 from workbench.schedule.nests import literal
 
@@ -142,63 +143,10 @@ def _clamped(moving: Sequence[Reach | None]) -> Reach | None:
     return None if moving[0] is None else replace(moving[0], guessed=True)
 
 
-def linear(e: Expr) -> tuple[dict[Expr, int], int]:
-    """An i32 expression as a sum of terms with literal factors, and a constant."""
-    match e:
-        case Const(number):
-            return {}, int(number)
-        case Apply("add", (a, b)):
-            return _added(linear(a), linear(b), 1)
-        case Apply("sub", (a, b)):
-            return _added(linear(a), linear(b), -1)
-        case Apply("neg", (a,)):
-            return _added(({}, 0), linear(a), -1)
-        case Apply("mul", (a, Const(number))) | Apply("mul", (Const(number), a)):
-            return _added(({}, 0), linear(a), int(number))
-        case _:
-            return {e: 1}, 0
-
-
-def total(terms: Mapping[Expr, int], constant: int) -> Expr:
-    """The expression that `linear` took apart, positive terms first."""
-    result: Expr | None = None
-    for term, factor in sorted(terms.items(), key=lambda x: x[1] < 0):
-        size = abs(factor)
-        part = term if size == 1 else apply("mul", term, integer(size))
-        if result is None:
-            result = part if factor > 0 else apply("neg", part)
-        else:
-            result = apply("add" if factor > 0 else "sub", result, part)
-    if result is None:
-        return integer(constant)
-    if constant == 0:
-        return result
-    return apply("add" if constant > 0 else "sub", result, integer(abs(constant)))
-
-
-def plus(a: Expr, b: Expr) -> Expr:
-    """`a + b`, simplified."""
-    return total(*_added(linear(a), linear(b), 1))
-
-
-def minus(a: Expr, b: Expr) -> Expr:
-    """`a - b`, simplified."""
-    return total(*_added(linear(a), linear(b), -1))
-
-
-def _added(
-    a: tuple[dict[Expr, int], int], b: tuple[dict[Expr, int], int], factor: int
-) -> tuple[dict[Expr, int], int]:
-    terms = dict(a[0])
-    for term, count in b[0].items():
-        terms[term] = terms.get(term, 0) + factor * count
-    return {t: n for t, n in terms.items() if n}, a[1] + factor * b[1]
-
-
 def _sum(a: Reach | None, b: Reach | None) -> Reach | None:
     if a is None or b is None:
         return None
-    terms, _ = _added((dict(a.terms), 0), (dict(b.terms), 0), 1)
+    terms, _ = added((dict(a.terms), 0), (dict(b.terms), 0), 1)
     return Reach(terms, a.low + b.low, a.high + b.high, a.guessed or b.guessed)
 
 

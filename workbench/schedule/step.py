@@ -1,7 +1,7 @@
 """What a step is, what it answers, and `Schedule`: a tuple of steps, a value.
 
-A step is a frozen dataclass in one of the family files (`loop_steps`, `memory_steps`,
-`parallel_steps`), registered by `@step`; its name in schedules is its class name in snake case.
+A step is a frozen dataclass in one of the family files (`FAMILIES`), registered by `@step`; its
+name in schedules is its class name in snake case.
 """
 
 from __future__ import annotations
@@ -58,6 +58,9 @@ class Step(Protocol):
         """The function after the step."""
         ...
 
+
+FAMILIES = ("loop_steps", "nest_steps", "vector_steps", "memory_steps", "parallel_steps")
+"""The files that steps stand in."""
 
 STEPS: dict[str, type[Any]] = {}
 """Every step by the name that schedules write; filled by `@step` when a family is imported."""
@@ -193,5 +196,5 @@ def refusal(s: Step, verdict: Verdict) -> ScheduleError:
 
 def _load_families() -> None:
     """Import the family files, which register their steps."""
-    for family in ("loop_steps", "memory_steps", "parallel_steps"):
+    for family in FAMILIES:
         import_module(f"workbench.schedule.{family}")

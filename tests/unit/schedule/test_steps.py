@@ -179,7 +179,7 @@ REFUSED = [
     (S.split("q", 4), matmul(), "no loop named 'q'"),
     (S.split("k", 0), matmul(), "the factor is 0, not a positive int"),
     (S.split("k", factor=True), matmul(), "the factor is True, not a positive int"),
-    (S.split("k", 4, tail="pad"), matmul(), "tail='pad' is not known"),
+    (S.split("k", 4, tail="cut"), matmul(), "tail='cut' is not known"),
     (S.split("k", 2), mean(), "the bounds of 'k' are not literals"),
     (S.split("i", 2), BREAKING, "a break ends 'i', it would end the inner loop only"),
     (TILED.split("i_i", 2), matmul(), "'i_i' is already mapped onto invocation.y"),
