@@ -26,8 +26,10 @@ from workbench.passes.held import check_held
 from workbench.passes.lower import lower
 from workbench.passes.mapping import map_kernels
 from workbench.passes.open_dims import check_sizes
+from workbench.passes.registers import keep_in_registers
 from workbench.passes.swaps import swap_buffers
 from workbench.passes.turns import keep_turns
+from workbench.passes.unrolled import write_out
 from workbench.program import Program, dispatches
 from workbench.schedule.rules import default_states
 from workbench.schedule.step import Schedule, step_text
@@ -161,9 +163,17 @@ def compile_graph(
         "swap", "buffers change places where a turn would copy one into another",
         lambda: swap_buffers(counted), loops_text, before=counted,
     )  # fmt: skip
-    check_held(swapped, target, limits)
-    made = _EMIT[target](trace, swapped, limits)
-    program_at = _programs(graph, swapped, made, limits)
+    written: Loops = trace.stage(
+        "unrolled", "unrolled loops written out", lambda: write_out(swapped, _LANES.get(target)),
+        loops_text, before=swapped,
+    )  # fmt: skip
+    kept: Loops = trace.stage(
+        "registers", "private arrays whose every subscript is known, as values",
+        lambda: keep_in_registers(written), loops_text, before=written,
+    )  # fmt: skip
+    check_held(kept, target, limits)
+    made = _EMIT[target](trace, kept, limits)
+    program_at = _programs(graph, kept, made, limits)
     program = program_at(dims)
     trace.snapshots.append(_border(graph, made, program))
     stages = Stages(tuple(trace.snapshots)).with_each(made, program)
@@ -335,6 +345,10 @@ def _render(render: Callable[[Program], Text], source: Program, _: Program) -> T
 _EMIT: Mapping[Target, Callable[[Trace, Loops, Limits], Programs]] = {
     "wgsl": _wgsl, "llvm": _llvm, "wasm": _wasm
 }  # fmt: skip
+
+
+_LANES: Mapping[Target, int] = {"wgsl": 4}
+"""The most lanes that a value has, where the target says so."""
 
 
 def program_text(program: Program) -> Text:

@@ -17,12 +17,17 @@ from workbench.ir.loops import Loops
 from workbench.ir.simt import run_mapped
 from workbench.ir.stmt import For, LoopKind, walk_stmts
 from workbench.passes.mapping import map_kernels
+from workbench.passes.registers import keep_in_registers
+from workbench.passes.unrolled import write_out
 from workbench.schedule.loop_steps import Reorder, Split
 from workbench.schedule.memory_steps import Cache
 from workbench.schedule.names import find, shown
-from workbench.schedule.nests import loops_in, replace_loop
+from workbench.schedule.nest_steps import Tile, Unroll
+from workbench.schedule.nests import declared, loops_in, replace_loop
 from workbench.schedule.parallel_steps import Parallelize
 from workbench.schedule.step import Schedule, Step
+from workbench.schedule.tails import TAILS
+from workbench.schedule.vector_steps import Vectorize
 
 sizes = st.integers(1, 7)
 shifts = st.integers(-1, 1)
@@ -79,6 +84,29 @@ def tiled(draw: st.DrawFn) -> tuple[Loops, Loops]:
 
 
 @st.composite
+def registered(draw: st.DrawFn) -> tuple[Loops, Loops]:
+    """A matmul and the same in tiles that are kept in registers, with the tails drawn."""
+    program = draw(st.builds(programs.matmul, sizes, sizes, sizes))
+    size, tail = st.integers(1, 4), st.sampled_from(TAILS)
+    i, j, k = (draw(size) for _ in range(3))
+    steps: list[Step] = [
+        Tile(("i", i, "j", j), tail=draw(tail)),
+        Split("C.k", k, draw(tail)),
+        Reorder(("i_o", "j_o", "k_o", "k_i", "i_i", "j_i")),
+        Cache("C", "private", at="j_o"),
+        Cache("A", "private", at=draw(st.sampled_from(["k_o", "k_i", "i_i"]))),
+        *(Vectorize(x) for x in ("C.j_i", "j_i_1", "keep_1", "fetch_1")),
+        *(Unroll(x) for x in ("i_i", "i_i_1", "k_i", "keep_0", "fetch_0", "j_i", "keep_1")),
+        Parallelize("i_o", "workgroup.y", draw(size)),
+        Parallelize("j_o", "workgroup.x", draw(size)),
+    ]
+    loops = program
+    for step in steps:
+        loops = step.apply(loops) if step.check(loops) else loops
+    return program, loops
+
+
+@st.composite
 def turned(draw: st.DrawFn) -> tuple[Loops, Reorder]:
     """Loops that need one another, perhaps split, and an order for them."""
     extent = st.integers(2, 6)
@@ -118,6 +146,10 @@ def test_legal_schedules_keep_the_result(case: tuple[Loops, Schedule, Loops]) ->
     inputs = _inputs(program)
     expected = run_loops(program, inputs)
 
+    for lanes in (None, 4):
+        written = keep_in_registers(write_out(loops, lanes))
+        for name, array in run_loops(written, inputs).items():
+            np.testing.assert_array_equal(array, expected[name])
     for name, array in run_loops(loops, inputs).items():
         np.testing.assert_array_equal(array, expected[name])
 
@@ -142,7 +174,8 @@ def test_legal_schedules_map_to_kernels_without_faults(
     program, _, loops = case
     inputs = _inputs(program)
     expected = run_loops(program, inputs)
-    results, findings = run_mapped(map_kernels(_without_workers(loops)), inputs, {}, seed=1)
+    written = keep_in_registers(write_out(_without_workers(loops), 4))
+    results, findings = run_mapped(map_kernels(written), inputs, {}, seed=1)
 
     assert findings.ok, findings.faults
     for name, array in results.items():
@@ -159,6 +192,20 @@ def test_caches_of_workgroups_keep_the_result_without_races(case: tuple[Loops, L
 
     assert findings.ok, findings.faults
     for name, array in results.items():
+        np.testing.assert_array_equal(array, expected[name])
+
+
+@many
+@given(registered())
+def test_tiles_in_registers_keep_the_result_everywhere(case: tuple[Loops, Loops]) -> None:
+    program, loops = case
+    inputs = _inputs(program)
+    expected = run_loops(program, inputs)
+    written = keep_in_registers(write_out(loops, 4))
+    results, findings = run_mapped(map_kernels(written), inputs, {}, seed=2)
+
+    assert findings.ok, findings.faults
+    for name, array in (*results.items(), *run_loops(loops, inputs).items()):
         np.testing.assert_array_equal(array, expected[name])
 
 
@@ -184,9 +231,11 @@ def test_the_repr_of_a_schedule_makes_it_again(case: tuple[Loops, Schedule, Loop
 @given(scheduled())
 def test_loop_variables_and_arrays_stay_unique(case: tuple[Loops, Schedule, Loops]) -> None:
     _, _, loops = case
-    names = [x.var for x in loops_in(loops.body)] + [b.name for b in loops.buffers]
+    for after in (loops, keep_in_registers(write_out(loops, 4))):
+        names = [b.name for b in after.buffers]
+        names += [n for s in walk_stmts(after.body) if (n := declared(s)) is not None]
 
-    assert len(set(names)) == len(names)
+        assert len(set(names)) == len(names)
 
 
 @many

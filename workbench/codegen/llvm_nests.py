@@ -22,7 +22,7 @@ from workbench.ir.stmt import (
 )
 
 _RANGES = frozenset(LoopKind) - {
-    LoopKind.SERIAL, LoopKind.REPEAT, LoopKind.UNROLLED, LoopKind.COOPERATIVE
+    LoopKind.SERIAL, LoopKind.REPEAT, LoopKind.UNROLLED, LoopKind.COOPERATIVE, LoopKind.VECTOR
 }  # fmt: skip
 """The kinds whose iterations may run in any order and at once."""
 

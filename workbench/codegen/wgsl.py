@@ -25,6 +25,7 @@ from workbench.codegen.wgsl_atomic import (
 )
 from workbench.codegen.wgsl_expr import ArrayPlace, Scope, scalar_type, stored_type
 from workbench.codegen.wgsl_functions import needs, write_extensions, write_needs
+from workbench.codegen.wgsl_lanes import packed_arrays, vector_arrays
 from workbench.codegen.wgsl_loops import Faults, describe_loop, loop_cost
 from workbench.codegen.wgsl_names import wgsl_names
 from workbench.codegen.wgsl_prepare import declared_names, prepare
@@ -197,9 +198,16 @@ def _arrays(kernel: DeviceKernel, body: Body, names: dict[str, str]) -> dict[str
         b.name: ArrayPlace(names[b.name], b.dtype, b.shape, storage=True, atomic=b.name in shared)
         for b in kernel.buffers
     }
+    private, lanes = set[str](), vector_arrays(body)
     for s in walk_stmts(body):
         if isinstance(s, Alloc):
-            places[s.name] = ArrayPlace(names[s.name], s.dtype, s.shape, storage=False)
+            places[s.name] = ArrayPlace(
+                names[s.name], s.dtype, s.shape, storage=False, lanes=lanes.get(s.name, 0)
+            )
+            private |= {s.name} if s.memory is Memory.PRIVATE else set()
+    shared_places = {n: p for n, p in places.items() if n not in private}
+    for name in packed_arrays(body, shared_places):
+        places[name] = replace(places[name], packed=True)
     return places
 
 
@@ -253,7 +261,10 @@ def _write_bindings(
         with w.mark(b.origin):
             place = scope.arrays[b.name]
             element = element_type(place, b.origin) if place.atomic else stored_type(b.dtype)
-            w.write(f"{place.name}: array<{element}{_count(b.shape)}>")
+            if place.packed:
+                w.write(f"{place.name}: {array_type(b.dtype, b.sizes, packed=True)}")
+            else:
+                w.write(f"{place.name}: array<{element}{_count(b.shape)}>")
         w.write(f";  // {b.dtype}[{', '.join(map(expr_text, b.shape))}]" if b.shape else ";")
         w.end()
     status, scalars = extra
@@ -292,7 +303,8 @@ def _write_workgroup_memory(w: Writer, body: Body, scope: Scope) -> None:
         w.line()
         with w.mark(s.origin):
             place = scope.arrays[s.name]
-            w.write(f"var<workgroup> {place.name}: {array_type(s.dtype, s.shape)};")
+            kind = array_type(s.dtype, s.shape, packed=place.packed)
+            w.write(f"var<workgroup> {place.name}: {kind};")
         w.end()
 
 

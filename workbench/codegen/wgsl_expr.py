@@ -8,6 +8,7 @@ looks like from outside) and each place says which levels may stand there bare.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from string import Formatter
@@ -18,14 +19,19 @@ import numpy as np
 from workbench.base.dtypes import BOOL, CORE, F16, F32, DType
 from workbench.base.errors import CodegenError
 from workbench.base.source import NOWHERE
-from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, apply
+from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, apply, integer
 from workbench.ir.extents import LARGEST_INDEX, Extent, product
+from workbench.ir.linear import added, linear, total
 from workbench.ir.ops import OPS, is_defined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from workbench.base.text import Writer
+
+
+COMPONENTS = "xyzw"
+"""What WGSL calls the lanes of a value."""
 
 
 class Level(Enum):
@@ -93,6 +99,7 @@ class ArrayPlace:
 
     Storage holds bool as u32 words, and 0-d arrays as arrays of one element. An `atomic` one is
     updated atomically in this kernel, so every access of it is of that kind (`wgsl_atomic`).
+    One with `lanes` is a single vector value; a `packed` one is an array of vectors of four.
     """
 
     name: str
@@ -100,6 +107,8 @@ class ArrayPlace:
     shape: tuple[Extent, ...]
     storage: bool
     atomic: bool = False
+    lanes: int = 0
+    packed: bool = False
 
     @property
     def wraps_bool(self) -> bool:
@@ -235,9 +244,54 @@ def write_place(w: Writer, place: ArrayPlace, index: Sequence[Expr], scope: Scop
     w.write(place.name)
     if not index and not place.storage:
         return
+    if place.lanes and isinstance(index[0], Const):
+        w.write("." + COMPONENTS[int(index[0].value)])
+        return
     w.write("[")
-    write_flat(w, place.shape, index, scope)
+    if place.packed:
+        quotient, component = _packed(flat(place.shape, index))
+        write_expr(w, quotient, scope)
+        if isinstance(component, Const):
+            w.write("]." + COMPONENTS[int(component.value)])
+            return
+        w.write("][")
+        write_expr(w, component, scope)
+    else:
+        write_flat(w, place.shape, index, scope)
     w.write("]")
+
+
+def flat(shape: tuple[Extent, ...], index: Sequence[Expr]) -> tuple[dict[Expr, int], int]:
+    """The number of an element in row-major order as a sum; the shape is of literals.
+
+    A literal outside its extent stands where control never comes, and counts as 0.
+    """
+    terms: tuple[dict[Expr, int], int] = ({}, 0)
+    for axis, part in enumerate(index):
+        stride, extent = product(shape[axis + 1 :]), shape[axis]
+        assert isinstance(stride, int), "literal extents"
+        assert isinstance(extent, int), "literal extents"
+        never = isinstance(part, Const) and not 0 <= part.value < extent
+        terms = added(terms, ({}, 0) if never else linear(part), stride)
+    return terms
+
+
+def quarter(e: tuple[dict[Expr, int], int]) -> Expr | None:
+    """A sum divided by four, None where it is no multiple of four that one can see."""
+    terms, constant = e
+    if constant % 4 or any(n % 4 for n in terms.values()):
+        return None
+    return total({t: n // 4 for t, n in terms.items()}, constant // 4)
+
+
+def _packed(e: tuple[dict[Expr, int], int]) -> tuple[Expr, Expr]:
+    """The vector that an element of a packed array lies in, and its component."""
+    terms, constant = e
+    whole = quarter((terms, constant - constant % 4))
+    if whole is not None:
+        return whole, integer(constant % 4)
+    number = total(terms, constant)
+    return apply("quotient", number, integer(4)), apply("remainder", number, integer(4))
 
 
 def _write_load(w: Writer, place: ArrayPlace, index: Sequence[Expr], scope: Scope) -> None:
@@ -292,13 +346,13 @@ def _write_bare(w: Writer, e: Expr, scope: Scope) -> None:
             _write_load(w, place, index, scope)
             w.write(" != 0u" if place.wraps_bool else "")
         case Apply(_, args):
-            _write_template(w, spelling(e), args, scope)
+            write_template(w, spelling(e), args, scope)
         case Cast(dtype, arg):
             w.write((cast_function(e) or wgsl_type(dtype)) + "(")
             write_expr(w, arg, scope)
             w.write(")")
         case Select(cond, yes, no):
-            _write_template(w, "select({2}, {1}, {0})", (cond, yes, no), scope)
+            write_template(w, "select({2}, {1}, {0})", (cond, yes, no), scope)
         case Reduce():
             raise AssertionError("lowering turned every reduction into loops")
         case _:
@@ -306,20 +360,25 @@ def _write_bare(w: Writer, e: Expr, scope: Scope) -> None:
 
 
 def _template_level(template: str) -> Level:
-    sign = _infix_sign(template)
+    sign = infix_sign(template)
     if sign:
         return _SIGNS[sign]
     return Level.UNARY if template.endswith("}") else Level.PRIMARY
 
 
-def _infix_sign(template: str) -> str:
+def infix_sign(template: str) -> str:
     """`<<` of `{0} << u32({1})`, '' where the template is no infix operation."""
     return template.split()[1] if template.startswith("{0} ") else ""
 
 
-def _write_template(w: Writer, template: str, args: Sequence[Expr], scope: Scope) -> None:
+Write = Callable[["Writer", Expr, Scope, frozenset[Level]], None]
+
+
+def write_template(
+    w: Writer, template: str, args: Sequence[Expr], scope: Scope, write: Write = write_expr
+) -> None:
     """Fill a template; what stands bare in a field follows from what is around it."""
-    sign = _infix_sign(template)
+    sign = infix_sign(template)
     relations = sum(level(x, scope) is Level.RELATION for x in args)
     argument = ANYTHING if relations < 2 else _ONE_OF_MANY
     for text, field, _, _ in Formatter().parse(template):
@@ -332,7 +391,7 @@ def _write_template(w: Writer, template: str, args: Sequence[Expr], scope: Scope
             bare = _SIDES[_SIGNS[sign]][0 if text == "" else 1]
         else:
             bare = _OPERAND
-        write_expr(w, args[int(field)], scope, bare)
+        write(w, args[int(field)], scope, bare)
 
 
 def _float_literal(value: float) -> str:

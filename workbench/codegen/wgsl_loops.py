@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from workbench.codegen.wgsl_atomic import TRIES, exchanges
 from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS, DeviceKernel
-from workbench.ir.expr import Apply, Const, Expr, Var
+from workbench.ir.expr import Apply, Const, Expr
 from workbench.ir.extents import expression
-from workbench.ir.intervals import Interval, joined
+from workbench.ir.intervals import ANY, Interval, interval
 from workbench.ir.stmt import (
     Barrier,
     Body,
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 LARGEST_UNROLL = 64
 """Loops marked as unrolled are written out up to this many times; longer ones stay loops."""
-
-_ANY: Interval = (-(2**31), 2**31 - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +128,7 @@ def _most(start: Expr, stop: Expr, known: Mapping[str, Interval]) -> int:
     match stop:
         case Apply("min", (left, right)):
             return min(_most(start, left, known), _most(start, right, known))
-        case Apply("add", (base, more)) if base == start and interval(stop, known) != _ANY:
+        case Apply("add", (base, more)) if base == start and interval(stop, known) != ANY:
             return interval(more, known)[1]
         case _:
             return interval(stop, known)[1] - interval(start, known)[0]
@@ -142,17 +140,3 @@ def _budgeted(s: While | For, inside: LoopCost) -> LoopCost:
 
 def _meets(s: Stmt) -> bool:
     return any(isinstance(x, Barrier) for x in walk_stmts((s,)))
-
-
-def interval(e: Expr, known: Mapping[str, Interval]) -> Interval:
-    """Bounds of an i32 expression; all of i32 where nothing better is known or it may wrap."""
-    match e:
-        case Const(value):
-            found = _ANY if isinstance(value, float) else (int(value), int(value))
-        case Var(name):
-            found = known.get(name, _ANY)
-        case Apply(op, (left, right)):
-            found = joined(op, interval(left, known), interval(right, known)) or _ANY
-        case _:
-            found = _ANY
-    return found if _ANY[0] <= found[0] and found[1] <= _ANY[1] else _ANY

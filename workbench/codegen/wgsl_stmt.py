@@ -10,7 +10,23 @@ from typing import TYPE_CHECKING, assert_never
 from workbench.base.dtypes import DType
 from workbench.base.source import NOWHERE, Origin
 from workbench.codegen.wgsl_atomic import write_update
-from workbench.codegen.wgsl_expr import ARITHMETIC, Scope, wgsl_type, write_expr, write_place
+from workbench.codegen.wgsl_expr import (
+    ARITHMETIC,
+    ArrayPlace,
+    Scope,
+    wgsl_type,
+    write_expr,
+    write_place,
+)
+from workbench.codegen.wgsl_lanes import (
+    WHOLE,
+    Lanes,
+    in_lane,
+    lanes_of,
+    vector_place,
+    write_lanes,
+    write_vector_place,
+)
 from workbench.codegen.wgsl_loops import written_out
 from workbench.ir.expr import Apply, Load, loads
 from workbench.ir.stmt import (
@@ -23,11 +39,14 @@ from workbench.ir.stmt import (
     For,
     If,
     Local,
+    LoopKind,
     Memory,
     Outside,
     Stmt,
     Store,
     While,
+    expressions,
+    walk_stmts,
 )
 
 if TYPE_CHECKING:
@@ -51,10 +70,12 @@ class Emission:
     faults: Mapping[int, int]
 
 
-def array_type(dtype: DType, shape: tuple[int, ...]) -> str:
+def array_type(dtype: DType, shape: tuple[int, ...], *, packed: bool = False) -> str:
     """The type of an array in private or workgroup memory; a 0-d one is a plain value."""
-    element = wgsl_type(dtype)
-    return f"array<{element}, {max(1, math.prod(shape))}>" if shape else element
+    element, count = wgsl_type(dtype), max(1, math.prod(shape))
+    if packed:
+        element, count = f"vec{WHOLE}<{element}>", count // WHOLE
+    return f"array<{element}, {count}>" if shape else element
 
 
 def write_body(w: Writer, body: Body, emission: Emission) -> None:
@@ -79,6 +100,8 @@ def _marked(w: Writer, origin: Origin) -> Generator[None]:
 
 def _write_stmt(w: Writer, s: Stmt, emission: Emission) -> None:
     match s:
+        case For(kind=LoopKind.VECTOR):
+            _write_vector(w, s, emission)
         case For():
             _write_for(w, s, emission)
         case While():
@@ -114,8 +137,11 @@ def _write_alloc(w: Writer, s: Alloc, scope: Scope) -> None:
     """Private memory; workgroup memory is declared by the module."""
     if s.memory is Memory.WORKGROUP:
         return
+    place = scope.arrays[s.name]
+    element = wgsl_type(s.dtype)
+    kind = f"vec{place.lanes}<{element}>" if place.lanes else array_type(s.dtype, s.shape)
     with _marked(w, s.origin):
-        w.write(f"var {scope.arrays[s.name].name}: {array_type(s.dtype, s.shape)}")
+        w.write(f"var {place.name}: {kind}")
     _close(w)
 
 
@@ -145,6 +171,56 @@ def _write_unrolled(w: Writer, s: For, values: range, emission: Emission) -> Non
             w.line(f"let {name} = {value};")
             write_body(w, s.body, emission)
         w.line("}")
+
+
+def _write_vector(w: Writer, s: For, emission: Emission) -> None:
+    """The statements of a vector, each for all lanes, in the body around it."""
+    lanes = lanes_of(s)
+    for inner in s.body:
+        match inner:
+            case Store() if lanes.differ(inner.value) or any(map(lanes.differ, inner.index)):
+                _write_lanes_store(w, inner, emission.scope, lanes)
+            case Local(name, value, fixed=True) if lanes.differ(value):
+                with _marked(w, inner.origin):
+                    w.write(f"let {emission.scope.names[name]} = ")
+                    write_lanes(w, value, emission.scope, lanes)
+                _close(w)
+                lanes = replace(lanes, locals=lanes.locals | {name})
+                own = ArrayPlace(
+                    emission.scope.names[name], value.dtype, (lanes.count,), storage=False,
+                    lanes=lanes.count,
+                )  # fmt: skip
+                scope = replace(emission.scope, arrays={**emission.scope.arrays, name: own})
+                emission = replace(emission, scope=scope)
+            case _:
+                assert not _differs(inner, lanes), "a vector holds stores and fixed locals"
+                _write_stmt(w, inner, emission)
+
+
+def _differs(s: Stmt, lanes: Lanes) -> bool:
+    return any(lanes.differ(e) for x in walk_stmts((s,)) for e in expressions(x))
+
+
+def _write_lanes_store(w: Writer, s: Store, scope: Scope, lanes: Lanes) -> None:
+    """One store of a vector where the elements are one value, else a store for each lane."""
+    place = scope.arrays[s.array]
+    at = vector_place(place, s.index, lanes)
+    if at is None:
+        for lane in range(lanes.count):
+            _write_store(w, in_lane(s, lanes, lane), scope)
+        return
+    value, sign = s.value, "="
+    if s.reduce in _COMPOUND:
+        sign = _COMPOUND[s.reduce]
+    elif s.reduce is not None:
+        old = Load(s.array, s.index, place.dtype, origin=s.place)
+        value = Apply(s.reduce, (old, s.value), place.dtype, origin=s.origin)
+    with _marked(w, s.origin):
+        with _marked(w, s.place):
+            write_vector_place(w, place, at, scope)
+        w.write(f" {sign} ")
+        write_lanes(w, value, scope, lanes)
+    _close(w)
 
 
 def _write_while(w: Writer, s: While, emission: Emission) -> None:

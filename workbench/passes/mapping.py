@@ -248,7 +248,8 @@ def _device_body(body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
                 _join(out, _cooperative(s, grid, inside_loop=inside_loop))
             case For():
                 inner = _device_body(s.body, grid, inside_loop=True)
-                out.append(replace(s, body=inner, kind=LoopKind.SERIAL))
+                kind = s.kind if s.kind is LoopKind.VECTOR else LoopKind.SERIAL
+                out.append(replace(s, body=inner, kind=kind))
             case If() if s.guard and _has_cooperative(s.then):
                 out += _sink(s, s.then, grid, inside_loop=inside_loop)
             case While() | If():
@@ -338,7 +339,8 @@ def _sink(guard: If, body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
             case For() if _has_cooperative(s.body):
                 release()
                 inner = _sink(guard, s.body, grid, inside_loop=True)
-                out.append(replace(s, body=inner, kind=LoopKind.SERIAL))
+                kind = s.kind if s.kind is LoopKind.VECTOR else LoopKind.SERIAL
+                out.append(replace(s, body=inner, kind=kind))
             case If() if s.guard and _has_cooperative(s.then):
                 release()
                 both = apply("and", guard.cond, s.cond, origin=s.origin)
