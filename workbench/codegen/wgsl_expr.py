@@ -19,9 +19,9 @@ import numpy as np
 from workbench.base.dtypes import BOOL, CORE, F16, F32, DType
 from workbench.base.errors import CodegenError
 from workbench.base.source import NOWHERE
-from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, apply, integer
+from workbench.codegen.wgsl_flat import flat, packed
+from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, apply
 from workbench.ir.extents import LARGEST_INDEX, Extent, product
-from workbench.ir.linear import added, linear, total
 from workbench.ir.ops import OPS, is_defined
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def write_place(w: Writer, place: ArrayPlace, index: Sequence[Expr], scope: Scop
         return
     w.write("[")
     if place.packed:
-        quotient, component = _packed(flat(place.shape, index))
+        quotient, component = packed(flat(place.shape, index))
         write_expr(w, quotient, scope)
         if isinstance(component, Const):
             w.write("]." + COMPONENTS[int(component.value)])
@@ -259,39 +259,6 @@ def write_place(w: Writer, place: ArrayPlace, index: Sequence[Expr], scope: Scop
     else:
         write_flat(w, place.shape, index, scope)
     w.write("]")
-
-
-def flat(shape: tuple[Extent, ...], index: Sequence[Expr]) -> tuple[dict[Expr, int], int]:
-    """The number of an element in row-major order as a sum; the shape is of literals.
-
-    A literal outside its extent stands where control never comes, and counts as 0.
-    """
-    terms: tuple[dict[Expr, int], int] = ({}, 0)
-    for axis, part in enumerate(index):
-        stride, extent = product(shape[axis + 1 :]), shape[axis]
-        assert isinstance(stride, int), "literal extents"
-        assert isinstance(extent, int), "literal extents"
-        never = isinstance(part, Const) and not 0 <= part.value < extent
-        terms = added(terms, ({}, 0) if never else linear(part), stride)
-    return terms
-
-
-def quarter(e: tuple[dict[Expr, int], int]) -> Expr | None:
-    """A sum divided by four, None where it is no multiple of four that one can see."""
-    terms, constant = e
-    if constant % 4 or any(n % 4 for n in terms.values()):
-        return None
-    return total({t: n // 4 for t, n in terms.items()}, constant // 4)
-
-
-def _packed(e: tuple[dict[Expr, int], int]) -> tuple[Expr, Expr]:
-    """The vector that an element of a packed array lies in, and its component."""
-    terms, constant = e
-    whole = quarter((terms, constant - constant % 4))
-    if whole is not None:
-        return whole, integer(constant % 4)
-    number = total(terms, constant)
-    return apply("quotient", number, integer(4)), apply("remainder", number, integer(4))
 
 
 def _write_load(w: Writer, place: ArrayPlace, index: Sequence[Expr], scope: Scope) -> None:

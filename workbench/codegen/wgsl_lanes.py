@@ -20,16 +20,16 @@ from workbench.codegen.wgsl_expr import (
     ArrayPlace,
     Level,
     Scope,
-    flat,
+    called,
     infix_sign,
     is_function,
     level,
-    quarter,
     spelling,
     wgsl_type,
     write_expr,
     write_template,
 )
+from workbench.codegen.wgsl_flat import flat, quarter
 from workbench.codegen.wgsl_prepare import fold_literals
 from workbench.ir.expr import (
     Apply,
@@ -63,11 +63,12 @@ if TYPE_CHECKING:
 WHOLE = 4
 """The lanes of a vector that storage is made of."""
 
-_ELEMENTWISE = frozenset({
-    "add", "sub", "mul", "div", "neg", "min", "max", "abs",
-    "sqrt", "floor", "ceil", "round", "trunc", "log", "exp2", "log2",
+_BUILTIN = frozenset({
+    "min", "max", "abs", "sqrt", "floor", "ceil", "round", "trunc", "log", "log2",
 })  # fmt: skip
-"""Operations whose spelling means the same for each component of vectors."""
+"""WGSL's functions that do for vectors what they do for each component."""
+
+_OPERATORS = frozenset({"add", "sub", "mul", "div", "neg"})
 
 _MIXED = frozenset("+-*/")
 """Signs between a vector and a scalar."""
@@ -188,7 +189,11 @@ def _level(e: Expr, scope: Scope) -> Level:
 
 
 def _elementwise(e: Apply) -> bool:
-    return e.op in _ELEMENTWISE and not is_function(e) and e.dtype.kind in "fiu"
+    """Whether an operation is written the same for vectors."""
+    if is_function(e):
+        return False
+    name, arguments = called(e), ", ".join(f"{{{n}}}" for n in range(len(e.args)))
+    return e.op in _OPERATORS or (name in _BUILTIN and spelling(e) == f"{name}({arguments})")
 
 
 def _write_bare(w: Writer, e: Expr, scope: Scope, lanes: Lanes) -> None:
