@@ -155,6 +155,21 @@ def compile_graph(
     )
     lowered = _to_loops(trace, graph, dims, left)
     scheduled, applied = _scheduled(trace, lowered, schedule, target)
+    kept = _prepared(trace, scheduled, target)
+    check_held(kept, target, limits)
+    made = _EMIT[target](trace, kept, limits)
+    program_at = _programs(graph, kept, made, limits)
+    program = program_at(dims)
+    trace.snapshots.append(_border(graph, made, program))
+    stages = Stages(tuple(trace.snapshots)).with_each(made, program)
+    return Compilation(
+        source, graph, dict(dims), target, limits, applied, stages, program,
+        kept.open, program_at if kept.open else None,
+    )  # fmt: skip
+
+
+def _prepared(trace: Trace, scheduled: Loops, target: Target) -> Loops:
+    """What schedules leave for every target: turns counted, loops written out, registers."""
     counted: Loops = trace.stage(
         "turns", "the number of each turn, where nests read it", lambda: keep_turns(scheduled),
         loops_text, before=scheduled,
@@ -167,19 +182,9 @@ def compile_graph(
         "unrolled", "unrolled loops written out", lambda: write_out(swapped, _LANES.get(target)),
         loops_text, before=swapped,
     )  # fmt: skip
-    kept: Loops = trace.stage(
+    return trace.stage(
         "registers", "private arrays whose every subscript is known, as values",
         lambda: keep_in_registers(written), loops_text, before=written,
-    )  # fmt: skip
-    check_held(kept, target, limits)
-    made = _EMIT[target](trace, kept, limits)
-    program_at = _programs(graph, kept, made, limits)
-    program = program_at(dims)
-    trace.snapshots.append(_border(graph, made, program))
-    stages = Stages(tuple(trace.snapshots)).with_each(made, program)
-    return Compilation(
-        source, graph, dict(dims), target, limits, applied, stages, program,
-        counted.open, program_at if counted.open else None,
     )  # fmt: skip
 
 
