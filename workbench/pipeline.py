@@ -178,8 +178,9 @@ def _prepared(trace: Trace, scheduled: Loops, target: Target) -> Loops:
         "swap", "buffers change places where a turn would copy one into another",
         lambda: swap_buffers(counted), loops_text, before=counted,
     )  # fmt: skip
+    lanes = 4 if target == "wgsl" else None  # the most that a value of WGSL has
     written: Loops = trace.stage(
-        "unrolled", "unrolled loops written out", lambda: write_out(swapped, _LANES.get(target)),
+        "unrolled", "unrolled loops written out", lambda: write_out(swapped, lanes),
         loops_text, before=swapped,
     )  # fmt: skip
     return trace.stage(
@@ -350,10 +351,6 @@ def _render(render: Callable[[Program], Text], source: Program, _: Program) -> T
 _EMIT: Mapping[Target, Callable[[Trace, Loops, Limits], Programs]] = {
     "wgsl": _wgsl, "llvm": _llvm, "wasm": _wasm
 }  # fmt: skip
-
-
-_LANES: Mapping[Target, int] = {"wgsl": 4}
-"""The most lanes that a value has, where the target says so."""
 
 
 def program_text(program: Program) -> Text:
