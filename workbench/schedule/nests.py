@@ -55,6 +55,14 @@ def nest_of(loops: Loops, var: str) -> Stmt:
     return next((s for s in path if not repeated(s)), path[-1])
 
 
+def own_body(body: Body) -> Iterator[Stmt]:
+    """The statements of a function's own body and of its repeats'."""
+    for s in body:
+        yield s
+        if isinstance(s, For) and repeated(s):
+            yield from own_body(s.body)
+
+
 def repeated(s: Stmt) -> bool:
     """Whether a statement is a loop around whole nests."""
     return isinstance(s, For) and s.kind is LoopKind.REPEAT

@@ -30,6 +30,7 @@ from workbench.schedule.nests import (
     literal,
     loops_in,
     nest_of,
+    own_body,
     positive,
     repeated,
     replace_loop,
@@ -160,18 +161,19 @@ class Parallelize:
 
 
 def _apart(loops: Loops, found: For) -> Verdict:
-    """Refuses a nest that leaves something in what the function's own body keeps for itself.
+    """Refuses a nest that leaves something in what the body around it keeps for itself.
 
     Mapped it would be a kernel of its own, which sees storage and nothing else.
     """
     nest = (nest_of(loops, found.var),)
     hint = "parallelize a loop inside an equation with axes"
-    outside = {s.name for s in loops.body if isinstance(s, Alloc)}
+    around_it = list(own_body(loops.body))
+    outside = {s.name for s in around_it if isinstance(s, Alloc)}
     for s in writes(nest):
         if s.array in outside:
             reason = f"{s.array} is private memory of what stands around the loop"
             return no(reason, s.origin, hint=hint)
-    kept = {s.name for s in loops.body if isinstance(s, Local)}
+    kept = {s.name for s in around_it if isinstance(s, Local)}
     for s in walk_stmts(nest):
         if isinstance(s, Assign) and s.name in kept:
             return no(f"'{s.name}' is a local of what stands around the loop", s.origin, hint=hint)

@@ -262,3 +262,15 @@ def test_a_loop_at_the_top_keeps_the_locals_around_it() -> None:
     verdict = S.parallelize("k", "workgroup.x").check(kernel(scan).loops({"N": 2}))
 
     assert verdict.reason == "'acc' is a local of what stands around the loop"
+
+
+def test_a_loop_in_a_repeat_keeps_the_locals_of_its_turn() -> None:
+    scan = (
+        "def f(x: f32[N]) -> f32[N]:\n"
+        "    for t in range(2):\n"
+        "        x[i] = x[i] + sum(x[k] for k in range(i))\n"
+        "    return x"
+    )
+    verdict = S.parallelize("k", "workgroup.x").check(kernel(scan).loops({"N": 2}))
+
+    assert verdict.reason == "'acc' is a local of what stands around the loop"
