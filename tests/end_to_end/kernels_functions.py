@@ -69,6 +69,28 @@ def squared(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nd
     return a, b - 2 * a, 2 * b + a
 
 
+def step(v: float) -> float:
+    return 1.0 if v > 0.5 else 2 * v + 1 if v < 0.2 else v * 4 if v > 0.3 else v * -3
+
+
+def root(a: float) -> float:
+    s = 1.0
+    for k in range(4):
+        s = (s + a / s) / 2 + (0.5 if k == 2 else 0.0)
+    return s
+
+
+def share(a: float, n: int) -> tuple[float, int]:
+    total = sum(a * j for j in range(0, n, 2))
+    return (total, n) if total > a else (a, n + 1)
+
+
+def ways(x: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    y = [step(step(v) + (root(v) if n > 1 else 0.0)) for v, n in zip(x, c, strict=True)]
+    z, m = zip(*(share(share(v, 3)[0], n) for v, n in zip(x, c, strict=True)), strict=True)
+    return np.array(y), np.array(z), np.array(m, np.int32)
+
+
 CASES = (
     Case(
         "a_function_in_an_equation",
@@ -233,5 +255,29 @@ CASES = (
         "    z = add(x, y)\n    return x, z\n",
         given(x=f32(15), y=f32(15)),
         lambda x, y: (y + 2 * x[::-1], y + 2 * x[::-1] + 2 * y[::-1]),
+    ),
+    Case(
+        "ways_through_inlined_functions",
+        "def step(v):\n    if v > 0.5:\n        return 1.0\n    elif v < 0.2:\n        w = v * 2\n"
+        "        w += 1.0\n        return w\n    u = -3\n    if v > 0.3:\n        u = 4\n"
+        "    return v * u\n\n"
+        "def root(a):\n    s = 1.0\n    for k in range(4):\n        s = (s + a / s) / 2\n"
+        "        if k == 2:\n            s += 0.5\n    return s\n\n"
+        "def share(a, n: i32 = 3):\n    total = sum(a * j for j in range(0, n, 2))\n"
+        "    if total > a:\n        return total, n\n    return a, n + 1\n\n"
+        "def f(x: f32[N], c: i32[N]) -> (f32[N], f32[N], i32[N]):\n"
+        "    for i in grid(N):\n"
+        "        v = step(x[i])\n"
+        "        if c[i] > 1:\n"
+        "            v += root(x[i])\n"
+        "        y[i] = step(v)\n"
+        "    s[i], r[i] = share(x[i])\n"
+        "    z[i], m[i] = share(s[i], c[i])\n"
+        "    return y, z, m\n",
+        lambda rng: {
+            "x": rng.uniform(0.02, 1, 12).astype(np.float32),
+            "c": np.arange(12, dtype=np.int32),
+        },
+        ways,
     ),
 )

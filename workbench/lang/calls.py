@@ -288,7 +288,8 @@ def _unknown(c: Context, node: ast.Call, function: ast.Name) -> None:
         hint = refuse.subscripted(name, 1)
         c.wrong(node, f"'{name}' is not a function", hint=hint)
     elif name in c.functions:
-        refuse.kernel_call(c, node, name)
+        if c.functions[name] is not None or not c.report.mistakes:  # else it is one of those
+            refuse.kernel_call(c, node, name)
     elif name in {"grid", "range"}:
         c.wrong(node, f"'{name}' stands in 'for' only", hint=f"for i in {name}(N)")
     else:

@@ -7,18 +7,20 @@ of one value or several. None reaches itself through its calls.
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from workbench.ir.expr import Var
 from workbench.lang import refuse
 from workbench.lang.expressions import OPERATIONS, expression
-from workbench.lang.inline import body_values
+from workbench.lang.inline import body_values, ends, first_return, literal_range, returned
 from workbench.lang.names import Bound, Broken, Context, Function, Name, Parameter
 from workbench.lang.signature import dtype_of, parameters_of
 from workbench.lang.values import Value, fit, plural
+from workbench.passes.names import fresh_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from workbench.base.dtypes import DType
     from workbench.lang.report import Report
@@ -30,13 +32,14 @@ LARGEST_FUNCTION = 2000
 def functions(report: Report, nodes: list[ast.FunctionDef]) -> dict[str, Function | None]:
     """The functions of a text by name; None for those with a mistake."""
     found: dict[str, Function | None] = dict.fromkeys(n.name for n in nodes)
-    calls = {n.name: [x for x in _called(n) if x in found] for n in nodes}
+    calls = {n.name: [(x, k) for x, k in _called(n) if x in found] for n in nodes}
     sizes: dict[str, int] = {}
+    words = set(re.findall(r"\w+", report.source.text))
     for node in nodes:
         before = len(report.mistakes)
         c = Context(report, {})
         if not _too_deep(c, node, calls, sizes, {n.name: n for n in nodes}):
-            function = _function(c, node)
+            function = _function(c, node, words)
             found[node.name] = function if len(report.mistakes) == before else None
     for name, function in found.items():
         if function is not None and not _right(report, function, found):
@@ -44,19 +47,29 @@ def functions(report: Report, nodes: list[ast.FunctionDef]) -> dict[str, Functio
     return found
 
 
-def _called(node: ast.FunctionDef) -> list[str]:
-    """The names of what a function calls, one for each call."""
+def _called(node: ast.FunctionDef) -> list[tuple[str, int]]:
+    """The names of what a function calls, and how often each call is read."""
     return [
-        x.func.id
-        for x in ast.walk(node)
+        (x.func.id, times)
+        for x, times in _read(node, 1)
         if isinstance(x, ast.Call) and isinstance(x.func, ast.Name)
     ]
+
+
+def _read(node: ast.AST, times: int) -> Iterator[tuple[ast.AST, int]]:
+    """Every node of a tree, with how often it is read: what is in a loop once for each turn."""
+    yield node, times
+    turns = literal_range(node.iter) if isinstance(node, ast.For) else None
+    inside = times * (1 if turns is None else len(turns))
+    body = set(map(id, node.body)) if isinstance(node, ast.For) else set[int]()
+    for x in ast.iter_child_nodes(node):
+        yield from _read(x, inside if id(x) in body else times)
 
 
 def _too_deep(
     c: Context,
     node: ast.FunctionDef,
-    calls: Mapping[str, list[str]],
+    calls: Mapping[str, list[tuple[str, int]]],
     sizes: dict[str, int],
     nodes: Mapping[str, ast.FunctionDef],
 ) -> bool:
@@ -73,7 +86,7 @@ def _too_deep(
 
 def _size(
     name: str,
-    calls: Mapping[str, list[str]],
+    calls: Mapping[str, list[tuple[str, int]]],
     sizes: dict[str, int],
     nodes: Mapping[str, ast.FunctionDef],
     around: tuple[str, ...],
@@ -82,12 +95,12 @@ def _size(
     if name in around:
         return None
     if name not in sizes:
-        total = sum(1 for _ in ast.walk(nodes[name]))
-        for inner in calls[name]:
+        total = sum(times for _, times in _read(nodes[name], 1))
+        for inner, times in calls[name]:
             size = _size(inner, calls, sizes, nodes, (*around, name))
             if size is None:
                 return None
-            total += size
+            total += times * size
         sizes[name] = total
     return sizes[name]
 
@@ -100,7 +113,7 @@ def _head(node: ast.FunctionDef) -> ast.expr:
     return place
 
 
-def _function(c: Context, node: ast.FunctionDef) -> Function | None:
+def _function(c: Context, node: ast.FunctionDef, words: set[str]) -> Function | None:
     if node.name in {"grid", "range", "schedule"}:
         c.wrong(
             _head(node), f"'{node.name}' is a word of the language", hint=f"def {node.name}_2(...)"
@@ -112,17 +125,37 @@ def _function(c: Context, node: ast.FunctionDef) -> Function | None:
     body = list(node.body)
     if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
         body.pop(0)
-    if not body or not isinstance(body[-1], ast.Return) or body[-1].value is None:
+    _lines(c, body)
+    if not ends(body):
         c.wrong(body[-1] if body else node, f"'{node.name}' ends without a value",
                 hint="return x * x")  # fmt: skip
         return None
-    last = body[-1].value
-    returned = tuple(last.elts) if isinstance(last, ast.Tuple) else (last,)
-    lines = [x for s in body[:-1] for x in _line(c, s)]
-    if results is not None and len(results) != len(returned):
-        c.wrong(last, f"{plural(len(returned), 'value')} returned, '{node.name}' says "
-                f"{len(results)}", hint="as many values as results after '->'")  # fmt: skip
-    return Function(node, parameters, results, tuple(lines), returned)
+    _check_results(c, node, results)
+    return Function(node, parameters, results, tuple(body), _indices(node, words))
+
+
+def _check_results(c: Context, node: ast.FunctionDef, results: tuple[DType, ...] | None) -> None:
+    """Report a return of more or fewer values than are said, or than another one has."""
+    returns = [x for x in ast.walk(node) if isinstance(x, ast.Return) and x.value is not None]
+    returns.sort(key=lambda x: x.lineno)
+    wanted = len(results) if results is not None else None
+    for x in returns:
+        assert x.value is not None
+        number = len(returned(x))
+        if results is None and wanted is not None and number != wanted:
+            c.wrong(x, f"{plural(number, 'value')} returned here and {wanted} at line "
+                    f"{returns[0].lineno}", hint="as many values at every 'return'")  # fmt: skip
+        elif wanted is not None and number != wanted:
+            c.wrong(x.value, f"{plural(number, 'value')} returned, '{node.name}' says "
+                    f"{wanted}", hint="as many values as results after '->'")  # fmt: skip
+        wanted = number if wanted is None else wanted
+
+
+def _indices(node: ast.FunctionDef, words: set[str]) -> dict[str, str]:
+    """A name of its own for each index of a reduction; `words` grows by them."""
+    targets = [x.target for x in ast.walk(node) if isinstance(x, ast.comprehension)]
+    names = dict.fromkeys(x.id for x in targets if isinstance(x, ast.Name))
+    return {name: fresh_name(f"{node.name}_{name}", words) for name in names}
 
 
 def _check_form(c: Context, node: ast.FunctionDef) -> None:
@@ -137,9 +170,6 @@ def _check_form(c: Context, node: ast.FunctionDef) -> None:
             case ast.Subscript(value=ast.Name(id=name)) if x is not node.returns:
                 c.wrong(x, f"'{name}' in a function without arrays in its signature",
                         hint=f"its element as an argument: {node.name}({name}[i])")  # fmt: skip
-            case ast.GeneratorExp():
-                c.wrong(x, "a reduction in an inlined function is not there yet",
-                        hint=f"its value as an argument: {node.name}(sum(...))")  # fmt: skip
             case _:
                 pass
 
@@ -175,33 +205,73 @@ def _results(c: Context, node: ast.FunctionDef) -> tuple[DType, ...] | None:
     return tuple(x for x in dtypes if x is not None)
 
 
-def _line(c: Context, node: ast.stmt) -> list[ast.Assign]:
-    """A line of the body as an assignment to names."""
+def _lines(c: Context, lines: list[ast.stmt]) -> None:
+    """Report what is wrong with the form of lines; nothing stands behind a return."""
+    for n, s in enumerate(lines):
+        _line(c, s)
+        if ends([s]) and n + 1 < len(lines):
+            c.wrong(lines[n + 1], "this line stands behind a return", hint="the return after it")
+
+
+def _line(c: Context, node: ast.stmt) -> None:
     match node:
-        case ast.Assign(targets=[ast.Name()]):
-            return [node]
-        case ast.Assign(targets=[ast.Tuple(elts=names)]) if all(
-            isinstance(x, ast.Name) for x in names
-        ):
-            return [node]
-        case ast.AugAssign(target=ast.Name(id=name) as target) if type(node.op) in OPERATIONS:
-            old = ast.copy_location(ast.Name(name, ast.Load()), target)
-            value = ast.copy_location(ast.BinOp(old, node.op, node.value), node)
-            return [ast.copy_location(ast.Assign([target], value), node)]
+        case ast.Assign() | ast.AugAssign() if _assigns(node):
+            pass
         case ast.If():
-            c.wrong(node, "'if' in an inlined function is not part of the language",
-                    hint="x = a if c else b")  # fmt: skip
+            _check_branches(c, node)
         case ast.Return():
-            c.wrong(node, "'return' is the last line of a function", hint="return a if c else b")
+            if node.value is None:
+                c.wrong(node, "a return without a value", hint="return x * x")
+        case ast.For():
+            _loop(c, node)
         case ast.AnnAssign(target=ast.Name(id=name)):
             c.wrong(node, f"'{name}': locals of a function have no annotation",
                     hint=f"{name} = f32(...)")  # fmt: skip
-        case ast.For() | ast.While():
-            c.wrong(node, "a loop in an inlined function is not there yet",
+        case ast.While():
+            c.wrong(node, "'while' in an inlined function is not there yet",
                     hint="the loop in a block of the kernel: for i in grid(N):")  # fmt: skip
         case _:
             refuse.statement(c, node)
-    return []
+
+
+def _assigns(node: ast.Assign | ast.AugAssign) -> bool:
+    """Whether it gives values to locals."""
+    match node:
+        case ast.Assign(targets=[ast.Name()]):
+            return True
+        case ast.Assign(targets=[ast.Tuple(elts=names)]):
+            return all(isinstance(x, ast.Name) for x in names)
+        case ast.AugAssign(target=ast.Name()):
+            return type(node.op) in OPERATIONS
+        case _:
+            return False
+
+
+def _check_branches(c: Context, node: ast.If) -> None:
+    """An `if` that returns does so on every way through one branch: lines behind are read once."""
+    for branch in (node.body, node.orelse):
+        _lines(c, branch)
+    found = first_return([node])
+    if found is not None and not (ends(node.body) or ends(node.orelse)):
+        c.wrong(found, "a return here, while both branches of the 'if' around it may go on",
+                hint="else: return ... in the inner 'if'")  # fmt: skip
+
+
+def _loop(c: Context, node: ast.For) -> None:
+    """A loop is written out where the function is called, so its range is of numbers."""
+    if not isinstance(node.target, ast.Name):
+        c.wrong(node.target, "a loop binds a name", hint="for t in range(4):")
+    elif literal_range(node.iter) is None:
+        c.wrong(
+            node.iter,
+            "a loop in an inlined function is written out, so its range is made of numbers",
+            hint=f"for {node.target.id} in range(4):, or the loop in a block of the kernel",
+        )
+    if node.orelse:
+        c.wrong(node.orelse[0], "'else' of a loop is not part of the language", hint="if ...:")
+    _lines(c, node.body)
+    if (found := first_return(node.body)) is not None:
+        c.wrong(found, "'return' inside a loop is not there yet", hint="return a if c else b")
 
 
 def _right(report: Report, function: Function, known: Mapping[str, Function | None]) -> bool:

@@ -7,15 +7,21 @@ origins lead to the function's line and to the call. How functions are read is i
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from workbench.ir.expr import walk
+from workbench.base.dtypes import BOOL
+from workbench.ir.expr import Const, Expr, Reduce, Select, integer, walk
 from workbench.lang.names import Bound, Broken, Context, Function, Name
-from workbench.lang.values import LARGEST_COPY, Value, fit, plural, settle
+from workbench.lang.values import LARGEST_COPY, Value, fit, plural, settle, truth, unified
+from workbench.passes.fold import fold
+from workbench.passes.names import fresh_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from workbench.lang.calls import Check
     from workbench.lang.report import Place
 
@@ -79,8 +85,23 @@ def results(c: Context, node: ast.Call, check: Check) -> tuple[Value, ...] | Non
     if bound is None:
         return None
     report = replace(c.report, call=c.report.origin(node))
-    inner = Context(report, bound, in_block=True, functions=c.functions)
+    indices = _free(c, function.indices, bound)
+    inner = Context(report, bound, in_block=True, functions=c.functions, indices=indices)
     return body_values(inner, function, check)
+
+
+def _free(c: Context, indices: Mapping[str, str], bound: Mapping[str, Name]) -> dict[str, str]:
+    """The indices under names that the arguments do not use, which may hold a call of the same."""
+    if not indices:
+        return {}
+    values = [n.value.expr for n in bound.values() if isinstance(n, Bound)]
+    used = {r.var for v in values for e in walk(v) if isinstance(e, Reduce) for r in e.ranges}
+    if used.isdisjoint(indices.values()):
+        return dict(indices)
+    used |= set(re.findall(r"\w+", c.report.source.text))
+    for f in c.functions.values():
+        used |= set(f.indices.values()) if isinstance(f, Function) else set()
+    return {name: fresh_name(new, used) for name, new in indices.items()}
 
 
 def _arguments(
@@ -130,16 +151,162 @@ def _given(c: Context, node: ast.Call, function: Function) -> dict[str, ast.expr
     return found
 
 
-def body_values(c: Context, function: Function, check: Check) -> tuple[Value, ...] | None:
-    """What the lines of a function return, in a context of its parameters."""
-    for line in function.lines:
-        names = _line(c, line, check)
-        if names is None:
+def literal_range(node: ast.expr) -> range | None:
+    """The numbers of `range(4)`, `range(1, 5)` and `range(0, 8, 2)`."""
+    match node:
+        case ast.Call(func=ast.Name("range"), args=[_, *_] as args, keywords=[]) if len(args) <= 3:
+            numbers = [
+                x.value for x in args if isinstance(x, ast.Constant) and type(x.value) is int
+            ]
+            whole = len(numbers) == len(args) and numbers[2:] != [0]
+            return range(*numbers) if whole and all(n < 2**31 for n in numbers) else None
+        case _:
             return None
-        c = c.adding(names)
-    values = [_returned(c, function, n, x, check) for n, x in enumerate(function.returned)]
-    found = tuple(v for v in values if v is not None)
-    return found if len(found) == len(values) else None
+
+
+def ends(lines: list[ast.stmt]) -> bool:
+    """Whether every way through lines ends at a return of a value."""
+    match lines:
+        case [*_, ast.Return(value=ast.expr())]:
+            return True
+        case [*_, ast.If(body=body, orelse=orelse)]:
+            return ends(body) and ends(orelse)
+        case _:
+            return False
+
+
+def first_return(lines: list[ast.stmt]) -> ast.Return | None:
+    """The first return in lines."""
+    return next((x for s in lines for x in ast.walk(s) if isinstance(x, ast.Return)), None)
+
+
+def returned(node: ast.Return) -> list[ast.expr]:
+    """The values of a return."""
+    assert node.value is not None, "a function returns values"
+    return node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+
+
+Values = tuple[Value, ...]
+
+
+def body_values(c: Context, function: Function, check: Check) -> Values | None:
+    """What the lines of a function return, in a context of its parameters."""
+    found = _run(c, function, function.lines, check)
+    assert not isinstance(found, Context), "every way through a function ends at a return"
+    return found
+
+
+def _run(
+    c: Context, function: Function, lines: Sequence[ast.stmt], check: Check
+) -> Context | Values | None:
+    """What lines return, or the names behind them; None after a mistake."""
+    for n, line in enumerate(lines):
+        match line:
+            case ast.Return():
+                values = [_returned(c, function, n, x, check) for n, x in enumerate(returned(line))]
+                found = tuple(v for v in values if v is not None)
+                return found if len(found) == len(values) else None
+            case ast.If():
+                if first_return([line]) is not None:
+                    return _returning(c, function, line, lines[n + 1 :], check)
+                after = _meeting(c, function, line, check)
+            case ast.For():
+                after = _turns(c, function, line, check)
+            case ast.Assign() | ast.AugAssign():
+                names = _line(c, _written(line), check)
+                after = None if names is None else c.adding(names)
+            case _:
+                raise AssertionError(line)
+        if not isinstance(after, Context):
+            return after
+        c = after
+    return c
+
+
+def _turns(c: Context, function: Function, node: ast.For, check: Check) -> Context | Values | None:
+    """The names behind a loop, whose body is read once for each turn."""
+    turns = literal_range(node.iter)
+    assert turns is not None, "a loop of a function has a literal range"
+    assert isinstance(node.target, ast.Name)
+    for turn in turns:
+        number = integer(turn, origin=c.report.origin(node.target))
+        index = Bound(Value(number, weak=True), c.report.span(node.target))
+        after = _run(c.adding({node.target.id: index}), function, node.body, check)
+        if not isinstance(after, Context):
+            return after
+        c = after
+    return c
+
+
+def _returning(
+    c: Context, function: Function, node: ast.If, rest: Sequence[ast.stmt], check: Check
+) -> Context | Values | None:
+    """What an `if` with a return and the lines behind it give; a branch that ends needs none."""
+    ways = [x if ends(x) else [*x, *rest] for x in (node.body, node.orelse)]
+    test = _test(c, node, check)
+    if test is None or isinstance(test, Const):
+        return None if test is None else _run(c, function, ways[0 if test.value else 1], check)
+    yes, no = (_run(c, function, way, check) for way in ways)
+    if yes is None or no is None:
+        return None
+    assert not isinstance(yes, Context), "every way through a function ends at a return"
+    assert not isinstance(no, Context), "every way through a function ends at a return"
+    chosen = [_chosen(c, node, test, a, b) for a, b in zip(yes, no, strict=True)]
+    found = tuple(v for v in chosen if v is not None and _small(c, v, node))
+    return found if len(found) == len(chosen) else None
+
+
+def _meeting(c: Context, function: Function, node: ast.If, check: Check) -> Context | Values | None:
+    """The names behind an `if` without a return."""
+    test = _test(c, node, check)
+    if test is None or isinstance(test, Const):
+        taken = node.body if test is not None and test.value else node.orelse
+        return None if test is None else _run(c, function, taken, check)
+    yes, no = (_run(c, function, branch, check) for branch in (node.body, node.orelse))
+    if isinstance(yes, Context) and isinstance(no, Context):
+        return _met(c, node, test, yes, no)
+    return None
+
+
+def _test(c: Context, node: ast.If, check: Check) -> Expr | None:
+    """The condition of an `if`, a literal where it is one."""
+    v = check(c, node.test)
+    test = None if v is None else truth(c, v, node.test)
+    return None if test is None else fold(test)
+
+
+def _chosen(c: Context, node: ast.If, test: Expr, yes: Value, no: Value) -> Value | None:
+    """The value that an `if` chooses, both in one dtype."""
+    if yes.dtype is no.dtype is BOOL:
+        return Value(Select(test, yes.expr, no.expr, origin=test.origin))
+    pair = unified(c, yes, no, node.test)
+    return None if pair is None else Value(Select(test, *pair, origin=test.origin))
+
+
+def _met(c: Context, node: ast.If, test: Expr, yes: Context, no: Context) -> Context | None:
+    """The names behind an `if`: a local has the value of the branch that was taken."""
+    met: dict[str, Name] = {}
+    for name in {**yes.names, **no.names}:
+        a, b = yes.names.get(name), no.names.get(name)
+        if a is b:
+            continue
+        if not (isinstance(a, Bound) and isinstance(b, Bound)):
+            continue  # it has no value behind the `if`
+        v = _chosen(c, node, test, a.value, b.value)
+        if v is None or not _small(c, v, node):
+            return None
+        met[name] = Bound(v, a.span)
+    return c.adding(met)
+
+
+def _written(node: ast.Assign | ast.AugAssign) -> ast.Assign:
+    """`x += e` as `x = x + e`."""
+    if isinstance(node, ast.Assign):
+        return node
+    assert isinstance(node.target, ast.Name)
+    old = ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target)
+    value = ast.copy_location(ast.BinOp(old, node.op, node.value), node)
+    return ast.copy_location(ast.Assign([node.target], value), node)
 
 
 def _returned(

@@ -92,13 +92,17 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function without arrays: assignments to locals, then what it returns."""
+    """A function without arrays: assignments to locals, branches, loops of literal ranges.
+
+    Every way through the lines ends at a `return` of as many values. `indices` are names that no
+    other word of the text is, for the indices of its reductions.
+    """
 
     node: ast.FunctionDef
     parameters: tuple[Parameter, ...]
     results: tuple[DType, ...] | None
-    lines: tuple[ast.Assign, ...]
-    returned: tuple[ast.expr, ...]
+    lines: tuple[ast.stmt, ...]
+    indices: Mapping[str, str]
 
 
 Callee = Function | Graph | None
@@ -129,13 +133,15 @@ class Context:
     """The names that stand at one place of a kernel, and where mistakes go.
 
     `in_block` is true in loop blocks, where ranges may depend on loops around them.
-    `functions` are the other functions of the text by name.
+    `functions` are the other functions of the text by name, `indices` the names of the variables
+    of ranges where they are not those of the text.
     """
 
     report: Report
     names: Mapping[str, Name]
     in_block: bool = False
     functions: Mapping[str, Callee] = field(default_factory=dict[str, Callee])
+    indices: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def adding(self, names: Mapping[str, Name]) -> Context:
         """The same place with more names."""

@@ -18,6 +18,7 @@ from workbench.ir.expr import (
     free_names,
     integer,
     loads,
+    substitute,
     walk,
 )
 from workbench.ir.ops import REDUCTIONS
@@ -155,8 +156,19 @@ def _range(
         return None, None, {}
     if bounds is None:
         return None, None, {name: Index(c.report.span(part.target))}
-    found = Range(name, bounds.start, bounds.stop, origin=c.report.origin(part))
-    return found, bounds, {name: bounds.index}
+    variable = c.indices.get(name, name)
+    found = Range(variable, bounds.start, bounds.stop, origin=c.report.origin(part))
+    return found, bounds, {name: _named(c, bounds.index, part.target, variable)}
+
+
+def _named(c: Context, index: Name, target: ast.Name, variable: str) -> Name:
+    """What the name of an index stands for where its variable has another name."""
+    if variable == target.id:
+        return index
+    v = Value(Var(target.id, I32, origin=c.report.origin(target)), weak=True)
+    v = index.value if isinstance(index, Bound) else v
+    new = substitute(v.expr, {target.id: Var(variable, I32)})
+    return Bound(Value(new, v.weak), index.span)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,14 +61,30 @@ def test_an_inlined_expression_leads_to_the_function_and_to_the_call() -> None:
         ("def f(a: f32):\n    return a & 1", "x[i]", "'a & 1' wants whole numbers, this is f32"),
         ("def f(a):\n    return b", "f(x[i])",
          "name 'b' is not known (called at line 4)"),
-        ("def f(a):\n    if a > 0:\n        return a\n    return 0.0", "f(x[i])",
-         "'if' in an inlined function is not part of the language"),
+        ("def f(a):\n    if a > 0:\n        if a > 1:\n            return a\n    return 0.0",
+         "f(x[i])", "a return here, while both branches of the 'if' around it may go on"),
+        ("def f(a):\n    if a > 0:\n        b = a\n    return b", "f(x[i])",
+         "name 'b' is not known (called at line 6)"),
+        ("def f(a):\n    if a > 0:\n        return a\n    return a, a", "f(x[i])",
+         "2 values returned here and 1 at line 3"),
+        ("def f(a):\n    return a\n    b = a", "f(x[i])", "this line stands behind a return"),
+        ("def f(a):\n    for k in range(a):\n        a += k\n    return a", "f(m[i])",
+         "a loop in an inlined function is written out, so its range is made of numbers"),
+        ("def f(a):\n    for k in range(2):\n        return a\n    return a", "f(x[i])",
+         "'return' inside a loop is not there yet"),
+        ("def f(a):\n    while a > 0:\n        a -= 1\n    return a", "f(x[i])",
+         "'while' in an inlined function is not there yet"),
+        ("def f(a):\n    for k in range(9999):\n        a += k\n    return a", "f(x[i])",
+         "'f' is too large to be inlined"),
+        ("def f(a):\n    for k in range(20):\n        a += a\n    return a", "f(x[i])",
+         "an inlined expression of this size is too large (called at line 6)"),
+        ("def f(a):\n    for k in range(2):\n        a += sum(k for k in range(3))\n    return a",
+         "f(x[i])", ("'k' is an index here and a local at line 2, column 9 "
+         "(for k in range(2):); a kernel has one namespace (called at line 6)")),
         ("def f(a):\n    c = a", "f(x[i])", "'f' ends without a value"),
         ("def f(a):\n    return a.__class__", "x[i]",
          ("'__class__' is not part of the language: a cell is read, never executed, "
           "and no name starts with two underscores")),
-        ("def f(a):\n    return sum(a for k in range(3))", "f(x[i])",
-         "a reduction in an inlined function is not there yet"),
         ("def f(a):\n    return x[0] * a", "f(1.0)",
          "'x' in a function without arrays in its signature"),
         ("def f(a: f32[N]) -> f32[N]:\n    b[i] = a[i]\n    return b", "f(x)",
@@ -77,6 +93,47 @@ def test_an_inlined_expression_leads_to_the_function_and_to_the_call() -> None:
 )  # fmt: skip
 def test_wrong_functions_are_refused(function: str, value: str, message: str) -> None:
     assert messages(f"{function}\n" + KERNEL.format(value))[0] == message
+
+
+def test_an_if_chooses_what_is_returned_and_what_locals_are() -> None:
+    text = (
+        "def f(a):\n    if a > 0.5:\n        return 1.0\n    elif a > 0.25:\n        b = a\n"
+        "    else:\n        b = -a\n    return b * 2\n\n"
+    )
+    found = equation(text + KERNEL.format("f(x[i])"))
+
+    assert expr_text(found.value) == (
+        "1.0 if x[i] > 0.5 else (x[i] if x[i] > 0.25 else -x[i]) * 2.0"
+    )
+
+
+def test_a_loop_is_written_out() -> None:
+    text = (
+        "def f(a):\n    s = 0.0\n    for k in range(1, 4):\n        if k == 2:\n"
+        "            s += 0.5\n        s = s * a + k\n    return s + k\n\n"
+    )
+    found = equation(text + KERNEL.format("f(x[i])"))
+
+    assert expr_text(found.value) == ("((0.0 * x[i] + 1.0 + 0.5) * x[i] + 2.0) * x[i] + 3.0 + 3.0")
+
+
+def test_indices_of_reductions_are_the_functions_own() -> None:
+    text = "def f(a):\n    return sum(a * k for k in range(3))\n\n"
+    found = equation(text + KERNEL.format("sum(f(f(x[k])) for k in range(N))"))
+
+    assert expr_text(found.value) == (
+        "sum(sum(sum(x[k] * f32(f_k) for f_k in range(3)) * f32(f_k_1) for f_k_1 in range(3)) "
+        "for k in range(N))"
+    )
+
+
+def test_loops_in_loops_in_calls_end_before_they_are_too_large() -> None:
+    tower = "def f0(a):\n    return a\n" + "".join(
+        f"def f{n}(a):\n    for k in range(100):\n        a = f{n - 1}(a)\n    return a\n"
+        for n in range(1, 9)
+    )
+
+    assert "'f8' is too large to be inlined" in messages(tower + KERNEL.format("f8(x[i])"))
 
 
 def test_calls_of_calls_end_before_they_are_too_large() -> None:
