@@ -89,6 +89,19 @@ export const style = `
 .wb-badge[data-place="invocation"], .wb-badge[data-place="worker"] {
   border-color: var(--wb-brand);
 }
+.wb-boards { display: flex; flex-wrap: wrap; gap: 8px 20px; padding: 4px 12px; }
+.wb-board { margin: 0; }
+.wb-board canvas { display: block; border: 1px solid var(--wb-line); color: var(--wb-text); }
+.wb-board figcaption { color: var(--wb-soft); }
+.wb-moment { margin: 0; padding: 0 12px; min-block-size: 1.5em; }
+.wb-controls { display: flex; align-items: center; gap: 6px; padding: 2px 12px; }
+.wb-controls input[type="number"] { inline-size: 5em; }
+.wb-track { position: relative; flex: 1; }
+.wb-panel .wb-track input { display: block; inline-size: 100%; max-inline-size: none; margin: 0; }
+.wb-marks { position: absolute; inset: auto 8px 0; block-size: 3px; pointer-events: none; }
+.wb-marks span {
+  position: absolute; inline-size: 1px; block-size: 3px; background: var(--wb-warn);
+}
 .wb-soft { color: var(--wb-soft); }
 .wb-button, .wb-choice, .wb-tab {
   appearance: none; margin: 0; border: 0; border-radius: 3px; background: none;

@@ -28,10 +28,10 @@ def matmul(A: f32[M, K], B: f32[K, N]) -> f32[M, N]:
 
 @pytest.fixture(scope="module")
 def subject() -> Subject:
-    """A matmul with two steps of its own, on the cpu."""
+    """A matmul with two steps of its own, for a GPU."""
     k = wb.kernel(MATMUL)
     schedule = k.schedule().split("k", 8).reorder("k_i", "k_o")
-    return Subject(k.compile(schedule, on="cpu"), k, schedule, "cpu")
+    return Subject(k.compile(schedule, on="native"), k, schedule, "native")
 
 
 @pytest.mark.parametrize("name", view_names())

@@ -1,0 +1,106 @@
+// One workgroup's way through memory, played: what each invocation reaches, moment by moment.
+
+import { element } from "../ui/dom.ts";
+import { picture } from "../ui/picture.ts";
+import type { PictureContext } from "../ui/picture.ts";
+import { board } from "../ui/board.ts";
+import type { Grid } from "../ui/board.ts";
+import { player } from "../ui/player.ts";
+
+interface Moment {
+  readonly kind: string;
+  /** The number of the array, -1 for a barrier. */
+  readonly grid: number;
+  readonly place: string;
+  /** The flat element of each invocation, -1 where it reaches none. */
+  readonly elements: readonly number[];
+  readonly words: string;
+  readonly slow: boolean;
+  readonly bank: number;
+}
+
+interface Playback {
+  readonly kernels: readonly string[];
+  readonly kernel: number;
+  readonly workgroups: readonly [number, number, number];
+  readonly workgroup: readonly [number, number, number];
+  readonly size: readonly [number, number, number];
+  readonly grids: readonly Grid[];
+  readonly moments: readonly Moment[];
+  readonly whole: boolean;
+  readonly line: number;
+  readonly bank: number;
+  readonly banks: number;
+}
+
+export default picture<Playback>("accesses", "memory accesses", draw);
+
+function draw({ el, value, again, announce, signal }: PictureContext<Playback>): void {
+  const { grids, moments } = value;
+  const invocations = value.size.reduce((product, each) => product * each, 1);
+  const boards = grids.map((grid) => board(grid, { invocations, ...value }));
+  const words = element("p", { class: "wb-moment" });
+  const show = (at: number): void => {
+    const now = moments[at];
+    if (now === undefined) return;
+    boards.forEach((each, n) => {
+      const past = moments.slice(0, at).filter((moment) => moment.grid === n);
+      each.draw(past.map((moment) => moment.elements), n === now.grid ? now : null);
+    });
+    words.textContent = sentence(value, at);
+    words.classList.toggle("wb-caution", now.slow);
+  };
+  const controls = player({
+    count: moments.length,
+    label: "moment",
+    marks: moments.flatMap(({ kind }, at) => (kind === "barrier" ? [at] : [])),
+    show,
+    rest: (at) => { announce(sentence(value, at)); },
+    signal,
+  });
+  el.append(
+    choices(value, again),
+    element("div", { class: "wb-boards" }, ...boards.map((each) => each.el)),
+    words,
+    controls,
+    element("p", { class: "wb-foot" }, legend(value)),
+  );
+}
+
+function sentence({ moments, grids }: Playback, at: number): string {
+  const now = moments[at];
+  if (now === undefined) return "";
+  const name = grids[now.grid]?.name;
+  const what = name === undefined ? "barrier: all invocations wait" : `${now.kind} ${name}`;
+  const cost = now.words === "" ? "" : `: ${now.words}`;
+  return `${String(at + 1)} of ${String(moments.length)}: ${what} ${now.place}${cost}`;
+}
+
+function legend({ line, banks, whole, moments }: Playback): string {
+  const cut = whole ? "" : ` Only the first ${String(moments.length)} moments are kept.`;
+  return (
+    "Colours tell invocations apart; frames are cache lines of " +
+    `${String(line)} bytes, crosses mark the busiest of ${String(banks)} banks (modelled).${cut}`
+  );
+}
+
+/** Which kernel and which workgroup. */
+function choices(value: Playback, again: PictureContext<Playback>["again"]): HTMLElement {
+  const kernel = element("select", { class: "wb-choice", "aria-label": "kernel" });
+  value.kernels.forEach((name, n) => {
+    kernel.append(element("option", { value: n, selected: n === value.kernel }, name));
+  });
+  kernel.addEventListener("change", () => { again({ kernel: Number(kernel.value) }); });
+  const places = value.workgroups.map((count, axis) => {
+    const place = element("input", {
+      type: "number", min: 0, max: count - 1, value: value.workgroup[axis] ?? 0,
+      "aria-label": `workgroup ${"xyz".charAt(axis)}`, class: "wb-choice",
+    });
+    place.addEventListener("change", () => {
+      const workgroup = places.map((each) => Math.trunc(Number(each.value)));
+      again({ kernel: value.kernel, workgroup });
+    });
+    return place;
+  });
+  return element("div", { class: "wb-controls" }, kernel, " workgroup ", ...places);
+}

@@ -1,0 +1,252 @@
+"""One workgroup's way through memory: each load, store and barrier in order, and what it costs."""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from workbench.base.errors import CodegenError
+from workbench.ir.bound import bound
+from workbench.ir.lanes import quoted
+from workbench.ir.stmt import Alloc, Memory, walk_stmts
+from workbench.ir.tape import Meeting, Tape, Touch, tape_of
+from workbench.measure.coalescing import BANK, BANKS, LINE, conflict, lines
+from workbench.widget.views import Arguments, View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.ir.device import DeviceKernel, Mapped
+    from workbench.session.subject import Subject
+
+ELEMENTS_MOST = 200_000
+"""Elements of all moments together: what travels to the page."""
+SIDE_MOST = 128
+"""Rows and columns of an array that are drawn, from the first that is reached."""
+HUES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """An array folded to rows and columns, and the part of it that the workgroup reaches.
+
+    The part is rows `top` to `bottom` and columns `left` to `right`, ends left out.
+    """
+
+    name: str
+    memory: str
+    shape: tuple[int, ...]
+    columns: int
+    element_bytes: int
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One event: `grid` is the number of the array, -1 for a barrier.
+
+    `elements` has the flat element of each invocation, -1 where it reaches none. `words` say
+    what it costs, `slow` whether memory has to do more than it must, `bank` is the busiest bank
+    of workgroup memory, -1 where none has to answer twice.
+    """
+
+    kind: str
+    grid: int
+    place: str
+    elements: tuple[int, ...]
+    words: str
+    slow: bool
+    bank: int
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """The moments of one workgroup of one kernel, in order.
+
+    `line`, `bank` and `banks` are the modelled sizes of memory, in bytes and as a number.
+    """
+
+    kernels: tuple[str, ...]
+    kernel: int
+    workgroups: tuple[int, int, int]
+    workgroup: tuple[int, int, int]
+    size: tuple[int, int, int]
+    grids: tuple[Grid, ...]
+    moments: tuple[Moment, ...]
+    whole: bool
+    line: int = LINE
+    bank: int = BANK
+    banks: int = BANKS
+
+
+def _draw(subject: Subject, given: Arguments) -> Playback:
+    c = subject.compilation
+    if c.target != "wgsl" or "kernel" not in c.stages:
+        raise CodegenError(
+            f"{c.name} was compiled for {subject.device or 'a CPU'}, which has no workgroups",
+            hint='--on native, or k.compile(on="native").show(view="accesses")',
+        )
+    mapped: Mapped = bound(c.stages["kernel"].value, c.dims)
+    number = _whole(given.get("kernel"), len(mapped.kernels))
+    kernel = mapped.kernels[number]
+    if 0 in kernel.counts:
+        raise CodegenError(f"{kernel.name} runs no workgroup at these sizes")
+    asked = given.get("workgroup")
+    places: list[Any] = cast("list[Any]", asked) if isinstance(asked, list) else []
+    ids = [_whole(p, n) for p, n in zip([*places, 0, 0, 0], kernel.counts, strict=False)]
+    workgroup = (ids[0], ids[1], ids[2])
+    arrays = _inputs(subject, kernel)
+    scalars = {s.name: 1 for s in kernel.scalars} | _scalars(subject, kernel)
+    most = ELEMENTS_MOST // math.prod(kernel.workgroup_size)
+    tape = tape_of(kernel, workgroup, arrays, scalars, most=most)
+    names = tuple(k.name for k in mapped.kernels)
+    return _playback(tape, names, number)
+
+
+def _whole(value: object, end: int) -> int:
+    """A number from the page, kept from 0 to `end`, left out."""
+    return min(max(0, value), end - 1) if isinstance(value, int) else 0
+
+
+def _inputs(subject: Subject, kernel: DeviceKernel) -> dict[str, np.ndarray[Any, Any]]:
+    """The arrays of the last run, where they are those of this compilation; they decide indices."""
+    last = None if subject.kernel is None else subject.kernel.last
+    if last is None or last.compilation is not subject.compilation:
+        return {}
+    held = {b.name: b for b in kernel.buffers if b.role == "input"}
+    return {n: last.inputs[n].numpy() for n in held if n in last.inputs}
+
+
+def _scalars(subject: Subject, kernel: DeviceKernel) -> dict[str, float]:
+    last = None if subject.kernel is None else subject.kernel.last
+    if last is None:
+        return {}
+    return {s.name: last.inputs[s.name] for s in kernel.scalars if s.name in last.inputs}
+
+
+def _playback(tape: Tape, names: tuple[str, ...], number: int) -> Playback:
+    sizes = _element_bytes(tape.kernel)
+    order = list(tape.shapes)
+    grids = tuple(_grid(tape, name, sizes[name]) for name in order)
+    return Playback(
+        kernels=names,
+        kernel=number,
+        workgroups=tape.kernel.counts,
+        workgroup=tape.workgroup,
+        size=tape.kernel.workgroup_size,
+        grids=grids,
+        moments=tuple(_moment(e, order, sizes, tape) for e in tape.events),
+        whole=tape.whole,
+    )
+
+
+def _element_bytes(kernel: DeviceKernel) -> dict[str, int]:
+    dtypes = {b.name: b.dtype for b in kernel.buffers}
+    dtypes |= {s.name: s.dtype for s in walk_stmts(kernel.body) if isinstance(s, Alloc)}
+    return {name: max(1, (t.bits or 32) // 8) for name, t in dtypes.items()}
+
+
+def _grid(tape: Tape, name: str, element_bytes: int) -> Grid:
+    shape = tape.shapes[name]
+    columns = max(1, shape[-1]) if shape else 1
+    parts = [e.elements for e in tape.events if isinstance(e, Touch) and e.array == name]
+    reached = np.unique(np.concatenate(parts))
+    reached = reached[reached >= 0]
+    rows, cols = reached // columns, reached % columns
+    top, left = int(rows.min()), int(cols.min())
+    return Grid(
+        name, tape.memories[name].value, shape, columns, element_bytes,
+        top, min(int(rows.max()) + 1, top + SIDE_MOST),
+        left, min(int(cols.max()) + 1, left + SIDE_MOST),
+    )  # fmt: skip
+
+
+def _moment(e: Touch | Meeting, order: Sequence[str], sizes: dict[str, int], tape: Tape) -> Moment:
+    if isinstance(e, Meeting):
+        missing = int(np.count_nonzero(~e.present))
+        words = f"{missing} invocations are missing" if missing else ""
+        return Moment("barrier", -1, quoted(e.origin), (), words, missing > 0, -1)
+    place, elements = quoted(e.origin), tuple(map(int, e.elements))
+    grid = order.index(e.array)
+    if tape.memories[e.array] is Memory.STORAGE:
+        n = lines(e.elements, sizes[e.array])
+        words = f"{n.touched} cache lines" + (f", {n.least} would do" * (n.touched > n.least))
+        return Moment(e.kind, grid, place, elements, words, n.touched > n.least, -1)
+    found = conflict(e.elements, sizes[e.array])
+    slow = found.answers > 1
+    words = f"bank {found.bank} answers {found.answers} times" if slow else "no bank conflict"
+    return Moment(e.kind, grid, place, elements, words, slow, found.bank if slow else -1)
+
+
+def _summary(value: Playback) -> list[tuple[str, str]]:
+    """Each kind of event once, in order, with how often it happens and its worst cost."""
+    groups: dict[tuple[str, int, str], list[Moment]] = {}
+    for m in value.moments:
+        groups.setdefault((m.kind, m.grid, m.place), []).append(m)
+    result: list[tuple[str, str]] = []
+    for (kind, grid, place), each in groups.items():
+        slowest = next((m for m in each if m.slow), each[0])
+        name = f"{kind} {value.grids[grid].name}" if grid >= 0 else kind
+        slow = sum(m.slow for m in each)
+        count = f"{len(each)} times" if len(each) > 1 else "once"
+        cost = f"; {slow} of them slow: {slowest.words}" if slow else ""
+        result.append((f"{name} {place}", f"{count}{cost}"))
+    return result
+
+
+def _title(value: Playback) -> str:
+    group = ", ".join(map(str, value.workgroup))
+    size = " x ".join(map(str, value.size))
+    cut = "" if value.whole else f", the first {len(value.moments)} events"
+    return f"workgroup ({group}) of {value.kernels[value.kernel]}, {size} invocations{cut}"
+
+
+def _text(value: Playback) -> str:
+    return "\n".join([_title(value), *(f"  {name}: {words}" for name, words in _summary(value))])
+
+
+def _html(value: Playback) -> str:
+    rows = "".join(
+        f"<tr><td>{html.escape(name)}</td><td>{html.escape(words)}</td></tr>"
+        for name, words in _summary(value)
+    )
+    first = {m.grid: m for m in reversed(value.moments) if m.grid >= 0}
+    pictures = "".join(_svg(g, first[n], value) for n, g in enumerate(value.grids))
+    return (
+        f"<p>{html.escape(_title(value))}</p><div class='wb-row'>{pictures}</div>"
+        f"<table><tbody>{rows}</tbody></table>"
+    )
+
+
+def _svg(g: Grid, m: Moment, value: Playback) -> str:
+    """The first access of an array, each part of the invocations in a colour of its own."""
+    width, height = g.right - g.left, g.bottom - g.top
+    count = math.prod(value.size)
+    parts: dict[int, list[str]] = {}
+    for invocation, element in enumerate(m.elements):
+        row, column = divmod(element, g.columns)
+        if element >= 0 and g.top <= row < g.bottom and g.left <= column < g.right:
+            hue = invocation * HUES // count
+            parts.setdefault(hue, []).append(f"M{column - g.left} {row - g.top}h1v1h-1z")
+    paths = "".join(
+        f'<path fill="hsl({360 * hue // HUES} 65% 55%)" d="{"".join(cells)}"/>'
+        for hue, cells in parts.items()
+    )
+    words = html.escape(f"{m.kind} {g.name}: {m.words}")
+    scale = max(2, min(12, 160 // max(width, height)))
+    return (
+        f'<figure style="margin:0 12px 4px 0"><svg role="img" aria-label="{words}" '
+        f'width="{width * scale}" height="{height * scale}" viewBox="0 0 {width} {height}" '
+        f'style="background:rgba(128,128,128,.15)">{paths}</svg>'
+        f"<figcaption>{words}</figcaption></figure>"
+    )
+
+
+VIEW = View("accesses", "memory accesses", _draw, _text, _html)
