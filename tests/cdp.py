@@ -104,7 +104,11 @@ def opened(executable: str, flags: Sequence[str] = ()) -> Iterator[Chrome]:
         ]  # fmt: skip
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            yield Chrome(_connect(process, Path(folder) / "DevToolsActivePort"))
+            chrome = Chrome(_connect(process, Path(folder) / "DevToolsActivePort"))
+            try:
+                yield chrome
+            finally:
+                chrome.socket.shutdown()
         finally:
             stop(process)
 

@@ -10,12 +10,13 @@ import hashlib
 import json
 import time
 from collections import deque
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import TimeoutError as FutureTimeoutError, wait as wait_some
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from workbench.base.errors import DeviceError
 from workbench.runtime import page_messages as messages
+from workbench.runtime.crossing import Crossing
 from workbench.runtime.device import (
     Description,
     Memory,
@@ -37,7 +38,7 @@ from workbench.runtime.page_values import (
 from workbench.runtime.wasm_memory import FEATURES as WASM_FEATURES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
 
     from workbench.program import Program
@@ -48,6 +49,9 @@ DEADLINE = 60.0
 """Seconds that a call has, and that a read waits for the next sign of progress."""
 
 _PIECES_AHEAD = 8
+_AHEAD_BYTES = 64 * 1024 * 1024
+"""So many bytes of writes may be under way before the next has to wait."""
+
 _SLICE_SECONDS = 0.05
 _GRACE_SECONDS = 1.0
 
@@ -65,15 +69,30 @@ class PageDevice(Single):
     """The GPU of one page, or its WebAssembly. Its memory lives as long as the page's socket."""
 
     def __init__(
-        self, name: str, peer: Peer, report: PageReport, engine: Engine, handles: Iterator[int]
+        self,
+        name: str,
+        peer: Peer,
+        report: PageReport,
+        engine: Engine,
+        *,
+        handles: Iterator[int],
+        console: Callable[[], TextIO | None],
     ) -> None:
-        """`handles` number buffers, no two of all pages alike: none takes another's for its own."""
+        """`handles` number buffers, no two of all pages alike: none takes another's for its own.
+
+        On `console` long transfers say how far they are.
+        """
         self.name = name
         self.peer = peer
         self._report = report
         self._engine: Engine = engine
         self._handles = handles
         self._freed: deque[tuple[int, int]] = deque()
+        self._uploads: deque[tuple[Future[Answer], int]] = deque()
+        """Writes that may be on their way, with their bytes, oldest first."""
+        self._unasked = 0
+        """Bytes of the read that is under way that the page was not asked for yet."""
+        self._crossing = Crossing(console)
         self._programs: dict[Program, _Compiled] = {}
 
     @property
@@ -115,26 +134,61 @@ class PageDevice(Single):
         return memory
 
     def write(self, memory: Memory, content: memoryview, offset: int = 0) -> None:
-        """Send bytes to the page, which takes whole words; returns at once."""
+        """Send bytes to the page, which takes whole words; returns at once.
+
+        Waits only where as many bytes as these, and some megabytes at least, are on their way
+        already: what comes next is sent while the page computes with the last, and no more.
+        """
         handle = self._handle(memory)
+        self._make_room(content.nbytes)
         copied = memoryview(bytes(content) + bytes(-content.nbytes % 4))
-        self._send(messages.Write(handle, offset, len(copied)), copied)
+        self._crossing.add(len(copied), "to the page", self.peer.left)
+        sent = self._send(messages.Write(handle, offset, len(copied)), copied)
+        self._uploads.append((sent, len(copied)))
+
+    def _make_room(self, size: int) -> None:
+        """Wait for the oldest uploads while too many are under way; failures surface at reads."""
+        while self._uploads:
+            oldest, _ = self._uploads[0]
+            ahead = sum(each for _, each in self._uploads)
+            if not oldest.done():
+                if ahead <= max(_AHEAD_BYTES, size) or not self.peer.wire.answers_now():
+                    return
+                self._wait_for(oldest)
+            self._uploads.popleft()
+
+    def _wait_for(self, future: Future[Answer]) -> None:
+        """Wait, in slices, until a future is done either way."""
+        try:
+            while not wait_some((future,), _SLICE_SECONDS).done:
+                self._crossing.look(self.peer.left)
+        except KeyboardInterrupt:
+            self.peer.cancel()
+            raise
 
     def read(self, memory: Memory, size: int) -> bytearray:
         """The first bytes of a buffer, after everything enqueued before."""
         handle = self._handle(memory)
         content = bytearray(-(-size // 4) * 4)
-        into = memoryview(content)
+        self._crossing.add(len(content), "from the page", self.peer.left)
+        try:
+            self._read_pieces(handle, memoryview(content))
+        finally:
+            self._unasked = 0
+            self._crossing.look(self.peer.left)
+        return content if len(content) == size else content[:size]
+
+    def _read_pieces(self, handle: int, into: memoryview) -> None:
+        # In pieces: a page that copies 256 MB at once could not say that it is alive.
         sent: deque[Future[Answer]] = deque()
-        for start in range(0, size, messages.CHUNK_BYTES):
-            # In pieces: a page that copies 256 MB at once could not say that it is alive.
+        for start in range(0, len(into), messages.CHUNK_BYTES):
             piece = into[start : start + messages.CHUNK_BYTES]
+            self._unasked = len(into) - start - len(piece)
             sent.append(self._send(messages.Read(handle, start, len(piece)), piece))
             if len(sent) == _PIECES_AHEAD:
                 self._wait(sent.popleft(), DEADLINE)
         while sent:
             self._wait(sent.popleft(), DEADLINE)
-        return content if len(content) == size else content[:size]
 
     def free(self, memory: Memory) -> None:
         """Give a buffer back with the next request: finalizers call this, from any thread."""
@@ -242,6 +296,7 @@ class PageDevice(Single):
         cancelled = False
         try:
             while True:
+                self._crossing.look(peer.left + self._unasked)
                 try:
                     return _sound(peer, future.result(_SLICE_SECONDS))
                 except FutureTimeoutError:

@@ -52,12 +52,14 @@ _PATIENCE_WITH_BYTES = 5
 class _Pending:
     """A request that is on its way; the bytes of a read go to `content`.
 
-    `offsets` are those of the pieces that came, `missing` bytes did not come yet.
+    `offsets` are those of the pieces that came, `missing` bytes did not come yet, and of a write
+    `untaken` ones the page has not taken.
     """
 
     future: Future[Answer]
     content: memoryview
     missing: int
+    untaken: int = 0
     offsets: set[int] = field(default_factory=set[int])
 
 
@@ -146,7 +148,8 @@ class Peer:
         given = memoryview(content or b"").cast("B")
         reads = isinstance(request, messages.Read)
         awaited = given if reads else memoryview(b"")
-        pending = _Pending(Future(), awaited, len(awaited))
+        sent = memoryview(b"") if reads else given
+        pending = _Pending(Future(), awaited, len(awaited), len(sent))
         with self._lock:
             if self._ended is not None:
                 pending.future.set_exception(PageFailure(self._ended))
@@ -155,10 +158,16 @@ class Peer:
             identity = self._last_identity
             self._pending[identity] = pending
             text = messages.request_text(request, identity, engine)
-            outgoing = _Outgoing(text, identity, memoryview(b"") if reads else given)
+            outgoing = _Outgoing(text, identity, sent)
             # Inside the lock, so that identities leave in their order.
             self._loop.call_soon_threadsafe(self._outgoing.put_nowait, outgoing)
         return pending.future
+
+    @property
+    def left(self) -> int:
+        """Bytes of reads and writes that are still to cross."""
+        with self._lock:
+            return sum(p.missing + p.untaken for p in self._pending.values())
 
     def cancel(self) -> None:
         """End every run that was enqueued so far; their futures raise."""
@@ -201,11 +210,8 @@ class Peer:
                 self._reply(identity, result, failure)
             case messages.Hello(report):
                 self.report = report
-            case messages.Received(_, count):
-                if not 0 <= count <= self._unread:
-                    raise ValueError(f"the page took {count} bytes of {self._unread}")
-                self._unread -= count
-                self._room.set()
+            case messages.Received(identity, count):
+                self._received(identity, count)
             case messages.Fault(fault):
                 self.faults.append(fault)
                 del self.faults[:-_MOST_FAULTS]
@@ -235,6 +241,15 @@ class Peer:
         pending.offsets.add(offset)
         pending.missing -= size
         pending.content[offset : offset + size] = payload
+
+    def _received(self, identity: int, count: int) -> None:
+        if not 0 <= count <= self._unread:
+            raise ValueError(f"the page took {count} bytes of {self._unread}")
+        self._unread -= count
+        with self._lock:
+            if identity in self._pending:
+                self._pending[identity].untaken -= count
+        self._room.set()
 
     def _heard(self, size: int) -> None:
         self._count(size)

@@ -7,6 +7,7 @@ widget is closed.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import traitlets
@@ -42,6 +43,7 @@ def open_page() -> Page:
     The same widget again while it is open. Raises `DeviceError` where tornado is missing.
     """
     device: BrowserDevice = open_device("browser")  # pyright: ignore[reportAssignmentType]
+    device.console = lambda: sys.stdout
     server = device.serve()
     if _open and _open[0].comm is not None and _open[0].token == server.token:
         return _open[0]
