@@ -172,7 +172,7 @@ def joined(a: str, b: str) -> str:
 
 def _floor_divide(a: Any, b: Any) -> Any:
     if isinstance(a, float):
-        return float(math.floor(a / b))
+        return float(math.floor(a / b)) if math.isfinite(a / b) else a // b
     return a // b if b else 0
 
 
@@ -262,7 +262,8 @@ def _of_one(r: Run, name: str, x: Number) -> Number:
             return held(r, int(x.value).bit_count(), x.dtype)
         case _ if name in _ROUNDS:
             r.cut = r.cut or is_float(x.dtype)
-            return held(r, _ROUNDS[name](x.value), x.dtype) if is_float(x.dtype) else x
+            whole = not is_float(x.dtype) or not math.isfinite(x.value)
+            return x if whole else held(r, _ROUNDS[name](x.value), x.dtype)
         case _ if name in _FLOATS:
             return held(r, _FLOATS[name](cast(r, x, "f32").value), "f32")
         case _:
