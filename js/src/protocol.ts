@@ -6,7 +6,7 @@
  * Nothing here touches the GPU, the DOM or a socket.
  */
 
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /**
  * Payload bytes of a binary frame: far below the 10 MiB at which Jupyter's servers cut the socket,
@@ -264,7 +264,7 @@ export type PageMessage =
   /** A panel of the kernel's was drawn here, or somebody turned to this page. */
   | { readonly kind: "shown" }
   | { readonly kind: "received"; readonly id: number; readonly bytes: number }
-  | { readonly kind: "lost"; readonly message: string }
+  | { readonly kind: "lost"; readonly engine: EngineName; readonly message: string }
   | { readonly kind: "fault"; readonly message: string };
 
 // ---------------------------------------------------------------- frames

@@ -38,6 +38,7 @@ function start() {
   vi.spyOn(source, "open").mockImplementation(() => opened.then(() => ({ device, adapter })));
   const signal = new AbortController().signal;
   const runtime = new Runtime({
+    name: "gpu",
     source: gpuEngines(source),
     send: (message) => sent.push(message),
     sendBytes: () => undefined,

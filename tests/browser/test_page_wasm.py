@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Frame, Page, Worker
 
 pytest.importorskip("llvmlite")
 
@@ -20,11 +20,11 @@ from tests.lab import FLAGS, Lab, find_chromium
 from workbench.base.errors import DeviceError
 from workbench.ir.compare import agreement
 from workbench.runtime import device as devices
-from workbench.runtime.arrays import Array, array, enqueue
+from workbench.runtime.arrays import Array
 from workbench.runtime.browser import BrowserDevice
 from workbench.runtime.connect import page_address
 from workbench.runtime.wasm_memory import LARGEST
-from workbench.runtime.wasm_page import PageWasm
+from workbench.session.cell import run_cell
 
 TEXT = """
 def scaled(x: f32[N], factor: f32) -> f32[N]:
@@ -42,6 +42,11 @@ def dtypes(x: f64[N], b: u8[M], n: i64, h: f64, m: i8) -> (f64[N], i64[M], u8[M]
     t[i] = n * b[i] + m
     s[i] = b[M - 1 - i] + 1
     return y, t, s
+"""
+LONG = """
+def long(x: f32[N]) -> f32[N]:
+    y[i] = sum(sin(x[i] + k) for k in range(99))
+    return y
 """
 SPIN = """
 def spin(x: f32[N]) -> f32[N]:
@@ -192,28 +197,75 @@ def test_the_page_stays_awake_while_a_kernel_runs(joined: Joined) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_both_engines_of_a_page_compute_side_by_side(browser: Browser) -> None:
+def test_both_engines_of_a_page_compute_side_by_side(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gpu = BrowserDevice()
+    monkeypatch.setitem(devices._opened, "browser", gpu)
+    monkeypatch.delitem(devices._opened, "browser-wasm", raising=False)
     page = browser.new_page()
     page.goto(page_address(gpu))
     gpu.expect_page(20)
-    wasm = PageWasm(gpu)
     k, x = wb.kernel(TEXT), np.linspace(-3, 3, 1000).astype(np.float32)
-    expected = x * np.float32(2.5) + np.sin(x)
-    results: dict[str, list[Array]] = {"wgsl": [], "wasm": []}
+    resident = wb.array(x)
+    results: dict[str, list[Array]] = {"browser": [], "browser-wasm": []}
     for _ in range(3):
-        for device in (gpu, wasm):
-            c = k.compile(on={"wgsl": "native", "wasm": "wasm"}[device.target], dims={"N": 1000})
-            (y,) = enqueue(c.program, device, (array(x),), (2.5,), words="scaled(x)")
-            results[device.target].append(y)
+        for name, made in results.items():
+            made.append(k(resident, 2.5, on=name))
+    found = wb.devices()
+    answers = {a.device: a for a in run_cell(k, {"x": x, "factor": 2.5}, on="browser").answers}
 
-    assert wasm.describe().adapter.startswith("WebAssembly in the page, ")
-    assert "no WebGPU" not in wasm.describe().adapter
-    for each in (*results["wgsl"], *results["wasm"]):
-        np.testing.assert_allclose(each.numpy(), expected, rtol=1e-5, atol=1e-5)
-    assert [y.places for y in results["wasm"]] == [("host", "wasm")] * 3
+    assert (found["browser"].target, found["browser-wasm"].target) == ("wgsl", "wasm")
+    assert found["browser-wasm"].adapter.startswith("WebAssembly in the page, ")
+    assert "no WebGPU" not in found["browser-wasm"].adapter
+    assert found["wasm"].adapter.startswith("wasmtime ")
+    assert resident.places == ("host", "browser", "browser-wasm")
+    assert [y.places for y in results["browser-wasm"]] == [("browser-wasm",)] * 3
+    for each in (*results["browser"], *results["browser-wasm"]):
+        np.testing.assert_allclose(each, x * np.float32(2.5) + np.sin(x), rtol=1e-5, atol=1e-5)
+    assert {
+        a: answers[a].state for a in ("browser", "browser-wasm", "wasm", "cpu")
+    } == dict.fromkeys(("browser", "browser-wasm", "wasm", "cpu"), "tick")
     page.close()
     gpu.close()
+
+
+COUNT_CALLS = """() => {
+    const post = Worker.prototype.postMessage;
+    globalThis.calls = new Map();
+    Worker.prototype.postMessage = function (order, ...rest) {
+        if (order.op === "call") calls.set(this, (calls.get(this) ?? 0) + 1);
+        return post.call(this, order, ...rest);
+    };
+}"""
+
+
+def giver_of_orders(joined: Joined) -> Worker | Frame:
+    """The page's worker; where that would see no navigator.gpu, the page's own thread."""
+    if not joined.isolated:
+        return joined.page.frames[-1]
+    deadline = time.monotonic() + 10
+    while True:
+        assert time.monotonic() < deadline
+        joined.page.wait_for_timeout(10)
+        for worker in joined.page.workers:
+            if worker.evaluate("() => self.name") == "workbench":
+                return worker
+
+
+def test_all_workers_of_an_isolated_page_compute_in_one_memory(joined: Joined) -> None:
+    giver = giver_of_orders(joined)
+    giver.evaluate(COUNT_CALLS)
+    k, x = wb.kernel(LONG), np.linspace(-3, 3, 50_000).astype(np.float32)
+    y = k(x, on="browser").numpy()
+    calls = giver.evaluate("() => [...calls.values()]")
+    peer = joined.device.serve().page
+    assert peer is not None
+    assert peer.report is not None
+
+    np.testing.assert_allclose(y, np.sin(x[:, None] + np.arange(99)).sum(1), atol=1e-3)
+    assert len(calls) == (peer.report.wasm_workers if joined.isolated else 1)
+    assert len(calls) == giver.evaluate("crossOriginIsolated ? navigator.hardwareConcurrency : 1")
 
 
 def test_a_loop_without_end_is_stopped_and_the_next_call_computes(joined: Joined) -> None:

@@ -112,7 +112,7 @@ def test_mistakes_are_shown_at_the_users_line_and_fail_the_cell(shell: Interacti
 def test_the_devices_are_listed_with_causes(shell: InteractiveShell) -> None:
     table = shell.run_line_magic("wgpu_devices", "")
 
-    assert {d.name for d in table} == {"browser", "native", "cpu", "wasm"}
+    assert {d.name for d in table} == {"browser", "native", "cpu", "wasm", "browser-wasm"}
     assert all(d.cause and d.remedy for d in table if not d.available)
 
 

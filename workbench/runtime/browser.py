@@ -48,10 +48,9 @@ _REMEDY = "%load_ext workbench in a notebook that is open in a browser, or workb
 class BrowserDevice:
     """The GPU of a page, or its WebAssembly, driven from here. Opening it starts nothing."""
 
-    name = "browser"
-
     def __init__(self, server: PageServer | None = None) -> None:
         """Use that server; without one, `serve` makes it when a page is wanted."""
+        self.name = "browser"
         self._server = server
         self._expected_until = 0.0
         self._expected = False
@@ -59,7 +58,7 @@ class BrowserDevice:
         self._seen = False
         self._awaited = -math.inf
         """When the page had left that was last waited for in a new cell."""
-        self._handles = itertools.count(1)
+        self.handles = itertools.count(1)
         self.console: Callable[[], TextIO | None] = terminal
         """Where long transfers say how far they are; None while nobody looks."""
         self._devices: dict[Peer, PageDevice] = {}
@@ -69,7 +68,9 @@ class BrowserDevice:
     def generation(self) -> int:
         """Another one with another page that is asked, and with every GPU that is lost."""
         page = None if self.pages is None else self.pages.page
-        return 0 if page is None else page.generation
+        report = None if page is None else page.report
+        engine = None if report is None else self._engine(report)
+        return 0 if page is None or engine is None else page.generations[engine]
 
     @property
     def target(self) -> Target:
@@ -86,6 +87,10 @@ class BrowserDevice:
     def _engine(self, report: PageReport) -> Engine | None:
         """What of the page computes for this device."""
         return report.engine
+
+    def _lack(self, report: PageReport) -> tuple[str, str]:
+        """Why a page has nothing that computes, and the remedy."""
+        return report.cause, report.remedy
 
     def serve(self, server: PageServer | None = None) -> PageServer:
         """The running server that pages connect to; the first call starts it.
@@ -147,14 +152,14 @@ class BrowserDevice:
             return self.absence()
         engine = self._engine(peer.report)
         if engine is None:
-            return peer.report.cause, peer.report.remedy
+            return self._lack(peer.report)
         with self._lock:
             self._devices = {p: d for p, d in self._devices.items() if p.alive}
             if peer not in self._devices:
                 name = self.name if peer.number == 1 else f"{self.name} (page {peer.number})"
                 device = PageDevice(
                     name, peer, peer.report, engine,
-                    handles=self._handles, console=self.console,
+                    handles=self.handles, console=self.console,
                 )  # fmt: skip
                 self._devices[peer] = device
             for device in self._devices.values():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from workbench.program import Program
 
-NAMES = ("browser", "native", "cpu", "wasm", "null")
+NAMES = ("browser", "native", "cpu", "wasm", "browser-wasm", "null")
 """Every device, in the order in which tables list them."""
 
 Target = Literal["wgsl", "llvm", "wasm"]
@@ -182,7 +182,8 @@ def open_device(name: str) -> Device:
     if name not in NAMES:
         raise DeviceError(f"no device '{name}'", hint="on= one of " + ", ".join(NAMES[:-1]))
     if name not in _opened:
-        _opened[name] = import_module(f"workbench.runtime.{name}").open_device()
+        module = f"workbench.runtime.{name.replace('-', '_')}"
+        _opened[name] = import_module(module).open_device()
     return _opened[name]
 
 

@@ -103,7 +103,7 @@ class PageDevice(Single):
     @property
     def generation(self) -> int:
         """Another one once the page is gone, or what computes in it was lost."""
-        return self.peer.generation
+        return self.peer.generations[self._engine]
 
     def describe(self) -> Description:
         """What computes in the page, with its limits."""

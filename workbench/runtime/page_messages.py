@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 CHUNK_BYTES = 4 * 1024 * 1024
 """Payload of a binary frame.
 
@@ -95,6 +95,7 @@ _KINDS: dict[type[Request], str] = {
 
 Engine = Literal["gpu", "wasm"]
 """What computes in a page; buffers and programs belong to one of them."""
+ENGINES: tuple[Engine, ...] = ("gpu", "wasm")
 
 
 def request_text(request: Request, identity: int, engine: Engine) -> str:
@@ -180,6 +181,8 @@ class PageReport:
     remedy: str = ""
     wasm_workers: int = 0
     wasm_shared: bool = False
+    wasm_cause: str = ""
+    wasm_remedy: str = ""
 
     @property
     def engine(self) -> Engine | None:
@@ -224,8 +227,9 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The page's GPU device is gone, and every buffer with it."""
+    """An engine of the page is gone, and every buffer with it."""
 
+    engine: Engine
     message: str
 
 
@@ -276,8 +280,8 @@ def _message(values: Any, text: str) -> PageMessage:
             return Received(identity, count)
         case {"kind": "pong"}:
             return Pong()
-        case {"kind": "lost", "message": str(message)}:
-            return Lost(message)
+        case {"kind": "lost", "engine": ("gpu" | "wasm") as engine, "message": str(message)}:
+            return Lost(engine, message)
         case {"kind": "fault", "message": str(message)}:
             return Fault(message)
         case {"kind": "shown"}:
@@ -309,10 +313,11 @@ def _report(hello: Mapping[str, Any]) -> PageReport:
     wasm = hello["wasm"]
     workers = int(wasm["workers"]) if wasm["available"] else 0
     shared = bool(wasm["available"] and wasm["shared"])
+    lack = ("", "") if wasm["available"] else (str(wasm["cause"]), str(wasm["remedy"]))
     if not gpu["available"]:
         return PageReport(
             where, user_agent, cause=str(gpu["cause"]), remedy=str(gpu["remedy"]),
-            wasm_workers=workers, wasm_shared=shared,
+            wasm_workers=workers, wasm_shared=shared, wasm_cause=lack[0], wasm_remedy=lack[1],
         )  # fmt: skip
     adapter = gpu["adapter"]
     return PageReport(
@@ -326,4 +331,6 @@ def _report(hello: Mapping[str, Any]) -> PageReport:
         features=tuple(map(str, adapter["features"])),
         wasm_workers=workers,
         wasm_shared=shared,
+        wasm_cause=lack[0],
+        wasm_remedy=lack[1],
     )

@@ -108,8 +108,8 @@ class Peer:
         self._parted = parted
         self.wire = wire
         self.number = number
-        self.generation = next(_generations)
-        """Another one, that no page had, whenever all that the page held is gone."""
+        self.generations: dict[Engine, int] = {e: next(_generations) for e in messages.ENGINES}
+        """Another one, that no page had, whenever all that an engine held is gone."""
         self.report: PageReport | None = None
         self.last_heard = time.monotonic()
         self.last_progress = self.last_heard
@@ -181,7 +181,7 @@ class Peer:
             if self._ended is not None:
                 return
             self._ended = failure
-            self.generation = next(_generations)
+            self.generations = {e: next(_generations) for e in messages.ENGINES}
             open_requests = list(self._pending.values())
             self._pending.clear()
         # First, so that whoever sees a request fail sees a new generation, too.
@@ -215,8 +215,8 @@ class Peer:
             case messages.Fault(fault):
                 self.faults.append(fault)
                 del self.faults[:-_MOST_FAULTS]
-            case messages.Lost():
-                self.generation = next(_generations)
+            case messages.Lost(engine):
+                self.generations[engine] = next(_generations)
             case messages.Pong() | messages.Shown():
                 pass
             case _:

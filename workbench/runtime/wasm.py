@@ -242,9 +242,9 @@ def open_device() -> Device:
     try:
         _wasmtime()
     except DeviceError as error:
-        from workbench.runtime.wasm_page import open_page_wasm  # noqa: PLC0415  (loads no page)
+        from workbench.runtime.browser_wasm import open_page_wasm  # noqa: PLC0415  (no page)
 
-        return open_page_wasm(error.mistakes[0].message, REMEDY)
+        return open_page_wasm("wasm", error.mistakes[0].message, REMEDY)
     device = WasmDevice(workers())
     atexit.register(device.close)
     return device

@@ -167,7 +167,9 @@ def _answers(
             continue
         description = open_device(name).describe()
         if not description.available:
-            answers.append(DeviceAnswer(name, "none", f"not here: {description.cause}"))
+            absent = f"not here: {description.cause}"
+            if absent not in {a.words for a in answers}:  # a page that is missing is said once
+                answers.append(DeviceAnswer(name, "none", absent))
             continue
         answers.append(_answer(run, name, values, reference))
     return tuple(answers)

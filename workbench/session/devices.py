@@ -37,13 +37,13 @@ class Devices:
         for d in self.rows:
             if d.available:
                 kind = " (software)" if _is_software(d) else ""
-                lines.append(f"{d.name:8} {d.target:5} {d.adapter}{kind}")
-                lines.append(" " * 15 + _limits(d))
+                lines.append(f"{d.name:12} {d.target:5} {d.adapter}{kind}")
+                lines.append(" " * 19 + _limits(d))
                 if d.route:
-                    lines.append(" " * 15 + f"reached {d.route}")
+                    lines.append(" " * 19 + f"reached {d.route}")
             else:
-                lines.append(f"{d.name:8} not here: {d.cause}")
-                lines.append(" " * 9 + f"try: {d.remedy}")
+                lines.append(f"{d.name:12} not here: {d.cause}")
+                lines.append(" " * 13 + f"try: {d.remedy}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

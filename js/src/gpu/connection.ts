@@ -103,8 +103,8 @@ async function serve(
   const served: Served = {
     send,
     runtimes: {
-      gpu: new Runtime({ ...shared, source: gpuEngines(source) }),
-      wasm: new Runtime({ ...shared, source: wasmEngines() }),
+      gpu: new Runtime({ ...shared, name: "gpu", source: gpuEngines(source) }),
+      wasm: new Runtime({ ...shared, name: "wasm", source: wasmEngines() }),
     },
   };
   signal.addEventListener("abort", line.close);

@@ -7,6 +7,7 @@
  */
 import type { Engine, EngineSource } from "../engine.ts";
 import {
+  type EngineName,
   type Failure,
   failureOf,
   GpuFailure,
@@ -23,6 +24,7 @@ import {
 import { type Arrival, arrival } from "./arrival.ts";
 
 export interface RuntimeOptions {
+  readonly name: EngineName;
   readonly source: EngineSource;
   readonly send: (message: PageMessage) => void;
   readonly sendBytes: (frame: Uint8Array<ArrayBuffer>) => void;
@@ -55,12 +57,12 @@ export class Runtime {
   #lostMessage: string | undefined;
 
   constructor(options: RuntimeOptions) {
-    const { source, send, signal } = options;
+    const { name, source, send, signal } = options;
     this.#options = options;
     const lost = (message: string): void => {
       this.#engine = undefined;
       this.#lostMessage = message;
-      send({ kind: "lost", message });
+      send({ kind: "lost", engine: name, message });
     };
     const fault = (message: string): void => {
       send({ kind: "fault", message });

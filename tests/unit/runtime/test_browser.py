@@ -27,12 +27,12 @@ from workbench.program import Buffer, Dispatch, Kernel, Parameter, Program
 from workbench.runtime import connect, page_device, page_peer
 from workbench.runtime.arrays import array, enqueue
 from workbench.runtime.browser import BrowserDevice
+from workbench.runtime.browser_wasm import PageWasm
 from workbench.runtime.device import open_device
 from workbench.runtime.page_device import PageDevice
 from workbench.runtime.page_messages import CHUNK_BYTES, Failure
 from workbench.runtime.page_values import device_error, scalar_words
 from workbench.runtime.rejected import rejected
-from workbench.runtime.wasm_page import PageWasm
 
 F32 = DTYPES["f32"]
 PROGRAM = Program(
@@ -426,15 +426,19 @@ def test_the_wasm_of_a_page_is_a_device_beside_its_gpu(device: BrowserDevice) ->
     joined = FakePage(server)
     joined.hello(wasm=WASM)
     wait_until(lambda: server.page is not None)
-    beside = PageWasm(device, "wasmtime is missing", "install it")
-    device.allocate(16)
-    beside.allocate(32)
-    engines = [(take(joined)["engine"], device.target, beside.target) for _ in range(2)]
+    beside = PageWasm(device, "wasm", "wasmtime is missing", "install it")
+    another = PageWasm(device)
+    for each in (device, beside, another):
+        each.allocate(16)
+    requests = [take(joined) for _ in range(3)]
+    engines = [(r["engine"], r["buffer"]) for r in requests]
+    targets = device.target, beside.target, another.target
     joined.close()
     wait_until(lambda: server.page is None)
 
-    assert engines == [("gpu", "wgsl", "wasm"), ("wasm", "wgsl", "wasm")]
-    assert beside.generation == device.generation
+    assert targets == ("wgsl", "wasm", "wasm")
+    assert engines == [("gpu", 1), ("wasm", 2), ("wasm", 3)], "no two buffers of one number"
+    assert (beside.name, another.name) == ("wasm", "browser-wasm")
     assert beside.describe().cause.startswith("wasmtime is missing; ")
     assert beside.describe().remedy == "install it"
 
@@ -606,3 +610,25 @@ def test_a_stream_of_writes_is_two_ahead_of_the_page(
     streaming.join(5)
 
     assert written == [0, 1, 2, 3]
+
+
+def test_a_lost_engine_takes_only_its_own_buffers(device: BrowserDevice) -> None:
+    server = device.serve()
+    joined = FakePage(server)
+    joined.hello(wasm=WASM)
+    wait_until(lambda: server.page is not None)
+    beside = PageWasm(device)
+    gpu, wasm = device.allocate(16), beside.allocate(16)
+    joined.send(kind="lost", engine="wasm", message="it did not stop")
+    wait_until(lambda: not wasm.alive)
+
+    assert gpu.alive
+    joined.close()
+
+
+def test_a_page_without_webassembly_says_why(device: BrowserDevice, page: FakePage) -> None:
+    assert page.server.page is not None
+    found = PageWasm(device).describe()
+
+    assert (found.name, found.available, found.cause) == ("browser-wasm", False, "it is old")
+    assert found.remedy == "a new one"

@@ -33,7 +33,7 @@ SOUND: tuple[dict[str, Any], ...] = (
     {"kind": "reply", "id": 1, "error": {"kind": "shader", "message": "no", "line": 3}},
     {"kind": "received", "id": 1, "bytes": 4},
     {"kind": "pong", "id": 1},
-    {"kind": "lost", "message": "gone"},
+    {"kind": "lost", "engine": "gpu", "message": "gone"},
     {"kind": "fault", "message": "bad"},
     {"kind": "shown"},
 )

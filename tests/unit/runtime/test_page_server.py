@@ -310,11 +310,12 @@ def test_a_lost_gpu_makes_a_new_generation(
 ) -> None:
     page, _ = join(), join()
     peer = asked(server)
-    generation = peer.generation
-    page.send(kind="lost", message="driver reset")
-    wait_until(lambda: peer.generation > generation)
+    before = dict(peer.generations)
+    page.send(kind="lost", engine="gpu", message="driver reset")
+    wait_until(lambda: peer.generations["gpu"] > before["gpu"])
 
     assert server.page is peer
+    assert peer.generations["wasm"] == before["wasm"], "the other engine keeps its buffers"
 
 
 def test_a_page_of_another_version_is_turned_away(server: PageServer) -> None:

@@ -1,14 +1,19 @@
-"""The WebAssembly of a page as device `wasm`, beside its GPU, which is device `browser`."""
+"""The WebAssembly of a page as device `browser-wasm`, beside its GPU, which is device `browser`.
+
+Where wasmtime is not installed it stands in as device `wasm`, too.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from workbench.runtime import device
 from workbench.runtime.browser import BrowserDevice
-from workbench.runtime.device import open_device
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from workbench.runtime.device import Description, Target
     from workbench.runtime.page_messages import Engine, PageReport
     from workbench.runtime.page_peer import Peer
@@ -18,14 +23,21 @@ if TYPE_CHECKING:
 class PageWasm(BrowserDevice):
     """Computes with the WebAssembly of the pages of another device; buffers are its own."""
 
-    name = "wasm"
-
-    def __init__(self, browser: BrowserDevice, cause: str = "", remedy: str = "") -> None:
+    def __init__(
+        self, browser: BrowserDevice, name: str = "browser-wasm", cause: str = "", remedy: str = ""
+    ) -> None:
         """Beside `browser`; `cause` and `remedy` say why no other engine stands here."""
         super().__init__()
+        self.name = name
+        # Several of these may use the same engine of a page: no two number a buffer alike.
+        self.handles = browser.handles
+        self.console = self._console_of_both
         self._browser = browser
         self._cause = cause
         self._remedy = remedy
+
+    def _console_of_both(self) -> TextIO | None:
+        return self._browser.console()
 
     @property
     def target(self) -> Target:
@@ -55,6 +67,9 @@ class PageWasm(BrowserDevice):
     def _engine(self, report: PageReport) -> Engine | None:
         return "wasm" if report.wasm_workers else None
 
+    def _lack(self, report: PageReport) -> tuple[str, str]:
+        return report.wasm_cause, report.wasm_remedy
+
     def find_page(self) -> Peer | None:
         """The page of both devices."""
         return self._browser.find_page()
@@ -64,6 +79,12 @@ class PageWasm(BrowserDevice):
         return self._browser.absence()
 
 
-def open_page_wasm(cause: str, remedy: str) -> PageWasm:
-    """Beside the process's own device `browser`."""
-    return PageWasm(cast("BrowserDevice", open_device("browser")), cause, remedy)
+def open_page_wasm(name: str, cause: str = "", remedy: str = "") -> PageWasm:
+    """Beside the process's own device `browser`, under a name."""
+    browser = cast("BrowserDevice", device.open_device("browser"))
+    return PageWasm(browser, name, cause, remedy)
+
+
+def open_device() -> PageWasm:
+    """The WebAssembly of the page that is device `browser`."""
+    return open_page_wasm("browser-wasm")
