@@ -6,7 +6,8 @@ name in schedules is its class name in snake case.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
+from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -15,8 +16,9 @@ from workbench.base.errors import Mistake, ScheduleError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from workbench.base.source import Origin
+    from workbench.base.source import Origin, Span
     from workbench.ir.loops import Loops
+    from workbench.schedule.history import Applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +103,31 @@ def step_text(s: Step) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """The kernel that a schedule is for: its name, what tells it from others, and its loops."""
+
+    name: str
+    identity: str
+    loops: Callable[[], Loops]
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """A tuple of steps for one kernel: a value. Fluent methods live on `Kernel.schedule()`'s.
 
-    `repr` is Python that makes it: `Schedule().split('k', 8).reorder('i', 'j')`.
+    `repr` is Python that makes it: `Schedule().split('k', 8).reorder('i', 'j')`. `exact=True`
+    refuses steps that add floats in another order. `s.undo()` is the schedule without the last
+    step, `s[:2]` its first two. `places` are the lines that the steps stand on, where known.
     """
 
     steps: tuple[Any, ...] = ()
-    home: Callable[[], Loops] | None = field(default=None, compare=False, repr=False)
+    home: Home | None = field(default=None, compare=False, repr=False)
+    exact: bool = field(default=False, kw_only=True)
+    places: tuple[Span | None, ...] = field(default=(), compare=False, repr=False, kw_only=True)
 
     def __repr__(self) -> str:
-        return "Schedule()" + "".join("." + step_text(s) for s in self.steps)
+        start = "Schedule(exact=True)" if self.exact else "Schedule()"
+        return start + "".join("." + step_text(s) for s in self.steps)
 
     def __getattr__(self, name: str) -> Any:
         """A method per step: the schedule with that step appended."""
@@ -129,14 +145,48 @@ class Schedule:
         _load_families()
         return [*object.__dir__(self), *STEPS]
 
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __bool__(self) -> bool:
+        return True  # an empty schedule is one, too
+
+    def __getitem__(self, place: slice) -> Schedule:
+        """The schedule of some of the steps: `s[:2]`."""
+        if not isinstance(place, slice):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"schedule[{place!r}] is no schedule; schedule.steps[{place!r}] a step")
+        return replace(self, steps=self.steps[place], places=self.places[place])
+
+    def undo(self, count: int = 1) -> Schedule:
+        """The schedule without its last steps; without any where it has fewer."""
+        return self[: max(0, len(self.steps) - count)]
+
+    @property
+    def at_home(self) -> Home:
+        """The kernel that it is for. Raises `ScheduleError` where it is for none."""
+        if self.home is None:
+            raise ScheduleError("this schedule belongs to no kernel", hint="k.schedule()")
+        return self.home
+
+    @property
+    def history(self) -> tuple[Applied, ...]:
+        """Each step with the loops before and after, its verdict and its seconds.
+
+        The last one is the first that is refused, if one is.
+        """
+        return tuple(_history().applied(self.steps, self.at_home.loops(), exact=self.exact))
+
+    def to_json(self) -> str:
+        """The schedule with the identity of its kernel, for `Kernel.saved_schedule`."""
+        return import_module("workbench.schedule.saved").to_json(self)
+
     def states(self, loops: Loops) -> Iterator[tuple[Any, Loops]]:
         """Each step with the loops after it. Raises `ScheduleError` at the first refusal."""
-        for s in self.steps:
-            verdict = s.check(loops)
-            if not verdict:
-                raise refusal(s, verdict)
-            loops = s.apply(loops)
-            yield s, loops
+        for number, x in enumerate(_history().applied(self.steps, loops, exact=self.exact)):
+            if not x.verdict:
+                place = self.places[number] if number < len(self.places) else None
+                raise refusal(x.step, x.verdict, place)
+            yield x.step, x.after
 
     def apply(self, loops: Loops) -> Loops:
         """The loops after all steps. Raises `ScheduleError` at the first refusal."""
@@ -149,48 +199,83 @@ class Schedule:
         """The steps that are legal for these loops, one after the other; others are left out."""
         kept: list[Any] = []
         for s in self.steps:
-            if s.check(loops):
+            if _history().judged(s, loops, exact=self.exact):
                 loops = s.apply(loops)
                 kept.append(s)
-        return replace(self, steps=tuple(kept))
+        return replace(self, steps=tuple(kept), places=())
 
     def check(self, loops: Loops | None = None) -> Verdict:
         """The first refusal, or yes with the notes of every step.
 
         Without `loops`, those of the kernel that `Kernel.schedule()` was asked of.
         """
-        if loops is None:
-            if self.home is None:
-                raise ScheduleError("this schedule belongs to no kernel", hint="k.schedule()")
-            loops = self.home()
+        loops = self.at_home.loops() if loops is None else loops
         notes: tuple[str, ...] = ()
-        for s in self.steps:
-            verdict = s.check(loops)
-            if not verdict:
-                return verdict
-            notes += verdict.notes
-            loops = s.apply(loops)
+        for x in _history().applied(self.steps, loops, exact=self.exact):
+            if not x.verdict:
+                return x.verdict
+            notes += x.verdict.notes
         return Verdict(notes=notes)
 
 
+def _history() -> Any:
+    """The module above this one that walks through the steps."""
+    return import_module("workbench.schedule.history")
+
+
 def make(name: str, *args: Any, **options: Any) -> Any:
-    """A step by name and arguments. A step whose first field is a tuple takes all positions."""
+    """A step by name and arguments. A step whose first field is a tuple takes all positions.
+
+    Raises `ScheduleError` for a step that is not there, and for arguments it does not take.
+    """
     _load_families()
     if name not in STEPS:
-        raise ScheduleError(f"no step '{name}'", hint=", ".join(sorted(STEPS)))
+        close = get_close_matches(name, STEPS, n=1)
+        hint = f"did you mean {close[0]}(...)?" if close else ", ".join(sorted(STEPS))
+        raise ScheduleError(f"no step '{name}'", hint=hint)
     cls = STEPS[name]
+    many = fields(cls)[0].type.startswith("tuple") and fields(cls)[0].name not in options
     try:
-        if fields(cls)[0].type.startswith("tuple"):
-            return cls(tuple(args), **options)
-        return cls(*args, **options)
+        made = cls(tuple(args), **options) if many else cls(*args, **options)
     except TypeError as error:
         raise ScheduleError(f"{name}: {error}", hint=(cls.__doc__ or "").strip()) from error
+    for f in fields(cls):
+        value = getattr(made, f.name)
+        if not _fits(value, str(f.type)):
+            kind = type(value).__name__
+            reason = f"{name}: {f.name} is {value!r}, of type {kind}; it wants {f.type}"
+            raise ScheduleError(reason, hint=_example(cls))
+    return made
 
 
-def refusal(s: Step, verdict: Verdict) -> ScheduleError:
-    """The error that a refused step raises."""
+_TYPES: dict[str, type] = {"int": int, "str": str, "bool": bool, "float": float}
+
+
+def _fits(value: object, wanted: str) -> bool:
+    """Whether an argument is of the type that a field says; of one not known here, always."""
+    if wanted.startswith("tuple[") and wanted.endswith(", ...]"):
+        inner = wanted.removeprefix("tuple[").removesuffix(", ...]")
+        return isinstance(value, tuple) and all(
+            _fits(x, inner) for x in cast("tuple[Any, ...]", value)
+        )
+    names = [x.strip() for x in wanted.split("|")]
+    if any(x != "None" and x not in _TYPES for x in names):
+        return True
+    return type(value) in {type(None) if x == "None" else _TYPES[x] for x in names}
+
+
+def _example(cls: type[Any]) -> str:
+    """The call of a step with the types of its arguments."""
+    given = (f"{f.name}: {f.type}" + ("" if f.default is MISSING else f" = {f.default!r}")
+             for f in fields(cls))  # fmt: skip
+    name = next(n for n, c in STEPS.items() if c is cls)
+    return f"{name}({', '.join(given)})"
+
+
+def refusal(s: Step, verdict: Verdict, place: Span | None = None) -> ScheduleError:
+    """The error that a refused step raises, at the line of the step or at the loop meant."""
     example = f"; {verdict.example}" if verdict.example else ""
-    span = next((o.nearest_span() for o in verdict.where if o.nearest_span()), None)
+    span = place or next((o.nearest_span() for o in verdict.where if o.nearest_span()), None)
     return ScheduleError(Mistake(f"{step_text(s)}: {verdict.reason}{example}", span, verdict.hint))
 
 

@@ -6,15 +6,18 @@ import inspect
 import textwrap
 import time
 from dataclasses import dataclass, field
+from hashlib import sha256
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from workbench.base.errors import Mistake, ScheduleError, SourceError
+from workbench.base.errors import ScheduleError, SourceError
 from workbench.base.source import Source
+from workbench.ir.show import graph_text
 from workbench.runtime.arrays import Array, enqueue
 from workbench.runtime.crossings import since
 from workbench.runtime.device import open_device
-from workbench.schedule.step import Schedule, make
+from workbench.schedule.saved import from_json
+from workbench.schedule.step import Home, Schedule
 from workbench.session.arguments import (
     bind,
     check_facts,
@@ -27,44 +30,17 @@ from workbench.session.arguments import (
 from workbench.session.caller import calling_line
 from workbench.session.compilations import Compilations, unscheduled
 from workbench.session.devices import choose
+from workbench.session.schedules import KernelSchedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from workbench.ir.graph import Graph
-    from workbench.lang import ScheduleText
     from workbench.pipeline import Compilation
     from workbench.runtime.crossings import Crossing
 
 DEFAULT_DIM = 64
 """The value of a dim when something is compiled to be looked at and no array gives one."""
-
-
-@dataclass(frozen=True, slots=True)
-class KernelSchedule:
-    """A `@schedule` function of the cell: called with its knobs it gives a `Schedule`."""
-
-    text: ScheduleText
-
-    def __call__(self, **knobs: int) -> Schedule:
-        """The schedule for these knobs. Raises `ScheduleError` for a knob it does not have."""
-        unknown = [k for k in knobs if k not in self.text.knobs]
-        if unknown:
-            known = ", ".join(self.text.knobs) or "none"
-            raise ScheduleError(f"{self.text.name}: no knob '{unknown[0]}'; its knobs: {known}")
-        steps: list[Any] = []
-        for call in self.text.resolved({**self.text.knobs, **knobs}):
-            try:
-                steps.append(make(call.name, *call.args, **dict(call.options)))
-            except ScheduleError as error:
-                raise ScheduleError(
-                    *(Mistake(m.message, call.span, m.hint) for m in error.mistakes)
-                ) from error
-        return Schedule(tuple(steps))
-
-    def __repr__(self) -> str:
-        knobs = ", ".join(f"{k}={v}" for k, v in self.text.knobs.items())
-        return f"<schedule {self.text.name}({knobs})>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +180,17 @@ class Kernel:
         `check()` looks at the loops for `dims` (64 where a dim is not given).
         """
         values = dict.fromkeys(self.graph.symbols(), DEFAULT_DIM) | dict(dims or {})
-        return Schedule(home=lambda: self.loops(values))
+        identity = sha256(graph_text(self.graph).value.encode()).hexdigest()[:16]
+        return Schedule(home=Home(self.name, identity, lambda: self.loops(values)))
+
+    def saved_schedule(self, text: str, dims: Mapping[str, int] | None = None) -> Schedule:
+        """The schedule of a text that `Schedule.to_json` gave for this kernel.
+
+        Raises `ScheduleError` for texts of another version or for another kernel.
+        """
+        home = self.schedule(dims).home
+        assert home is not None, "a schedule of a kernel has a home"
+        return from_json(text, home)
 
     def loops(self, dims: Mapping[str, int]) -> Any:
         """The loops before any step, for literal dims."""

@@ -178,7 +178,6 @@ MIRRORED = function(
 REFUSED = [
     (S.split("q", 4), matmul(), "no loop named 'q'"),
     (S.split("k", 0), matmul(), "the factor is 0, not a positive int"),
-    (S.split("k", factor=True), matmul(), "the factor is True, not a positive int"),
     (S.split("k", 4, tail="cut"), matmul(), "tail='cut' is not known"),
     (S.split("k", 2), mean(), "the bounds of 'k' are not literals"),
     (S.split("i", 2), BREAKING, "a break ends 'i', it would end the inner loop only"),
