@@ -82,6 +82,8 @@ def run_loops_body(lanes: Lanes, body: Body) -> None:
 def run_body(lanes: Lanes, body: Body, mask: Mask) -> Flow:
     """Run statements; gives the lanes that run on after them (the others broke or continued)."""
     for s in body:
+        if lanes.follow is not None and not isinstance(s, For | While):
+            lanes.follow(s, mask)
         after = yield from _run(lanes, s, mask)
         if after is not mask and after is not None and not after.any():
             return after
@@ -201,8 +203,10 @@ def _serial(lanes: Lanes, s: For, mask: Mask) -> Flow:
     alive = mask
     for number in range(trips(start, stop, s.step, mask)):
         var = np.add(start, np.int32(number * s.step))
-        lanes.env[s.var] = var
         active = alive if even else both(alive, np.asarray(var < stop))
+        if lanes.follow is not None:
+            lanes.follow(s, active)
+        lanes.env[s.var] = var
         alive, any_left = yield from _iteration(lanes, s.body, active, alive)
         if not any_left:
             break
@@ -212,6 +216,8 @@ def _serial(lanes: Lanes, s: For, mask: Mask) -> Flow:
 def _while(lanes: Lanes, s: While, mask: Mask) -> Flow:
     alive = mask
     while True:
+        if lanes.follow is not None:
+            lanes.follow(s, alive)
         cond = np.asarray(evaluate_lanes(lanes, s.cond, alive))
         if cond.ndim or not cond:
             alive = both(alive, cond)

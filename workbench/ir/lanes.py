@@ -19,7 +19,7 @@ from workbench.base.dtypes import DType
 from workbench.base.errors import RunError
 from workbench.base.source import Origin
 from workbench.ir.expr import Expr, Load, Reduce, free_names, walk
-from workbench.ir.stmt import Memory
+from workbench.ir.stmt import Memory, Stmt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +102,8 @@ class Lanes:
     `separate` says for each axis of the grid whether workgroup memory is separate along it.
     `broken` has the lanes that left each running serial loop, innermost last.
     `shared` is the workgroup memory of a device kernel, None while loops are run; `apart` keeps
-    what stores write that are not proved apart. The last four fields keep what was found about
+    what stores write that are not proved apart; `follow` hears of each statement, and of each
+    iteration of a serial loop, before it is run. The last four fields keep what was found about
     nodes of the program, by identity: a run is of one program.
     """
 
@@ -114,6 +115,7 @@ class Lanes:
     watch: Watch | None = None
     shared: dict[str, Place] | None = None
     apart: Apart | None = None
+    follow: Callable[[Stmt, Mask], None] | None = None
     budget: int = BUDGET
     broken: list[Mask | Literal[False]] = field(default_factory=list[Any])
     spots: dict[int, Spot] = field(default_factory=dict[int, Spot])

@@ -126,15 +126,9 @@ def tape_of(
 
     Arrays that are not in `arrays` hold zeros. Raises `RunError` for a `while` beyond its budget.
     """
-    places = {b.name: _place(b, arrays, written=b.name in kernel.written) for b in kernel.buffers}
-    lanes = Lanes(
-        dict(places),
-        {**scalar_values(kernel.scalars, scalars), **_ids(kernel, workgroup)},
-        shape=(*reversed(kernel.workgroup_size), 1),
-        separate=(False, False, False, True),
-    )
+    lanes = one_workgroup(kernel, workgroup, arrays, scalars)
     head = _Head(lanes, most)
-    lanes.watch, lanes.shared, lanes.apart = head, {}, Apart()
+    lanes.watch = head
     whole = True
     try:
         with np.errstate(all="ignore"):
@@ -145,6 +139,21 @@ def tape_of(
     except _FullError:
         whole = False
     return Tape(kernel, workgroup, tuple(head.events), head.shapes, head.memories, whole)
+
+
+def one_workgroup(
+    kernel: DeviceKernel, workgroup: Id, arrays: Arrays, scalars: Mapping[str, float] | None
+) -> Lanes:
+    """The invocations of one workgroup as lanes, in order; arrays that are not given hold zeros."""
+    places = {b.name: _place(b, arrays, written=b.name in kernel.written) for b in kernel.buffers}
+    return Lanes(
+        dict(places),
+        {**scalar_values(kernel.scalars, scalars), **_ids(kernel, workgroup)},
+        shape=(*reversed(kernel.workgroup_size), 1),
+        separate=(False, False, False, True),
+        shared={},
+        apart=Apart(),
+    )
 
 
 def _ids(kernel: DeviceKernel, workgroup: Id) -> dict[str, Value]:

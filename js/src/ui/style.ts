@@ -102,6 +102,20 @@ export const style = `
 .wb-marks span {
   position: absolute; inline-size: 1px; block-size: 3px; background: var(--wb-warn);
 }
+.wb-stepping { display: flex; flex-wrap: wrap; gap: 12px; padding: 4px 12px; }
+.wb-panel .wb-lines {
+  flex: 3 1 360px; margin: 0; padding: 6px 0; overflow: auto; max-block-size: 420px;
+  font: var(--wb-code-size)/1.5 var(--wb-code-font); background: var(--wb-code-background);
+}
+.wb-code-line { display: block; padding: 0 8px; border-inline-start: 3px solid transparent; }
+.wb-code-line[aria-current] { background: var(--wb-lit); border-color: var(--wb-brand); }
+.wb-values { flex: 1 1 180px; overflow: auto; max-block-size: 420px; }
+.wb-values table { border-collapse: collapse; }
+.wb-values th, .wb-values td { padding: 0 12px 0 0; text-align: start; font-weight: normal; }
+.wb-values th[scope="col"] { color: var(--wb-soft); }
+.wb-values code { font-family: var(--wb-code-font); font-size: var(--wb-code-size); }
+.wb-fresh { background: var(--wb-lit); }
+.wb-ids { display: inline-flex; align-items: center; gap: 4px; }
 .wb-soft { color: var(--wb-soft); }
 .wb-button, .wb-choice, .wb-tab {
   appearance: none; margin: 0; border: 0; border-radius: 3px; background: none;

@@ -1,6 +1,7 @@
 // One workgroup's way through memory, played: what each invocation reaches, moment by moment.
 
 import { element } from "../ui/dom.ts";
+import { idFields } from "../ui/ids.ts";
 import { picture } from "../ui/picture.ts";
 import type { PictureContext } from "../ui/picture.ts";
 import { board } from "../ui/board.ts";
@@ -91,16 +92,8 @@ function choices(value: Playback, again: PictureContext<Playback>["again"]): HTM
     kernel.append(element("option", { value: n, selected: n === value.kernel }, name));
   });
   kernel.addEventListener("change", () => { again({ kernel: Number(kernel.value) }); });
-  const places = value.workgroups.map((count, axis) => {
-    const place = element("input", {
-      type: "number", min: 0, max: count - 1, value: value.workgroup[axis] ?? 0,
-      "aria-label": `workgroup ${"xyz".charAt(axis)}`, class: "wb-choice",
-    });
-    place.addEventListener("change", () => {
-      const workgroup = places.map((each) => Math.trunc(Number(each.value)));
-      again({ kernel: value.kernel, workgroup });
-    });
-    return place;
+  const workgroup = idFields("workgroup", value.workgroups, value.workgroup, (id) => {
+    again({ kernel: value.kernel, workgroup: id });
   });
-  return element("div", { class: "wb-controls" }, kernel, " workgroup ", ...places);
+  return element("div", { class: "wb-controls" }, kernel, workgroup);
 }

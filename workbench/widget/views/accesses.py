@@ -5,22 +5,21 @@ from __future__ import annotations
 import html
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.base.errors import CodegenError
-from workbench.ir.bound import bound
 from workbench.ir.lanes import quoted
 from workbench.ir.stmt import Alloc, Memory, walk_stmts
 from workbench.ir.tape import Meeting, Tape, Touch, tape_of
 from workbench.measure.coalescing import BANK, BANKS, LINE, conflict, lines
 from workbench.widget.views import Arguments, View
+from workbench.widget.workgroups import choose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workbench.ir.device import DeviceKernel, Mapped
+    from workbench.ir.device import DeviceKernel
     from workbench.session.subject import Subject
 
 ELEMENTS_MOST = 200_000
@@ -87,48 +86,10 @@ class Playback:
 
 
 def _draw(subject: Subject, given: Arguments) -> Playback:
-    c = subject.compilation
-    if c.target != "wgsl" or "kernel" not in c.stages:
-        raise CodegenError(
-            f"{c.name} was compiled for {subject.device or 'a CPU'}, which has no workgroups",
-            hint='--on native, or k.compile(on="native").show(view="accesses")',
-        )
-    mapped: Mapped = bound(c.stages["kernel"].value, c.dims)
-    number = _whole(given.get("kernel"), len(mapped.kernels))
-    kernel = mapped.kernels[number]
-    if 0 in kernel.counts:
-        raise CodegenError(f"{kernel.name} runs no workgroup at these sizes")
-    asked = given.get("workgroup")
-    places: list[Any] = cast("list[Any]", asked) if isinstance(asked, list) else []
-    ids = [_whole(p, n) for p, n in zip([*places, 0, 0, 0], kernel.counts, strict=False)]
-    workgroup = (ids[0], ids[1], ids[2])
-    arrays = _inputs(subject, kernel)
-    scalars = {s.name: 1 for s in kernel.scalars} | _scalars(subject, kernel)
-    most = ELEMENTS_MOST // math.prod(kernel.workgroup_size)
-    tape = tape_of(kernel, workgroup, arrays, scalars, most=most)
-    names = tuple(k.name for k in mapped.kernels)
-    return _playback(tape, names, number)
-
-
-def _whole(value: object, end: int) -> int:
-    """A number from the page, kept from 0 to `end`, left out."""
-    return min(max(0, value), end - 1) if isinstance(value, int) else 0
-
-
-def _inputs(subject: Subject, kernel: DeviceKernel) -> dict[str, np.ndarray[Any, Any]]:
-    """The arrays of the last run, where they are those of this compilation; they decide indices."""
-    last = None if subject.kernel is None else subject.kernel.last
-    if last is None or last.compilation is not subject.compilation:
-        return {}
-    held = {b.name: b for b in kernel.buffers if b.role == "input"}
-    return {n: last.inputs[n].numpy() for n in held if n in last.inputs}
-
-
-def _scalars(subject: Subject, kernel: DeviceKernel) -> dict[str, float]:
-    last = None if subject.kernel is None else subject.kernel.last
-    if last is None:
-        return {}
-    return {s.name: last.inputs[s.name] for s in kernel.scalars if s.name in last.inputs}
+    chosen = choose(subject, given, "accesses")
+    most = ELEMENTS_MOST // math.prod(chosen.kernel.workgroup_size)
+    tape = tape_of(chosen.kernel, chosen.workgroup, chosen.arrays, chosen.scalars, most=most)
+    return _playback(tape, chosen.names, chosen.number)
 
 
 def _playback(tape: Tape, names: tuple[str, ...], number: int) -> Playback:
