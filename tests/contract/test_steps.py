@@ -20,6 +20,8 @@ EXAMPLES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "peel": (("k",), {"first": 1}),
     "vectorize": (("k", 4), {}),
     "specialize": (("k", "K", 64), {}),
+    "inline": (("e",), {}),
+    "compute_at": (("top", "y.i"), {"memory": "workgroup"}),
 }
 """One call of each step; a new step adds its own."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import For
+from workbench.schedule.compute_steps import ComputeAt, Inline
 from workbench.schedule.loop_steps import Reorder, Split
 from workbench.schedule.memory_steps import Cache
 from workbench.schedule.names import find, shown
@@ -19,9 +20,10 @@ from workbench.schedule.vector_steps import Vectorize
 
 KINDS = (
     "split", "reorder", "reorder", "parallelize", "cache",
-    "tile", "fuse", "unroll", "peel", "vectorize", "specialize",
+    "tile", "fuse", "unroll", "peel", "vectorize", "specialize", "inline", "compute_at",
 )  # fmt: skip
 """The steps drawn; an order is often the one that stands, or not legal."""
+MEMORIES = ["private", "workgroup"]
 Pick = Callable[[list[Any]], Any]
 ON_DEVICE = {
     "cpu": ("worker",),
@@ -55,9 +57,21 @@ def some_step(pick: Pick, loops: Loops, axes: tuple[str, ...] = tuple(AXES)) -> 
             axis = pick(list(axes))
             size = pick([1, 2, 3]) if axis.startswith("workgroup") else None
             return Parallelize(name, axis, size)
+        case kind:
+            return _memory_step(pick, loops, kind, name)
+
+
+def _memory_step(pick: Pick, loops: Loops, kind: str, name: str) -> Step:
+    """A step that says where values live."""
+    between = [b.name for b in loops.buffers if b.role == "temporary"]
+    arrays = [b.name for b in loops.buffers]
+    match kind:
+        case "inline":
+            return Inline(pick(between or arrays))
+        case "compute_at":
+            return ComputeAt(pick(between or arrays), name, memory=pick(MEMORIES))
         case _:
-            array = pick([b.name for b in loops.buffers])
-            return Cache(array, pick(["private", "workgroup"]), at=name)
+            return Cache(pick(arrays), pick(MEMORIES), at=name)
 
 
 def some_schedule(pick: Pick, loops: Loops, device: str) -> Schedule:

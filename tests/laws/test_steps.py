@@ -41,6 +41,9 @@ small = st.one_of(
     st.builds(programs.mean, sizes, sizes),
     st.builds(programs.histogram, sizes, sizes),
     st.builds(programs.collatz, sizes),
+    st.builds(programs.smoothed, shifts, sizes, sizes),
+    st.builds(programs.sums, sizes, sizes),
+    st.builds(programs.stale, shifts, sizes),
 )
 many = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -116,6 +116,18 @@ def carried(touched: Sequence[Access], loop: str) -> Clash | None:
     return None
 
 
+def met(changes: Sequence[Access], uses: Sequence[Access]) -> Clash | None:
+    """An element that one of `changes` writes before one of `uses` reads it, with both."""
+    for a in changes:
+        for b in uses:
+            if a.array == b.array:
+                clashes = (_clash(a, b, signs) for signs in before(a, b))
+                clash = next((c for c in clashes if c is not None), None)
+                if clash is not None:
+                    return clash
+    return None
+
+
 def reordered(old: Sequence[Access], new: Sequence[Access], *, commuting: bool) -> Clash | None:
     """Two clashing iterations whose order differs between `old` and `new`.
 

@@ -43,6 +43,8 @@ class Loops:
 
     `open` names the scalars that are open dims.
     `outputs` names what the call returns, in order (an input may stand there: it is copied).
+    `inner` names arrays of the source that steps compute inside of loops: in private or workgroup
+    memory, as much as the loop needs.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Loops:
     body: Body
     outputs: tuple[str, ...]
     open: tuple[str, ...] = ()
+    inner: tuple[str, ...] = ()
     origin: Origin = origin_field()
 
     def buffer(self, name: str) -> Buffer | None:

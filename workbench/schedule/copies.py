@@ -1,13 +1,13 @@
-"""Copies: the loops that bring a box of elements into closer memory and back.
+"""Copies: the loops that bring a box of elements into closer memory and back, or compute it there.
 
-`memory_steps` decides what may be copied; here the statements are made. Dimensions in which a
-box has one element are left out of the copy.
+`memory_steps` and `compute_steps` decide what may be copied; here the statements are made.
+Dimensions in which a box has one element are left out of the copy.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -29,8 +29,12 @@ from workbench.ir.stmt import (
     map_exprs,
     reads,
 )
-from workbench.schedule.nests import derived, fresh, with_loads
+from workbench.schedule.borders import Borders
+from workbench.schedule.nests import derived, fresh, with_loads, with_values
+from workbench.schedule.producers import Producer
 from workbench.schedule.regions import Box
+
+Index = tuple[Expr, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Plan:
     buffer: Buffer
     memory: Memory
     region: Box
-    outside: tuple[tuple[bool, bool], ...]
+    outside: Borders
     fetch: bool
     keep: bool
     origin: Origin
@@ -77,20 +81,26 @@ def _after_copies(body: Body, array: str) -> int:
 
 def _using(s: Stmt, plan: Plan, name: str) -> Stmt:
     """The statement with every access of the array turned to the copy."""
-    array, corner = plan.buffer.name, plan.region.corner
+    corner = plan.region.corner
 
-    def moved(index: tuple[Expr, ...]) -> tuple[Expr, ...]:
-        places = zip(index, corner, plan.region.extents, strict=True)
+    def index(old: Sequence[Expr]) -> tuple[Expr, ...]:
+        places = zip(old, corner, plan.region.extents, strict=True)
         return tuple(_at(minus(e, c), e.origin) for e, c, size in places if size > 1)
+
+    return _moved(s, plan.buffer.name, name, index)
+
+
+def _moved(s: Stmt, array: str, name: str, index: Callable[[Sequence[Expr]], Index]) -> Stmt:
+    """The statement with accesses of `array` turned to `name`, at another index."""
 
     def stores(s: Stmt) -> Stmt:
         inner = map_bodies(s, lambda b: tuple(stores(x) for x in b))
         if isinstance(inner, Store) and inner.array == array:
-            return replace(inner, array=name, index=moved(inner.index))
+            return replace(inner, array=name, index=index(inner.index))
         return inner
 
     def turned(x: Load) -> Expr:
-        return replace(x, array=name, index=moved(x.index))
+        return replace(x, array=name, index=index(x.index))
 
     return stores(map_exprs(s, lambda e: with_loads(e, array, turned)))
 
@@ -100,25 +110,79 @@ def _at(e: Expr, origin: Origin) -> Expr:
     return replace(derived(e, origin), origin=origin)
 
 
+def computed(loop: For, plan: Plan, producer: Producer, names: set[str]) -> For:
+    """The loop with what it reads of an array computed at its beginning, under the array's name."""
+    name = plan.buffer.name
+    declared = Alloc(name, plan.buffer.dtype, _shape(plan), plan.memory, origin=plan.buffer.origin)
+    together = plan.memory is Memory.WORKGROUP
+    filled = _fill_together(plan, producer, names) if together else _fill_alone(plan, producer)
+    used = tuple(_using(s, plan, name) for s in loop.body)
+    return replace(loop, body=(declared, *filled, *used))
+
+
+def _fill_alone(plan: Plan, producer: Producer) -> Body:
+    """The loops of the producer, over the box in place of the array."""
+    sizes = dict(zip((x.var for x in producer.axes), plan.region.extents, strict=True))
+    places: list[Expr] = [Var(x.var, origin=x.origin) for x in producer.axes if sizes[x.var] > 1]
+    body = _instance(plan, producer, places, producer.element)
+    for x in reversed(producer.order):
+        if sizes[x.var] > 1:
+            body = (replace(x, stop=integer(sizes[x.var], x.stop.origin), body=body),)
+    return body
+
+
+def _fill_together(plan: Plan, producer: Producer, names: set[str]) -> Body:
+    """One loop that is shared out; an element is summed up in a private value, and stored once."""
+    match producer.element:
+        case (Store(reduce=None),):
+            element = producer.element
+        case _:
+            element = _in_private(producer, fresh(names, f"{plan.buffer.name}_private"))
+    return _together(
+        plan, fresh(names, "fill"), "computed by the whole workgroup",
+        lambda places: _instance(plan, producer, places, element),
+    )  # fmt: skip
+
+
+def _in_private(producer: Producer, name: str) -> Body:
+    """The statements that compute an element, in a private value until it is whole."""
+    array, origin = producer.buffer, producer.buffer.origin
+    index = tuple(Var(x.var, origin=origin) for x in producer.axes)
+    whole = Load(name, (), array.dtype, origin=origin)
+    return (
+        Alloc(name, array.dtype, (), Memory.PRIVATE, origin=origin),
+        *(_moved(s, array.name, name, lambda _: ()) for s in producer.element),
+        Store(array.name, index, whole, origin=origin, place=origin),
+    )
+
+
+def _instance(plan: Plan, producer: Producer, places: Sequence[Expr], element: Body) -> Body:
+    """The statements that compute the element at a place of the box, if the array has it."""
+    elements = _elements(plan, places)
+    values = dict(zip((x.var for x in producer.axes), elements, strict=True))
+    body = tuple(_using(s, plan, plan.buffer.name) for s in with_values(element, values))
+    test = _in_array(plan, elements)
+    return body if test is None else (If(test, body, guard=True, origin=plan.origin),)
+
+
 def _fetch_together(plan: Plan, name: str, names: set[str]) -> Body:
-    var, shape = fresh(names, "fetch"), _shape(plan)
+    return _together(
+        plan, fresh(names, "fetch"), "fetched by the whole workgroup",
+        lambda places: (_fetched(plan, name, places),),
+    )  # fmt: skip
+
+
+def _together(plan: Plan, var: str, note: str, body: Callable[[Sequence[Expr]], Body]) -> Body:
+    """A loop over all places of a copy, shared out to the invocations of a workgroup."""
+    shape = _shape(plan)
     count = Var(var, origin=plan.origin)
     places: list[Expr] = []
     for d, size in enumerate(shape):
         after = math.prod(shape[d + 1 :])
         place: Expr = count if after == 1 else _op("floordiv", count, after, plan.origin)
         places.append(_op("mod", place, size, plan.origin) if d else place)
-    body = (_fetched(plan, name, places),)
-    return (
-        For(
-            var,
-            integer(0),
-            integer(math.prod(shape)),
-            body,
-            LoopKind.COOPERATIVE,
-            origin=plan.origin.derive("fetched by the whole workgroup"),
-        ),
-    )
+    stop, origin = integer(math.prod(shape)), plan.origin.derive(note)
+    return (For(var, integer(0), stop, body(places), LoopKind.COOPERATIVE, origin=origin),)
 
 
 def _op(op: str, e: Expr, by: int, origin: Origin) -> Expr:

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from workbench.ir.access import Access, accesses, before, leaves
-from workbench.ir.deps import OTHER, covered, holds_at
-from workbench.ir.expr import Expr, Var, apply, free_names, integer, loads, substitute
+from workbench.ir.access import Access, accesses, before
+from workbench.ir.deps import OTHER, covered
+from workbench.ir.expr import Expr, Var, apply, integer, substitute
 from workbench.ir.extents import Extent, expression
 from workbench.ir.linear import linear, plus
 from workbench.ir.loops import Buffer, Loops
-from workbench.ir.stmt import For, If, LoopKind, Memory, Stmt, While
+from workbench.ir.stmt import For, Memory, Stmt
+from workbench.schedule.borders import around_it, borders, within
 from workbench.schedule.copies import Plan, cached
-from workbench.schedule.names import find, shown
+from workbench.schedule.names import find
 from workbench.schedule.nests import around, loops_in, nest_of, replace_loop, taken
-from workbench.schedule.regions import Box, box, escapes, reach, spans_of
+from workbench.schedule.places import holds_arrays, invocation, shared
+from workbench.schedule.regions import Box, box, escapes
 from workbench.schedule.step import YES, Verdict, no, step
 
 PLACES = {Memory.PRIVATE.value: Memory.PRIVATE, Memory.WORKGROUP.value: Memory.WORKGROUP}
@@ -78,7 +80,7 @@ def _plan(step: Cache, loops: Loops) -> Plan | Verdict:
     inside = [a for a in touched if found.var in a.loops]
     if not inside:
         return no(f"'{step.at}' does not touch {step.array}", found.origin)
-    misplaced = _misplaced(step, loops, found)
+    misplaced = holds_arrays(loops, step.at, found)
     if not misplaced:
         return misplaced
     update = next((a for a in touched if a.atomic), None)
@@ -86,25 +88,10 @@ def _plan(step: Cache, loops: Loops) -> Plan | Verdict:
         reason = f"{step.array} is updated atomically; a copy would miss what others add meanwhile"
         return no(reason, update.origin)
     if memory is Memory.WORKGROUP:
-        refusal = _unshared(loops, step, path, touched)
+        refusal = _only_read(step, touched) and shared(loops, step.at, path)
         if not refusal:
             return refusal
     return _planned(step, buffer, path, inside)
-
-
-def _misplaced(step: Cache, loops: Loops, found: For) -> Verdict:
-    """Refusals of the loop that the copy is to stand in."""
-    if leaves(found.body):
-        return no(f"a break or continue belongs to '{step.at}'", found.origin)
-    if found.kind is LoopKind.VECTOR:
-        reason = f"'{step.at}' is a vector, whose lanes have no arrays of their own"
-        return no(reason, found.origin, hint="cache at a loop around it")
-    deeper = next((x for x in loops_in(found.body) if x.kind.mapped), None)
-    if deeper is not None:
-        name = shown(loops, deeper.var)
-        reason = f"'{name}' inside '{step.at}' is mapped onto {deeper.kind.value}"
-        return no(reason, deeper.origin, hint="cache at a loop inside it")
-    return YES
 
 
 def _planned(
@@ -113,19 +100,15 @@ def _planned(
     found = path[-1]
     assert isinstance(found, For)
     memory = PLACES[step.memory]
-    shared = memory is Memory.WORKGROUP
-    inner = [x for x in path if isinstance(x, For) and _invocation(x)] if shared else []
+    together = memory is Memory.WORKGROUP
+    inner = [x for x in path if isinstance(x, For) and invocation(x)] if together else []
     region = box(inside, [*inner, *loops_in(found.body)])
     if region is None or escapes(inside, region):
         reason = f"the elements of {step.array} that '{step.at}' touches are not a box"
         return no(reason, found.origin, *(a.origin for a in inside))
     moving = {x.var for x in inner}
     outer = [x for x in path if isinstance(x, For) and x.var not in moving]
-    holds = _around(path, outer, guards=not shared)
-    outside = tuple(
-        _outside(outer, holds, corner, size, extent)
-        for corner, size, extent in zip(region.corner, region.extents, buffer.shape, strict=True)
-    )
+    holds = around_it(path, outer, guards=not together)
     changed = [a for a in inside if a.changes]
     if changed and not _fills(changed, region, buffer.shape, outer, holds):
         reason = f"one iteration of '{step.at}' does not write all of a box of {step.array}"
@@ -135,109 +118,20 @@ def _planned(
         buffer=buffer,
         memory=memory,
         region=region,
-        outside=outside,
+        outside=borders(region, buffer.shape, outer, holds),
         fetch=not all(_written_before(a, inside, outer) for a in inside if a.kind != "writes"),
         keep=bool(changed),
         origin=inside[0].origin.derive(f"kept in {step.memory} memory"),
     )
 
 
-def _unshared(
-    loops: Loops, step: Cache, path: Sequence[Stmt], touched: Sequence[Access]
-) -> Verdict:
-    """Refusals of a copy that a whole workgroup makes together."""
-    found = path[-1]
-    assert isinstance(found, For)
+def _only_read(step: Cache, touched: Sequence[Access]) -> Verdict:
     change = next((a for a in touched if a.changes), None)
-    if change is not None:
-        return no(
-            f"{step.array} is written in the nest of '{step.at}'; the workgroup shares what is "
-            "only read",
-            change.origin,
-            hint=f"cache({step.array!r}, 'private', at={step.at!r})",
-        )
-    invocations = [x for x in loops_in((path[0],)) if _invocation(x)]
-    if not invocations:
-        return no(
-            f"no loop around '{step.at}' runs on invocations that could share a copy",
-            found.origin,
-            hint="parallelize first, or cache in 'private'",
-        )
-    own = {x.var for x in invocations}
-    for s in path:
-        if isinstance(s, While) or (isinstance(s, If) and not s.guard):
-            return no("not every invocation may reach the copy", s.origin)
-        if isinstance(s, For) and leaves(s.body):
-            return no(f"a break or continue belongs to '{shown(loops, s.var)}'", s.origin)
-        if isinstance(s, For) and (own | {"?"}) & _bound_names(s):
-            return no(f"'{shown(loops, s.var)}' runs differently often", s.origin)
-    return YES
-
-
-def _bound_names(s: For) -> set[str]:
-    """The names in the bounds of a loop; "?" for what an array decides."""
-    bounds = (s.start, s.stop)
-    read = {"?" for e in bounds for _ in loads(e)}
-    return read.union(*(free_names(e) for e in bounds))
-
-
-def _invocation(s: For) -> bool:
-    return s.kind.value.startswith("invocation.")
-
-
-def _around(path: Sequence[Stmt], outer: Sequence[For], *, guards: bool) -> tuple[Expr, ...]:
-    """What holds around the body of the last loop of a path; without `guards`, bounds only."""
-    conditions: list[Expr] = []
-    for s, following in zip(path, (*path[1:], None), strict=True):
-        match s:
-            case For(var, start, stop) if s in outer:
-                conditions += _inside(Var(var), start, stop)
-                if s.step != 1:
-                    turns = apply("mod", apply("sub", Var(var), start), integer(s.step))
-                    conditions.append(apply("eq", turns, integer(0)))
-            case If(cond, then) if guards:
-                conditions.append(cond if following in then else apply("not", cond))
-            case _:
-                pass
-    return tuple(conditions)
-
-
-def _inside(e: Expr, start: Expr, stop: Expr) -> list[Expr]:
-    return [apply("ge", e, start), apply("lt", e, stop)]
-
-
-def _outside(
-    outer: Sequence[For], holds: Sequence[Expr], corner: Expr, size: int, extent: Extent
-) -> tuple[bool, bool]:
-    """Whether elements of the box may lie before the array's first, and past its last."""
-    place = Var("place in the box")
-    element = corner if size == 1 else plus(corner, place)
-    before_it = apply("lt", element, integer(0))
-    after_it = apply("ge", element, expression(extent))
-    spans = spans_of(outer)
-    at = None if spans is None else reach(corner, spans)
-    low, high = True, apply("lt", element, expression(extent)) not in holds
-    if at is not None and not at.terms and not at.guessed:
-        low, high = at.low < 0, high and (not isinstance(extent, int) or at.high + size > extent)
-    names = [*(x.var for x in outer), place.name]
-    conditions = [*holds, *_inside(place, integer(0), integer(size))]
-    if at is not None and _only_bounds(outer, holds, corner):
-        return low, high
-    return (
-        low and holds_at(names, [*conditions, before_it]) is not None,
-        high and holds_at(names, [*conditions, after_it]) is not None,
-    )
-
-
-def _only_bounds(outer: Sequence[For], holds: Sequence[Expr], corner: Expr) -> bool:
-    """Whether the corner is a sum of loop variables of which no more than their ranges is known.
-
-    Then its least and greatest values are those of the sum.
-    """
-    ranges = [c for x in outer for c in _inside(Var(x.var), x.start, x.stop)]
-    used = free_names(corner)
-    known = (c for c in holds if free_names(c) & used)
-    return all(isinstance(t, Var) for t in linear(corner)[0]) and all(c in ranges for c in known)
+    if change is None:
+        return YES
+    reason = f"{step.array} is written in the nest of '{step.at}'"
+    hint = f"cache({step.array!r}, 'private', at={step.at!r})"
+    return no(f"{reason}; the workgroup shares what is only read", change.origin, hint=hint)
 
 
 def _fills(
@@ -248,29 +142,23 @@ def _fills(
     holds: Sequence[Expr],
 ) -> bool:
     """Whether one statement writes every element of the box that lies in the array."""
-    shared = [x.var for x in outer]
-    outer_names = set(shared)
+    given_names = [x.var for x in outer]
+    outer_names = set(given_names)
     elements: list[Expr] = []
     wanted = list(holds)
     for d, (corner, size) in enumerate(zip(region.corner, region.extents, strict=True)):
         place = Var(f"place {d} in the box")
         elements.append(corner if size == 1 else plus(corner, place))
         if size > 1:
-            shared.append(place.name)
-            wanted += _inside(place, integer(0), integer(size))
-        wanted += _inside(elements[-1], integer(0), expression(shape[d]))
+            given_names.append(place.name)
+            wanted += within(place, integer(0), integer(size))
+        wanted += within(elements[-1], integer(0), expression(shape[d]))
     for a in changes:
         given = [*a.conditions, *_meeting(a.index, elements)]
         inner = [v for v in a.loops if v not in outer_names]
-        if a.exact and covered(shared, wanted, inner, given):
+        if a.exact and covered(given_names, wanted, inner, given):
             return True
     return False
-
-
-def _meeting(index: Sequence[Expr | None], elements: Sequence[Expr | None]) -> list[Expr]:
-    """The conditions under which two subscripts name the same element."""
-    pairs = [(a, b) for a, b in zip(index, elements, strict=True) if a and b]
-    return [apply("eq", a, b) for a, b in pairs if linear(a) != linear(b)]
 
 
 def _written_before(a: Access, inside: Sequence[Access], outer: Sequence[For]) -> bool:
@@ -298,3 +186,9 @@ def _gives(x: Access, a: Access, outer: set[str]) -> bool:
             if covered(a.loops, a.conditions, list(rename.values()), [*given, *order]):
                 return True
     return False
+
+
+def _meeting(index: Sequence[Expr | None], elements: Sequence[Expr | None]) -> list[Expr]:
+    """The conditions under which two subscripts name the same element."""
+    pairs = [(a, b) for a, b in zip(index, elements, strict=True) if a and b]
+    return [apply("eq", a, b) for a, b in pairs if linear(a) != linear(b)]

@@ -212,9 +212,9 @@ def declared(s: Stmt) -> str | None:
 
 
 def stored(loops: Loops, body: Body) -> tuple[str, ...]:
-    """The storage arrays that a body writes, in order of first writing."""
+    """The arrays of the source that a body writes, in order of first writing."""
     names = dict.fromkeys(s.array for s in writes(body))
-    return tuple(n for n in names if loops.buffer(n) is not None)
+    return tuple(n for n in names if loops.buffer(n) is not None or n in loops.inner)
 
 
 def with_loads(e: Expr, array: str, change: Callable[[Load], Expr]) -> Expr:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from workbench.ir.access import leaves
+from workbench.ir.expr import free_names, loads
 from workbench.ir.loops import Loops
-from workbench.ir.stmt import Alloc, For, LoopKind, Memory, walk_stmts
+from workbench.ir.stmt import Alloc, For, If, LoopKind, Memory, Stmt, While, walk_stmts
 from workbench.schedule.names import shown
 from workbench.schedule.nests import loops_in
 from workbench.schedule.step import YES, Verdict, no
@@ -38,3 +42,53 @@ def repeatable(loops: Loops, loop: For) -> Verdict:
             reason = f"it holds {s.name} in {s.memory.value} memory, which would stand twice"
             return no(reason, s.origin, hint="before cache")
     return YES
+
+
+def holds_arrays(loops: Loops, at: str, found: For) -> Verdict:
+    """Refuses a loop whose iterations cannot have an array of their own."""
+    if leaves(found.body):
+        return no(f"a break or continue belongs to '{at}'", found.origin)
+    if found.kind is LoopKind.VECTOR:
+        reason = f"'{at}' is a vector, whose lanes have no arrays of their own"
+        return no(reason, found.origin, hint="a loop around it")
+    deeper = next((x for x in loops_in(found.body) if x.kind.mapped), None)
+    if deeper is not None:
+        reason = f"'{shown(loops, deeper.var)}' inside '{at}' is mapped onto {deeper.kind.value}"
+        return no(reason, deeper.origin, hint="a loop inside it")
+    return YES
+
+
+def shared(loops: Loops, at: str, path: Sequence[Stmt]) -> Verdict:
+    """Refuses a place that not every invocation of a workgroup reaches, equally often.
+
+    `path` leads from the statement of a function's body to the loop `at`.
+    """
+    found = path[-1]
+    assert isinstance(found, For)
+    own = {x.var for x in loops_in((path[0],)) if invocation(x)}
+    if not own:
+        return no(
+            f"no loop around '{at}' runs on invocations that could share a copy",
+            found.origin,
+            hint="parallelize first, or 'private'",
+        )
+    for s in path:
+        if isinstance(s, While) or (isinstance(s, If) and not s.guard):
+            return no("not every invocation may reach the copy", s.origin)
+        if isinstance(s, For) and leaves(s.body):
+            return no(f"a break or continue belongs to '{shown(loops, s.var)}'", s.origin)
+        if isinstance(s, For) and (own | {"?"}) & _bound_names(s):
+            return no(f"'{shown(loops, s.var)}' runs differently often", s.origin)
+    return YES
+
+
+def invocation(s: For) -> bool:
+    """Whether the iterations of a loop run on invocations."""
+    return s.kind.value.startswith("invocation.")
+
+
+def _bound_names(s: For) -> set[str]:
+    """The names in the bounds of a loop; "?" for what an array decides."""
+    bounds = (s.start, s.stop)
+    read = {"?" for e in bounds for _ in loads(e)}
+    return read.union(*(free_names(e) for e in bounds))

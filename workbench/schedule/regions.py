@@ -13,7 +13,17 @@ from functools import reduce
 
 from workbench.ir.access import Access
 from workbench.ir.deps import holds_at
-from workbench.ir.expr import Apply, Cast, Expr, Select, Var, apply, free_names, integer
+from workbench.ir.expr import (
+    Apply,
+    Cast,
+    Expr,
+    Select,
+    Var,
+    apply,
+    free_names,
+    integer,
+    rebuild,
+)
 from workbench.ir.linear import added, linear, plus, total
 from workbench.ir.stmt import For
 from workbench.schedule.nests import literal
@@ -53,12 +63,33 @@ def box(touched: Sequence[Access], inner: Sequence[For]) -> Box | None:
         reaches = [None if e is None else reach(e, spans) for e in column]
         known = [r for r in reaches if r is not None]
         whole = reduce(_hull_or_none, known[1:], known[0]) if len(known) == len(reaches) else None
+        whole = whole or _without_clamps(column, touched, spans)
         if whole is None:
             return None
         corner.append(total(whole.terms, whole.low))
         extents.append(whole.high - whole.low + 1)
         guessed = guessed or whole.guessed
     return Box(tuple(corner), tuple(extents), guessed)
+
+
+def _without_clamps(
+    column: Sequence[Expr | None], touched: Sequence[Access], spans: Mapping[str, tuple[int, int]]
+) -> Reach | None:
+    """A guess: what the subscripts take where no `min` or `max` by something fixed decides."""
+    variables = frozenset(v for a in touched for v in a.loops)
+
+    def bare(e: Expr) -> Expr:
+        match e:
+            case Apply(("min" | "max"), args):
+                moving = [x for x in args if free_names(x) & variables]
+                return bare(moving[0]) if len(moving) == 1 else e
+            case _:
+                return rebuild(e, bare)
+
+    reaches = [None if e is None else reach(bare(e), spans) for e in column]
+    known = [r for r in reaches if r is not None]
+    whole = reduce(_hull_or_none, known[1:], known[0]) if len(known) == len(reaches) else None
+    return None if whole is None else replace(whole, guessed=True)
 
 
 def _used(touched: Sequence[Access], inner: Sequence[For]) -> list[For]:

@@ -61,7 +61,9 @@ class Step(Protocol):
         ...
 
 
-FAMILIES = ("loop_steps", "nest_steps", "vector_steps", "memory_steps", "parallel_steps")
+FAMILIES = (
+    "loop_steps", "nest_steps", "vector_steps", "memory_steps", "compute_steps", "parallel_steps",
+)  # fmt: skip
 """The files that steps stand in."""
 
 STEPS: dict[str, type[Any]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.base.dtypes import BOOL, F32, I32, DType
-from workbench.ir.expr import Apply, Const, Expr, Load, Select, Var, apply, integer
+from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Select, Var, apply, integer
 from workbench.ir.loops import Buffer, Loops, Role
 from workbench.ir.stmt import (
     Alloc,
@@ -181,3 +181,41 @@ def collatz(n: int = 9) -> Loops:
         Store("y", (i,), steps),
     )
     return function((nest,), y=("output", (n,), I32))
+
+
+def smoothed(shift: int, m: int = 6, n: int = 5) -> Loops:
+    """`h[i, j] = x[i, j] * i`, then `y[i, j] = h[i, j] + h[clamped i + shift, j]`."""
+    row, column = Var("i_1"), Var("j_1")
+    first = apply("mul", load("x", i, j), Cast(F32, i))
+    above = apply("min", apply("max", add(row, shift), integer(0)), integer(m - 1))
+    second = add(load("h", row, column), load("h", above, column))
+    nests = (
+        parallel("i", m, parallel("j", n, Store("h", (i, j), first))),
+        parallel("i_1", m, parallel("j_1", n, Store("y", (row, column), second))),
+    )
+    return function(nests, x=("input", (m, n)), h=("temporary", (m, n)), y=("output", (m, n)))
+
+
+def sums(m: int = 5, n: int = 4) -> Loops:
+    """`r[j] = sum(x[i, j] for i)`, then `y[i, j] = x[i, j] * r[j] + r[min(j + 1, n - 1)]`."""
+    total = serial("i", m, Store("r", (j,), load("x", i, j), "add"))
+    row, column = Var("i_1"), Var("j_1")
+    other = load("r", apply("min", add(column, 1), integer(n - 1)))
+    value = add(apply("mul", load("x", row, column), load("r", column)), other)
+    nests = (
+        parallel("j", n, Store("r", (j,), zero()), total),
+        parallel("i_1", m, parallel("j_1", n, Store("y", (row, column), value))),
+    )
+    return function(nests, x=("input", (m, n)), r=("temporary", (n,)), y=("output", (m, n)))
+
+
+def stale(shift: int, n: int = 7) -> Loops:
+    """`t[i] = 2 * s[i]`, then `s[i] = s[i] + t[clamped i + shift]`, which changes s meanwhile."""
+    first, second = Var("i_1"), Var("i_2")
+    place = apply("min", apply("max", add(second, shift), integer(0)), integer(n - 1))
+    nests = (
+        serial("i", n, Store("s", (i,), load("x", i))),
+        parallel("i_1", n, Store("t", (first,), add(load("s", first), load("s", first)))),
+        serial("i_2", n, Store("s", (second,), add(load("s", second), load("t", place)))),
+    )
+    return function(nests, x=("input", (n,)), t=("temporary", (n,)), s=("output", (n,)))

@@ -1,0 +1,110 @@
+"""Kernels with the schedules that a person would write, at every stage and on every device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import workbench as wb
+from tests.end_to_end.kernels import wide
+from workbench.ir.compare import agreement
+from workbench.runtime.device import open_device
+
+BLUR = """
+def blur(x: f32[M, N]) -> f32[M, N]:
+    h[i, j] = (x[i, max(j - 1, 0)] + x[i, j] + x[i, min(j + 1, N - 1)]) / 3.0
+    y[i, j] = (h[max(i - 1, 0), j] + h[i, j] + h[min(i + 1, M - 1), j]) / 3.0
+    return y
+
+@schedule(blur)
+def inlined():
+    inline("h")
+
+@schedule(blur)
+def strips(T=4):
+    split("y.i", T)
+    compute_at("h", "y.i_o")
+
+@schedule(blur)
+def tiles(Y=4, X=8):
+    parallelize("y.i", "workgroup.y", Y)
+    parallelize("y.j", "workgroup.x", X)
+    compute_at("h", "y.j_i", memory="workgroup")
+"""
+SOFTMAX = """
+def softmax(x: f32[M, N]) -> f32[M, N]:
+    top[i] = max(x[i, j] for j in range(N))
+    e[i, j] = exp(x[i, j] - top[i])
+    y[i, j] = e[i, j] / sum(e[i, k] for k in range(N))
+    return y
+
+@schedule(softmax)
+def rows(T=4):
+    compute_at("top", "y.i")
+    parallelize("y.i", "workgroup.x", T)
+
+@schedule(softmax)
+def workers():
+    inline("e")
+    compute_at("top", "y.i")
+    parallelize("y.i", "worker")
+"""
+
+
+def blurred(x: np.ndarray) -> np.ndarray:
+    for axis in (1, 0):
+        padded = np.pad(x, [(1, 1) if n == axis else (0, 0) for n in (0, 1)], mode="edge")
+        shifted = [np.take(padded, range(d, d + x.shape[axis]), axis) for d in range(3)]
+        x = np.mean(shifted, axis=0)
+    return x
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kernel with schedules, the devices that each is for, and what it computes."""
+
+    text: str
+    schedules: dict[str, tuple[str, ...]]
+    reference: Callable[..., np.ndarray]
+    shapes: dict[str, tuple[int, ...]]
+
+
+GPU, CPU = ("native",), ("cpu", "wasm")
+CASES = (
+    Case(BLUR, {"inlined": GPU + CPU, "strips": GPU + CPU, "tiles": GPU}, blurred, {"x": (13, 21)}),
+    Case(SOFTMAX, {"rows": GPU, "workers": CPU}, softmax, {"x": (9, 17)}),
+)
+CALLS = [(c, s, on) for c in CASES for s, devices in c.schedules.items() for on in devices]
+
+
+@pytest.mark.parametrize(("case", "name", "on"), CALLS, ids=[f"{s}-{on}" for _, s, on in CALLS])
+def test_a_schedule_gives_what_numpy_gives_at_every_stage(case: Case, name: str, on: str) -> None:
+    description = open_device(on).describe()
+    if not description.available:
+        pytest.skip(f"{on}: {description.cause}")
+    k = wb.kernel(case.text)
+    rng = np.random.default_rng(1)
+    values = {n: rng.random(shape, np.float32) for n, shape in case.shapes.items()}
+    steps = k.schedules[name]()
+    expected = case.reference(**wide(values))
+    dims = {
+        d: s for n, shape in case.shapes.items() for d, s in zip(_dims(k, n), shape, strict=True)
+    }
+    checks = k.compile(schedule=steps, on=on, dims=dims).check(inputs=values)
+    found = agreement(np.asarray(k(**values, on=on, schedule=steps)), expected, np.float32)
+
+    assert [c for c in checks.checks if c.state == "cross"] == []
+    assert found.ok, found.words
+
+
+def _dims(k: wb.Kernel, name: str) -> list[str]:
+    array = next(a for a in k.graph.inputs if a.name == name)
+    return [str(getattr(x, "name", x)) for x in array.shape]
