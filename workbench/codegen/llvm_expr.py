@@ -182,7 +182,7 @@ def operation(scope: Scope, op: str, operands: list[str], dtype: DType, origin: 
         result = type_of(BOOL) if row.compares else t
         arguments = ", ".join(f"{t} {x}" for x in operands)
         return scope.lines.value(op, f"call {result} @{function}({arguments})", origin)
-    return scope.lines.value(op, _instruction(op, operands, dtype), origin)
+    return scope.lines.value(op, instruction(op, operands, dtype), origin)
 
 
 def fixed(scope: Scope, e: Expr) -> Name:
@@ -260,7 +260,7 @@ def _apply(scope: Scope, e: Apply) -> str:
     row = OPS[e.op]
     if row.compares and all(a.dtype is I32 for a in e.args) and _any_counts(scope, e.args):
         operands = [wide(scope, a) for a in e.args]
-        return scope.lines.value(e.op, _instruction(e.op, operands, I64), e.origin)
+        return scope.lines.value(e.op, instruction(e.op, operands, I64), e.origin)
     if _raw_bounds(scope, e) is not None and _counts(scope, e):
         text = f"trunc i64 {wide(scope, e)} to i32"
         return scope.lines.value(e.op, text, e.origin)
@@ -282,26 +282,33 @@ def _short_circuit(scope: Scope, e: Apply) -> str:
     return _branches(scope, Select(first, yes, no, origin=e.origin), e.op)
 
 
-def _instruction(op: str, operands: list[str], dtype: DType) -> str:
-    """The text of a primitive operation, as its row in the table says it."""
-    spelling, t = OPS[op].llvm[dtype.kind], type_of(dtype)
+def instruction(op: str, operands: list[str], dtype: DType, lanes: int = 1) -> str:
+    """The text of a primitive operation, as its row in the table says it; of one lane or many."""
+    spelling, one = OPS[op].llvm[dtype.kind], type_of(dtype)
+    t = one if lanes == 1 else f"<{lanes} x {one}>"
     if spelling.startswith("llvm."):
         arguments = [f"{t} {x}" for x in operands]
         if spelling == "llvm.abs":  # its second argument says whether the least int is poison
             arguments.append("i1 false")
-        suffix = {"half": "f16", "float": "f32", "double": "f64"}.get(t, t)
+        suffix = {"half": "f16", "float": "f32", "double": "f64"}.get(one, one)
+        suffix = suffix if lanes == 1 else f"v{lanes}{suffix}"
         return f"call {t} @{spelling}.{suffix}({', '.join(arguments)})"
     if OPS[op].compares:
         return f"{'f' if dtype.kind == 'f' else 'i'}cmp {spelling} {t} {operands[0]}, {operands[1]}"
     match spelling:
         case "not":
-            return f"xor {t} {operands[0]}, {'true' if dtype is BOOL else '-1'}"
+            ones = "true" if dtype is BOOL else "-1"
+            return f"xor {t} {operands[0]}, {_same(ones, one, lanes)}"
         case "neg":
-            return f"sub {t} 0, {operands[0]}"
+            return f"sub {t} {_same('0', one, lanes)}, {operands[0]}"
         case "fneg":
             return f"fneg {t} {operands[0]}"
         case _:
             return f"{spelling} {t} {operands[0]}, {operands[1]}"
+
+
+def _same(number: str, one: str, lanes: int) -> str:
+    return number if lanes == 1 else f"<{', '.join([f'{one} {number}'] * lanes)}>"
 
 
 def _cast(scope: Scope, e: Cast) -> str:

@@ -29,6 +29,7 @@ from workbench.codegen.llvm_expr import (
     value,
     wide,
 )
+from workbench.codegen.llvm_lanes import write_vector
 from workbench.codegen.llvm_lines import array_type, type_of
 from workbench.ir.expr import Const, Expr
 from workbench.ir.extents import LARGEST_OPEN, uniform
@@ -193,6 +194,11 @@ def _write(scope: Scope, s: Stmt, inside: Inside) -> bool:  # noqa: C901  (a tot
 
 
 def _for(scope: Scope, loop: For) -> None:
+    count = trips(loop)
+    if loop.kind is LoopKind.VECTOR and count is not None:
+        scope.lines.note(_heading(loop))
+        write_vector(scope, loop, count, _store)
+        return
     start, stop = wide(scope, loop.start), wide(scope, loop.stop)
     counter = scope.lines.fresh(loop.var)
     least, above = bounds(scope, loop.start)[0], min(bounds(scope, loop.stop)[1], ANY[1])

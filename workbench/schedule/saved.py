@@ -73,7 +73,7 @@ def _arguments(s: Any) -> tuple[list[Any], dict[str, Any]]:
 def _step(value: Any) -> Any:
     match value:
         case [str(name), list(), dict()]:
-            given, named = cast("tuple[list[Any], dict[str, Any]]", tuple(value[1:]))
+            _, given, named = cast("tuple[str, list[Any], dict[str, Any]]", value)
             return make(name, *given, **named)
         case _:
             reason = f"{value!r} is no step of a saved schedule"
