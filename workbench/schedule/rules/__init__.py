@@ -12,10 +12,11 @@ from workbench.base.limits import GUARANTEED
 from workbench.ir.expr import Const, Var, free_names
 from workbench.ir.stmt import Alloc, For, LoopKind, Store, walk_stmts
 from workbench.schedule.names import shown
+from workbench.schedule.rules.tiles import tiled
 from workbench.schedule.step import Schedule, make
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from workbench.ir.loops import Loops
     from workbench.ir.stmt import Body, Stmt
@@ -36,10 +37,24 @@ def default_states(loops: Loops, target: Target) -> Iterator[tuple[Any, Loops]]:
     rule = _gpu_nest if target == "wgsl" else _cpu_nest
     for s in _nests(loops.body):
         if isinstance(s, For) and s.kind is LoopKind.PARALLEL and not _mapped(s):
-            for step in rule(loops, s):
-                if step.check(loops):
-                    loops = step.apply(loops)
-                    yield step, loops
+            states = _all(loops, tiled(loops, _chain(s))) if target == "wasm" else []
+            for state in states or _legal(loops, rule(loops, s)):
+                yield state
+                loops = state[1]
+
+
+def _legal(loops: Loops, steps: Iterable[Any]) -> Iterator[tuple[Any, Loops]]:
+    """The steps that are legal, one after the other."""
+    for step in steps:
+        if step.check(loops):
+            loops = step.apply(loops)
+            yield step, loops
+
+
+def _all(loops: Loops, steps: Sequence[Any]) -> list[tuple[Any, Loops]]:
+    """All steps, or none where one of them is not legal."""
+    states = list(_legal(loops, steps))
+    return states if len(states) == len(steps) else []
 
 
 def _nests(body: Body) -> Iterator[Stmt]:
