@@ -14,6 +14,7 @@ NAMES = (
     "resizing",
     "running",
     "scanning",
+    "scheduling",
     "stepping",
     "wasm",
 )

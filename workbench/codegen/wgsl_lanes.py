@@ -130,6 +130,8 @@ def beside(
     shape: tuple[Extent, ...], index: tuple[Expr, ...], lanes: Lanes
 ) -> tuple[dict[Expr, int], int] | None:
     """The number of the first lane's element, where the lanes' elements lie side by side."""
+    if index == (Var(lanes.var),):
+        return {}, 0
     if not index or any(lanes.differ(e) for e in index[:-1]):
         return None
     if not all(isinstance(x, int) for x in shape[1:]) or not isinstance(shape[0], int):
