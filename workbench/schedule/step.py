@@ -40,6 +40,16 @@ class Verdict:
     def __bool__(self) -> bool:
         return not self.reason
 
+    def __repr__(self) -> str:
+        """The verdict as a person reads it: a refusal with its places and counter-example."""
+        if self:
+            return "; ".join(["legal", *self.notes])
+        first, *others = [s for o in self.where if (s := o.nearest_span())] or [None]
+        example = f"; {self.example}" if self.example else ""
+        said = Mistake(f"refused: {self.reason}{example}", first, self.hint).render()
+        places = [Mistake("and", s).render() for s in dict.fromkeys(others) if s != first]
+        return "\n".join([said, *places])
+
 
 YES = Verdict()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import workbench as wb
 from tests.unit.schedule.programs import (
     add,
     blur,
@@ -273,3 +274,19 @@ def test_a_loop_in_a_repeat_keeps_the_locals_of_its_turn() -> None:
     verdict = S.parallelize("k", "workgroup.x").check(kernel(scan).loops({"N": 2}))
 
     assert verdict.reason == "'acc' is a local of what stands around the loop"
+
+
+def test_a_verdict_reads_as_a_sentence_with_its_places() -> None:
+    k = wb.kernel(
+        "def smooth(x: f32[N]) -> f32[N]:\n"
+        "    for i in grid(1):\n"
+        "        for j in range(1, N):\n"
+        "            x[j] = 0.5 * x[j - 1] + x[j]\n"
+        "    return x\n"
+    )
+    refused = repr(k.schedule().parallelize("j", "workgroup.x", 8).check()).split("\n")
+
+    assert refused[0].startswith("refused: the iterations of 'j' need each other; (i=0, j=1)")
+    assert refused[2].strip() == "^" * len("for j in range(1, N)")
+    assert "and" in refused
+    assert repr(k.schedule().check()) == "legal"
