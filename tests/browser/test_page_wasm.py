@@ -230,6 +230,22 @@ def test_both_engines_of_a_page_compute_side_by_side(
     gpu.close()
 
 
+@pytest.mark.usefixtures("joined")
+def test_sums_in_tiles_are_right_in_the_page() -> None:
+    k = wb.kernel("""
+def matmul(A: f32[M, K], B: f32[K, N]) -> f32[M, N]:
+    C[i, j] = sum(A[i, k] * B[k, j] for k in range(K))
+    return C
+""")
+    rng = np.random.default_rng(4)
+    A, B = rng.random((64, 96), dtype=np.float32), rng.random((96, 48), dtype=np.float32)
+    C = k(A, B, on="browser").numpy()
+    assert k.last is not None
+
+    assert "vectorize" in repr(k.last.compilation.schedule)
+    np.testing.assert_allclose(C, A @ B, rtol=1e-5)
+
+
 COUNT_CALLS = """() => {
     const post = Worker.prototype.postMessage;
     globalThis.calls = new Map();

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Worker
+from playwright.sync_api import Browser, BrowserContext, Page, Worker, expect
 
 from tests.lab import IDLE, Lab, Notebook, listen, notebook_of
 
@@ -175,18 +175,21 @@ def test_calls_go_to_the_page_that_last_showed_a_panel(
     lab: Lab, page: Page, context: BrowserContext
 ) -> None:
     both = "until(lambda: page.pages.count == 2)\n"
-    first = both + "a = double(x, on='browser')\nprint(a.places)"
+    first = both + "a = double(x, on='browser')\nprint(a.places)\nwide = double(a, on='browser')"
     second = TURNED.format(number=2) + "b = double(a, on='browser')\nprint(b.places, a.places)"
     back = TURNED.format(number=1) + "c = double(b, on='browser')\nprint(c.places)"
     alone = "until(lambda: page.pages.count == 1)\nprint((np.asarray(c) == 8 * x).all(), a.places)"
     last = "d = double(a, on='browser')\nprint((np.asarray(d) == 4 * x).all(), d.places)"
-    notebook = started(lab, page, KERNEL, first, second, back, alone, last)
+    show = "assert wide.places == ('browser',)\nwide.show(name='wide')"
+    notebook = started(lab, page, KERNEL, first, second, back, alone, last, show)
     notebook.command("docmanager:save")
     notebook.run_cell(1)
     other = in_another_page(lab, context, notebook)
     notebook.run_cell(2)
-    for position in (1, 3):
+    for position in (1, 3, 7):
         other.run_cell(position)
+    # Its buffer is in the first page: the view that the second draws has the numbers of Python.
+    expect(other.page.locator(".wb-view-values tbody")).to_contain_text("0481216")
     there = other.texts()
     page.evaluate("() => window.dispatchEvent(new Event('focus'))")
     notebook.run_cell(4)
