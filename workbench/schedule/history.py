@@ -44,7 +44,7 @@ def applied(steps: Iterable[Any], loops: Loops, *, exact: bool) -> Iterator[Appl
         verdict = judged(s, loops, exact=exact)
         after = s.apply(loops) if verdict else loops
         if not verdict:
-            verdict = _explained(s, loops, verdict, past)
+            verdict = explained(loop_names(s), loops, verdict, past)
         past.append(Applied(s, loops, verdict, after, time.perf_counter() - start))
         yield past[-1]
         if not verdict:
@@ -72,9 +72,11 @@ def loop_names(s: Any) -> tuple[str, ...]:
     return tuple(x for x in found if isinstance(x, str))
 
 
-def _explained(s: Any, loops: Loops, verdict: Verdict, past: Sequence[Applied]) -> Verdict:
-    """A refusal that says which step consumed a loop, where one did."""
-    gone = [n for n in loop_names(s) if not find(loops, n) and not _ambiguous(loops, n)]
+def explained(
+    names: Iterable[str], loops: Loops, verdict: Verdict, past: Sequence[Applied]
+) -> Verdict:
+    """A refusal that says which step consumed a loop of these names, where one did."""
+    gone = (n for n in names if not isinstance(find(loops, n), For) and not _ambiguous(loops, n))
     for name in gone:
         for number in reversed(range(len(past))):
             before, after = past[number].before, past[number].after

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workbench.base.source import Origin, Span
     from workbench.ir.loops import Loops
     from workbench.schedule.history import Applied
+    from workbench.schedule.next_steps import Next
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,10 @@ class Schedule:
         The last one is the first that is refused, if one is.
         """
         return tuple(_history().applied(self.steps, self.at_home.loops(), exact=self.exact))
+
+    def steps_at(self, loop: str) -> tuple[Next, ...]:
+        """The legal next steps at a loop of the kernel, each with its predicted effect."""
+        return import_module("workbench.schedule.next_steps").steps_at(self, loop)
 
     def to_json(self) -> str:
         """The schedule with the identity of its kernel, for `Kernel.saved_schedule`."""

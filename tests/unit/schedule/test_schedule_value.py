@@ -193,3 +193,60 @@ def test_a_refusal_of_a_schedule_function_stands_at_its_line() -> None:
 
     assert '   15 |     unroll("k")\n' in str(caught.value)
     assert "'k' was consumed by step 1, split('k', 8)" in str(caught.value)
+
+
+def test_the_next_steps_at_a_loop_are_legal_and_say_what_they_change() -> None:
+    s = k.schedule({"M": 8, "K": 4, "N": 16}).split("k", 2)
+    found = {x.text: x for x in s.steps_at("k_i")}
+    loops = s.apply(k.loops({"M": 8, "K": 4, "N": 16}))
+
+    assert all(x.step.check(loops) for x in found.values())
+    assert "unroll('k_i')" in found
+    assert not [text for text in found if text.startswith(("vectorize", "parallelize"))]
+    assert found["unroll('k_i')"].words == "code 2 -> 3"
+    assert found["reorder('k_i', 'k_o')"].verdict.notes == (
+        "changes the order of the float additions of C",
+    )
+
+
+def test_a_cache_saves_the_reads_that_are_counted() -> None:
+    """Each of 8 x 16 sums of 4 products reads C, A and B; kept in a register, C is not read."""
+    (kept,) = (
+        x for x in k.schedule({"M": 8, "K": 4, "N": 16}).steps_at("j")
+        if x.text == "cache('C', 'private', at='j')"
+    )  # fmt: skip
+
+    assert kept.before.reads.value == 8 * 16 * 4 * 3
+    assert kept.after.reads.value == 8 * 16 * 4 * 2
+    assert kept.after.writes.value == 8 * 16
+    assert kept.after.reads.tag == "exact"
+
+
+def test_lanes_of_a_vector_run_at_once() -> None:
+    s = k.schedule({"M": 8, "K": 4, "N": 16}).reorder("k", "j")
+    (vector,) = (x for x in s.steps_at("j") if x.text == "vectorize('j')")
+
+    assert vector.before.runs.value == 8 * 16 + 8 * 16 * 4
+    assert vector.after.runs.value == 8 * 16 + 8 * 4
+
+
+def test_next_steps_of_sums_that_stay_exact_leave_reorders_of_sums_out() -> None:
+    s = Schedule((), k.schedule().home, exact=True).split("k", 8)
+
+    assert "reorder('k_i', 'k_o')" not in {x.text for x in s.steps_at("k_i")}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("k", "'k' was consumed by step 1, split('k', 8): its loops are k_o, k_i"),
+        ("kx_o", "no loop named 'kx_o'\n  try: did you mean 'k_o'?"),
+    ],
+)
+def test_the_next_steps_of_a_loop_that_is_not_there_say_where_it_is(
+    name: str, message: str
+) -> None:
+    with pytest.raises(ScheduleError) as caught:
+        k.schedule().split("k", 8).steps_at(name)
+
+    assert message in str(caught.value)

@@ -1,0 +1,158 @@
+"""What could be done next at a loop: the legal steps, each with what it would change.
+
+The numbers are counted in the loops before and after (`ir/count.py`): no device is asked, and
+each says whether it is exact or modelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.base.errors import Mistake, ScheduleError
+from workbench.ir.count import NONE, Count, count_points
+from workbench.ir.executions import executions
+from workbench.ir.expr import loads
+from workbench.ir.loops import Loops
+from workbench.ir.stmt import Alloc, Assign, For, Local, LoopKind, Store, expressions, walk_stmts
+from workbench.schedule.history import applied, explained, judged
+from workbench.schedule.names import find, shown
+from workbench.schedule.nests import around, extent, repeated
+from workbench.schedule.step import Schedule, Verdict, make, step_text
+
+_FACTORS = (4, 8, 16)
+_AXES = (
+    ("workgroup.x", 64), ("workgroup.y", 8), ("workgroup.x", None), ("invocation.x", None),
+    ("worker", None),
+)  # fmt: skip
+_SHORT = 16
+"""Iterations of a loop that one would write out whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What loops do, in whole numbers.
+
+    `runs` are statements run (all lanes of a vector at once), `reads` and `writes` elements of
+    arrays in storage, `code` the statements written once loops are unrolled.
+    """
+
+    runs: Count
+    reads: Count
+    writes: Count
+    code: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """A legal step, its verdict with what it notes, and the effect before and after it."""
+
+    step: Any
+    verdict: Verdict
+    before: Effect
+    after: Effect
+
+    @property
+    def text(self) -> str:
+        """The call that makes the step."""
+        return step_text(self.step)
+
+    @property
+    def words(self) -> str:
+        """What changes: `reads 4096 -> 512, code 3 -> 24`; numbers that are modelled say so."""
+        changed = [
+            f"{name} {old.value} -> {new.value}" + (" (modelled)" if "modelled" in tags else "")
+            for name in ("runs", "reads", "writes", "code")
+            if (old := getattr(self.before, name)) != (new := getattr(self.after, name))
+            and (tags := {old.tag, new.tag})
+        ]
+        return ", ".join(changed) or "the same counts"
+
+
+def steps_at(schedule: Schedule, name: str) -> tuple[Next, ...]:
+    """The legal steps of a few usual kinds at a loop, after the steps of a schedule.
+
+    Raises `ScheduleError` for a loop that is not there, and for a schedule that is refused.
+    """
+    loops = schedule.at_home.loops()
+    past = list(applied(schedule.steps, loops, exact=schedule.exact))
+    loops = schedule.apply(loops)
+    found = find(loops, name)
+    if isinstance(found, Verdict):
+        why = explained((name,), loops, found, past)
+        span = next((o.nearest_span() for o in why.where if o.nearest_span()), None)
+        raise ScheduleError(Mistake(why.reason, span, why.hint))
+    before = effect(loops)
+    legal = (
+        (s, verdict)
+        for s in candidates(loops, found, name)
+        if (verdict := judged(s, loops, exact=schedule.exact))
+    )
+    return tuple(Next(s, v, before, effect(s.apply(loops))) for s, v in legal)
+
+
+def effect(loops: Loops) -> Effect:
+    """The counts of loops; open dims count once, as modelled."""
+    stored = {b.name for b in loops.buffers}
+    kinds = {s.var: s for s in walk_stmts(loops.body) if isinstance(s, For)}
+    runs, reads, writes, code = NONE, NONE, NONE, NONE
+    for x in executions(loops.body):
+        s = x.statement
+        if isinstance(s, For | Alloc):
+            continue
+        times = count_points(x.loops, x.conditions)
+        times = times if x.exact else Count(times.value, "modelled")
+        around_it = [kinds[v] for v in x.loops if v in kinds]
+        code += Count(_product(around_it, LoopKind.UNROLLED))
+        if isinstance(s, Store | Local | Assign):
+            lanes = _product(around_it, LoopKind.VECTOR)
+            runs += Count(-(-times.value // lanes), times.tag)
+        reads += times.times(sum(e.array in stored for y in expressions(s) for e in loads(y)))
+        if isinstance(s, Store) and s.array in stored:
+            reads += times.times(int(s.reduce is not None))
+            writes += times
+    return Effect(runs, reads, writes, code)
+
+
+def candidates(loops: Loops, loop: For, name: str) -> Iterator[Any]:
+    """Steps that one would try at a loop, legal or not."""
+    count = extent(loop)
+    for factor in _FACTORS:
+        if count is None or count > factor:
+            yield make("split", name, factor)
+            yield make("vectorize", name, factor)
+    if count is not None and count <= _SHORT:
+        yield make("unroll", name)
+        yield make("vectorize", name)
+    else:
+        yield make("unroll", name, _FACTORS[0])
+    for other in _beside(loops, loop):
+        yield make("reorder", *other)
+        yield make("fuse", *reversed(other))
+    yield make("peel", name, first=1)
+    yield make("peel", name, last=1)
+    for axis, size in _AXES:
+        yield make("parallelize", name, axis, *([] if size is None else [size]))
+    for b in loops.buffers:
+        yield make("cache", b.name, "private", at=name)
+        yield make("cache", b.name, "workgroup", at=name)
+
+
+def _beside(loops: Loops, loop: For) -> Iterator[tuple[str, str]]:
+    """The loop with the one right inside it, and with the one right around: inner first."""
+    path = [s for s in around(loops.body, loop.var) if isinstance(s, For) and not repeated(s)]
+    own = shown(loops, loop.var)
+    for inner in loop.body:
+        if isinstance(inner, For):
+            yield shown(loops, inner.var), own
+    if len(path) > 1:
+        yield own, shown(loops, path[-2].var)
+
+
+def _product(loops: list[For], kind: LoopKind) -> int:
+    """How many iterations loops of a kind have together."""
+    total = 1
+    for x in loops:
+        total *= (extent(x) or 1) if x.kind is kind else 1
+    return total
