@@ -12,6 +12,11 @@ from IPython.utils.capture import capture_output
 
 import workbench as wb
 from workbench.magics import ShownError, fill
+from workbench.program import Program
+from workbench.runtime import device as devices
+from workbench.runtime.device import LaterError
+from workbench.runtime.null import NullDevice
+from workbench.session.cell import run_cell
 
 CELL = """def scale(x: f32[N], a: f32 = 2.0) -> f32[N]:
     y[i] = a * x[i]
@@ -140,3 +145,23 @@ def test_an_error_of_a_cell_s_own_run_names_no_line_of_the_shell(shell: Interact
         shell.run_cell_magic("wgpu_kernel", "--on cpu", cell)
 
     assert str(error.value).startswith("DeviceError: pick(...): 'pick': t[at[i]] in line 3 reads")
+
+
+class Unheard(NullDevice):
+    """A page whose answers come between cells."""
+
+    def prepare(self, program: Program) -> None:
+        raise LaterError(f"'{program.name}' would wait for ever")
+
+
+def test_a_device_that_cannot_answer_within_a_cell_does_not_disagree(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(devices._opened, "browser", Unheard(name="browser"))
+    k = wb.kernel("def double(x: f32[N]) -> f32[N]:\n    y[i] = 2 * x[i]\n    return y\n")
+    run = run_cell(k, {"x": np.ones(4, np.float32)}, on="cpu")
+    answers = {a.device: a for a in run.answers}
+
+    assert answers["cpu"].state == "tick"
+    assert answers["browser"].state == "none"
+    assert answers["browser"].words == "not asked: 'double' would wait for ever"

@@ -28,6 +28,10 @@ class StoppedError(DeviceError):
     """A run was stopped, or ended at its deadline; it is not made again by itself."""
 
 
+class LaterError(DeviceError):
+    """An answer that will come, but that the code which asks for it keeps from coming."""
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """What a device says of itself; `cause` and `remedy` are empty where it is available.

@@ -19,6 +19,7 @@ from workbench.runtime import page_messages as messages
 from workbench.runtime.crossing import Crossing
 from workbench.runtime.device import (
     Description,
+    LaterError,
     Memory,
     Run,
     Single,
@@ -287,7 +288,7 @@ class PageDevice(Single):
         """The answer. Raises `DeviceError`; an interrupt stops what runs and goes on."""
         peer = self.peer
         if not (future.done() or peer.wire.answers_now()):
-            raise DeviceError(
+            raise LaterError(
                 f"this page is reached {peer.wire.route}: this cell would wait for ever",
                 hint="await the array, or pip install jupyter-server-proxy beside the "
                 "notebook server, and reload the page",

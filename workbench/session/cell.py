@@ -16,7 +16,7 @@ from workbench.base.errors import WorkbenchError
 from workbench.measure.agree import expected
 from workbench.measure.checks import Checks, check
 from workbench.runtime.arrays import Array
-from workbench.runtime.device import Timing, open_device
+from workbench.runtime.device import LaterError, Timing, open_device
 from workbench.session.devices import LISTED, choose
 
 if TYPE_CHECKING:
@@ -186,6 +186,8 @@ def _answer(
         program = k.last.compilation.program
         found = {n: a.numpy() for n, a in zip(program.outputs, arrays, strict=True)}
         ok, words = reference.compare(found, program.target)
+    except LaterError as error:
+        return DeviceAnswer(name, "none", f"not asked: {error.mistakes[0].message}")
     except WorkbenchError as error:
         return DeviceAnswer(name, "cross", str(error).partition("\n")[0])
     return DeviceAnswer(name, "tick" if ok else "cross", words)
