@@ -97,9 +97,9 @@ def check_chain(on: str, monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(result, second, rtol=1e-5)
     assert (sorted(seen.written), before) == (sorted([a.nbytes, w.nbytes, v.nbytes]), [])
     assert seen.read == [result.nbytes]
-    assert c.crossings == ()
+    assert c.transfers == ()
     assert c.places == (open_device(on).now().name,)
-    assert [(x.source, x.target, x.nbytes) for x in e.crossings] == [(on, "host", result.nbytes)]
+    assert [(x.source, x.target, x.nbytes) for x in e.transfers] == [(on, "host", result.nbytes)]
 
 
 def check_layouts(on: str) -> None:
@@ -126,12 +126,12 @@ def check_conversions(on: str, monkeypatch: pytest.MonkeyPatch) -> None:
     place = open_device(on).now().name
 
     assert seen.written == [4 * n, 4 * n]
-    assert [c.words for c in kept.crossings] == [f"host to {place} 148 B, bool to 32-bit words"]
-    assert [c.words for c in values.crossings] == [
+    assert [c.words for c in kept.transfers] == [f"host to {place} 148 B, bool to 32-bit words"]
+    assert [c.words for c in values.transfers] == [
         "numpy to host 148 B, swapped bytes, strides to C order",
         f"host to {place} 148 B",
     ]
-    assert first.crossings == ()
+    assert first.transfers == ()
     np.testing.assert_array_equal(back, m)
     np.testing.assert_array_equal(y, np.where(~m, x, -x))
-    assert [c.words for c in back.crossings] == [f"{place} to host 37 B, 32-bit words to bool"]
+    assert [c.words for c in back.transfers] == [f"{place} to host 37 B, 32-bit words to bool"]

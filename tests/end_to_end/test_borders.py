@@ -7,8 +7,8 @@ import pytest
 
 import workbench as wb
 from tests.end_to_end import borders
-from workbench.runtime.crossings import Crossing
 from workbench.runtime.device import open_device
+from workbench.runtime.transfers import Transfer
 from workbench.session.cell import run_cell
 from workbench.widget.assemble import cell_state
 
@@ -43,8 +43,8 @@ def test_narrow_numbers_cross_padded_to_whole_words(on: str) -> None:
     y = k(x, on=on)
 
     np.testing.assert_array_equal(y.numpy(), np.arange(14)[::2])
-    assert x.crossings[-1] == Crossing("host", on, 7, "padded to whole words")
-    assert y.crossings == (Crossing(on, "host", 7, "padding left out"),)
+    assert x.transfers[-1] == Transfer("host", on, 7, "padded to whole words")
+    assert y.transfers == (Transfer(on, "host", 7, "padding left out"),)
 
 
 def test_a_result_of_no_dimension_and_one_of_no_element_cross() -> None:

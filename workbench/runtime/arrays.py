@@ -21,8 +21,10 @@ from workbench.base.errors import CallError, DeviceError
 from workbench.program import stored
 from workbench.runtime.calls import LONGEST_RECIPE, Call, Recipe, named
 from workbench.runtime.changes import Changes, touched
-from workbench.runtime.crossings import (
-    Crossing,
+from workbench.runtime.device import StoppedError
+from workbench.runtime.residency import born
+from workbench.runtime.transfers import (
+    Transfer,
     converted,
     fetched,
     from_words,
@@ -30,8 +32,6 @@ from workbench.runtime.crossings import (
     taken,
     to_words,
 )
-from workbench.runtime.device import StoppedError
-from workbench.runtime.residency import born
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -57,7 +57,7 @@ class Array:
 
     `np.asarray(a)` and `a.numpy()` are read-only views of the host copy, fetched if stale;
     `a[...] = v` and `with a.host() as x:` write, and make the copies on devices stale.
-    `crossings` say what went from place to place so far, and how it was converted.
+    `transfers` say what went from place to place so far, and how it was converted.
     """
 
     dtype: DType
@@ -71,7 +71,7 @@ class Array:
     _changes: Changes = field(default_factory=Changes)
     output: int = 0
     made_by: str = ""
-    crossings: tuple[Crossing, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
     freed: bool = False
     number: int = field(default_factory=lambda: next(_numbers))
 
@@ -233,7 +233,7 @@ class Array:
         place.version = self.version
 
     def _crossed(self, source: str, target: str, nbytes: int, change: str) -> None:
-        self.crossings = joined((*self.crossings, Crossing(source, target, nbytes, change)))
+        self.transfers = joined((*self.transfers, Transfer(source, target, nbytes, change)))
 
     def made_on(self, device: Device, memory: Memory) -> None:
         """Say that the current version is in `memory`, or about to be written there."""
@@ -338,7 +338,7 @@ def array(x: Any, dtype: DType | None = None) -> Array:
     host = converted(values, found)
     made = Array(found, host.shape, _host=host, _host_version=0)
     if change := taken(values, found):
-        made.crossings = (Crossing("numpy", "host", host.nbytes, change),)
+        made.transfers = (Transfer("numpy", "host", host.nbytes, change),)
     return made
 
 

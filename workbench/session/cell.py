@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from workbench.measure.reference import Reference
     from workbench.pipeline import Compilation
-    from workbench.runtime.crossings import Crossing
+    from workbench.runtime.transfers import Transfer
     from workbench.schedule.step import Schedule
     from workbench.session.kernel import Kernel
 
@@ -46,7 +46,7 @@ class CellRun:
     """Everything one cell did. `outputs` is empty where its arrays did not exist.
 
     `schedule` are the reader's own steps, None where the default rule decided everything.
-    `crossings` say, by array, what was taken to the device and read back.
+    `transfers` say, by array, what was taken to the device and read back.
     """
 
     kernel: Kernel
@@ -59,8 +59,8 @@ class CellRun:
     repeats: int = 0
     answers: tuple[DeviceAnswer, ...] = ()
     schedule: Schedule | None = None
-    crossings: Mapping[str, tuple[Crossing, ...]] = field(
-        default_factory=dict[str, "tuple[Crossing, ...]"]
+    transfers: Mapping[str, tuple[Transfer, ...]] = field(
+        default_factory=dict[str, "tuple[Transfer, ...]"]
     )
 
 
@@ -90,10 +90,10 @@ def run_cell(
     outputs = dict(zip(c.program.outputs, last.outputs, strict=True))
     for a in outputs.values():
         a.numpy()
-    crossings = {**last.crossings, **{n: a.crossings for n, a in outputs.items()}}
+    transfers = {**last.transfers, **{n: a.transfers for n, a in outputs.items()}}
     run = CellRun(
         k, c, device, last.reason, outputs=outputs, timing=finished(result), schedule=mine,
-        crossings=crossings,
+        transfers=transfers,
     )  # fmt: skip
     if timed:
         run = _timed(run, values)

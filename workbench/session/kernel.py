@@ -14,8 +14,8 @@ from workbench.base.errors import ScheduleError, SourceError
 from workbench.base.source import Source
 from workbench.ir.show import graph_text
 from workbench.runtime.arrays import Array, enqueue
-from workbench.runtime.crossings import since
 from workbench.runtime.device import open_device
+from workbench.runtime.transfers import since
 from workbench.schedule.saved import from_json
 from workbench.schedule.step import Home, Schedule
 from workbench.session.arguments import (
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from workbench.ir.graph import Graph
     from workbench.pipeline import Compilation
-    from workbench.runtime.crossings import Crossing
+    from workbench.runtime.transfers import Transfer
 
 DEFAULT_DIM = 64
 """The value of a dim when something is compiled to be looked at and no array gives one."""
@@ -47,7 +47,7 @@ DEFAULT_DIM = 64
 class Last:
     """What the last call of a kernel was: for the panel.
 
-    `crossings` say by parameter what the call took to its device.
+    `transfers` say by parameter what the call took to its device.
     """
 
     compilation: Compilation
@@ -56,7 +56,7 @@ class Last:
     inputs: Mapping[str, Any]
     outputs: tuple[Array, ...]
     seconds: float
-    crossings: Mapping[str, tuple[Crossing, ...]]
+    transfers: Mapping[str, tuple[Transfer, ...]]
 
 
 @dataclass(eq=False)
@@ -122,15 +122,15 @@ class Kernel:
         c = self.compilations.of_call(dims, self.steps_of(schedule), device_name)
         device = open_device(device_name)
         inputs = [arrays[n] for n in c.program.inputs]
-        before = {n: a.crossings if a is values[n] else () for n, a in arrays.items()}
+        before = {n: a.transfers if a is values[n] else () for n, a in arrays.items()}
         numbers = [scalars[p.name] for p in c.program.arguments]
         words, line = f"{self.name}(...)", calling_line()
         outputs = enqueue(c.program, device, inputs, numbers, words=words, line=line)
         seconds = time.perf_counter() - start
         told = self.compilations.words(c.open)
         reason = f"{reason}; {told}" if told else reason
-        crossings = {n: since(before[n], a.crossings) for n, a in arrays.items()}
-        self.last = Last(c, device_name, reason, {**arrays, **scalars}, outputs, seconds, crossings)
+        transfers = {n: since(before[n], a.transfers) for n, a in arrays.items()}
+        self.last = Last(c, device_name, reason, {**arrays, **scalars}, outputs, seconds, transfers)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def compile(

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from workbench.runtime.crossings import size_text
 from workbench.runtime.residency import live
+from workbench.runtime.transfers import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from workbench.runtime.arrays import Array
-    from workbench.runtime.crossings import Crossing
+    from workbench.runtime.transfers import Transfer
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One array: its Python names, its type, its places (and whether current), its owner.
 
-    `nbytes` is what each copy takes; `owner` is the call that made it; `crossings` say what went
+    `nbytes` is what each copy takes; `owner` is the call that made it; `transfers` say what went
     from place to place, and how it was converted.
     """
 
@@ -30,7 +30,7 @@ class Row:
     places: Mapping[str, bool]
     nbytes: int
     owner: str
-    crossings: tuple[Crossing, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ class Row:
         many = len(self.places)
         size = each if many == 1 else f"{many} x {each}" if many else "0 B"
         names = ", ".join(self.names) or "no name"
-        crossed = "; ".join(c.words for c in self.crossings)
+        crossed = "; ".join(c.words for c in self.transfers)
         return names, self.type, places or "nowhere", size, self.owner, crossed
 
 
@@ -110,4 +110,4 @@ def _row(a: Array, names: Mapping[str, object]) -> Row:
     called = tuple(n for n, value in names.items() if value is a and not n.startswith("_"))
     extents = ", ".join(map(str, a.shape))
     owner = a.made_by or "the host"
-    return Row(called, f"{a.dtype}[{extents}]", a.copies(), a.nbytes, owner, a.crossings)
+    return Row(called, f"{a.dtype}[{extents}]", a.copies(), a.nbytes, owner, a.transfers)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.base.errors import WorkbenchError
-from workbench.runtime.crossings import transfers
 from workbench.runtime.device import open_device
+from workbench.runtime.transfers import transfer_words
 from workbench.session.subject import subject_of
 from workbench.widget.messages import Agreement, Check, Output, PanelState, Picture, Run, Stage
 from workbench.widget.states import failure_of, number_origins, output_of
@@ -109,7 +109,7 @@ def _run(run: CellRun) -> Run:
         reason = f"compiled for {dims or 'its own sizes'}, not run: no arrays named {missing}"
     words = tuple(remark.words for remark in run.compilation.remarks)
     if run.outputs is not None:
-        words += transfers(run.crossings, run.device)
+        words += transfer_words(run.transfers, run.device)
     return _strip(run, reason, run.compilation.seconds, _outputs(run), remarks=words)
 
 

@@ -20,9 +20,9 @@ from IPython.display import display
 from workbench.measure.summary import Difference, Summary, difference, summary
 from workbench.runtime.arrays import Array
 from workbench.runtime.browser import BrowserDevice
-from workbench.runtime.crossings import to_words
 from workbench.runtime.device import open_device
 from workbench.runtime.page_device import PageDevice
+from workbench.runtime.transfers import to_words
 from workbench.widget.messages import Json, Output
 from workbench.widget.states import output_of
 from workbench.widget.twinned import Twinned

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Crossing:
+class Transfer:
     """An array went from a place to another, `times` times, `nbytes` bytes of the target in all.
 
     A place is "numpy" (an argument), "host" or the name of a device. `change` says how dtype or
@@ -42,20 +42,20 @@ class Crossing:
         return f"{self.source} to {self.target}{many} {size_text(self.nbytes)}{change}"
 
 
-def joined(crossings: Sequence[Crossing]) -> tuple[Crossing, ...]:
+def joined(transfers: Sequence[Transfer]) -> tuple[Transfer, ...]:
     """Those of a kind as one."""
-    found: dict[tuple[str, str, str], Crossing] = {}
-    for c in crossings:
+    found: dict[tuple[str, str, str], Transfer] = {}
+    for c in transfers:
         key = c.source, c.target, c.change
         old = found.get(key, replace(c, nbytes=0, times=0))
         found[key] = replace(c, nbytes=old.nbytes + c.nbytes, times=old.times + c.times)
     return tuple(found.values())
 
 
-def since(before: Sequence[Crossing], now: Sequence[Crossing]) -> tuple[Crossing, ...]:
+def since(before: Sequence[Transfer], now: Sequence[Transfer]) -> tuple[Transfer, ...]:
     """What of `now` came after `before`, both joined."""
     old = {(c.source, c.target, c.change): c for c in before}
-    new: list[Crossing] = []
+    new: list[Transfer] = []
     for c in now:
         known = old.get((c.source, c.target, c.change), replace(c, nbytes=0, times=0))
         if c.times > known.times:
@@ -63,9 +63,9 @@ def since(before: Sequence[Crossing], now: Sequence[Crossing]) -> tuple[Crossing
     return tuple(new)
 
 
-def transfers(crossings: Mapping[str, Sequence[Crossing]], device: str) -> tuple[str, ...]:
+def transfer_words(transfers: Mapping[str, Sequence[Transfer]], device: str) -> tuple[str, ...]:
     """Sentences on what crossed, by array: how much went each way, then what was converted."""
-    each = [(name, c) for name, found in crossings.items() for c in found]
+    each = [(name, c) for name, found in transfers.items() for c in found]
     said: list[str] = []
     for verb, way in (
         (f"sent to {device}", [c for _, c in each if c.target not in {"host", "numpy"}]),
