@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.base.errors import CallError, OpenDimError
 from workbench.base.limits import GUARANTEED, Limits
+from workbench.base.progress import BOARD
 from workbench.base.text import Text, Writer, concatenated
 from workbench.ir.device import Mapped
 from workbench.ir.graph import Graph
@@ -140,32 +141,33 @@ def compile_graph(
     cannot hold.
     """
     check_dims(graph, dims)
-    trace = Trace()
-    trace.snapshots.append(
-        Snapshot(
-            "source",
-            source,
-            "what you wrote",
-            parse_seconds,
-            render=lambda value: Text(value.text, _source_marks(graph)),
+    with BOARD.task(f"compiling '{graph.name}'") as task:
+        trace = Trace(task)
+        trace.snapshots.append(
+            Snapshot(
+                "source",
+                source,
+                "what you wrote",
+                parse_seconds,
+                render=lambda value: Text(value.text, _source_marks(graph)),
+            )
         )
-    )
-    trace.snapshots.append(
-        Snapshot("graph", graph, "what is computed, no order chosen", 0.0, render=graph_text)
-    )
-    lowered = _to_loops(trace, graph, dims, left)
-    scheduled, applied = _scheduled(trace, lowered, schedule, target)
-    kept = _prepared(trace, scheduled, target)
-    check_held(kept, target, limits)
-    made = _EMIT[target](trace, kept, limits)
-    program_at = _programs(graph, kept, made, limits)
-    program = program_at(dims)
-    trace.snapshots.append(_border(graph, made, program))
-    stages = Stages(tuple(trace.snapshots)).with_each(made, program)
-    return Compilation(
-        source, graph, dict(dims), target, limits, applied, stages, program,
-        kept.open, program_at if kept.open else None,
-    )  # fmt: skip
+        trace.snapshots.append(
+            Snapshot("graph", graph, "what is computed, no order chosen", 0.0, render=graph_text)
+        )
+        lowered = _to_loops(trace, graph, dims, left)
+        scheduled, applied = _scheduled(trace, lowered, schedule, target)
+        kept = _prepared(trace, scheduled, target)
+        check_held(kept, target, limits)
+        made = _EMIT[target](trace, kept, limits)
+        program_at = _programs(graph, kept, made, limits)
+        program = program_at(dims)
+        trace.snapshots.append(_border(graph, made, program))
+        stages = Stages(tuple(trace.snapshots)).with_each(made, program)
+        return Compilation(
+            source, graph, dict(dims), target, limits, applied, stages, program,
+            kept.open, program_at if kept.open else None,
+        )  # fmt: skip
 
 
 def _prepared(trace: Trace, scheduled: Loops, target: Target) -> Loops:

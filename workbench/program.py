@@ -307,6 +307,26 @@ def dispatches(body: tuple[Action, ...]) -> Iterator[Dispatch]:
                 assert_never(action)
 
 
+def steps(body: tuple[Action, ...]) -> int | None:
+    """How many dispatches and copies a run does; None where a `While` decides."""
+    total = 0
+    for action in body:
+        match action:
+            case Dispatch() | Copy():
+                size = 1
+            case Repeat(count, inner):
+                each = steps(inner)
+                size = None if each is None else count * each
+            case While():
+                size = None
+            case _:
+                assert_never(action)
+        if size is None:
+            return None
+        total += size
+    return total
+
+
 def _kernel(k: dict[str, Any]) -> Kernel:
     bindings = tuple(Binding(b["index"], b["buffer"], b["access"]) for b in k["bindings"])
     x, y, z = k["workgroup_size"]

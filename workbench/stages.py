@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from workbench.base.progress import Standing, Task
 from workbench.base.text import Text
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ class Stages:
 class Trace:
     """Runs stages one after the other and keeps a snapshot of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, task: Task) -> None:
+        """`task` is told which stage comes next."""
+        self.task = task
         self.snapshots: list[Snapshot] = []
 
     def stage(
@@ -105,6 +108,7 @@ class Trace:
         *, language: Language = "python", before: Any = None,
     ) -> Any:  # fmt: skip
         """The value that `f` gives, kept; `before` is that of a pass that changes nothing."""
+        self.task.at(Standing(len(self.snapshots), None, f"stages, now {name}"))
         start = time.perf_counter()
         value = f()
         seconds = time.perf_counter() - start

@@ -18,6 +18,9 @@ export interface EngineEvents {
   readonly fault: (message: string) => void;
 }
 
+/** Is told how many dispatches and copies of a run are done; throws where it is to end. */
+export type Proceed = (steps: number) => void;
+
 /** All methods throw GpuFailure. */
 export interface Engine {
   /** Resolves once everything that it holds is gone. */
@@ -31,10 +34,9 @@ export interface Engine {
   /** Makes a program ready; tells whether it was. */
   readonly compile: (key: string, program: Program) => Promise<boolean>;
   /**
-   * Starts a run, and resolves once the next may start; `proceed` throws where it is to end.
-   * The outputs of a run that fails carry its failure.
+   * Starts a run, and resolves once the next may start. The outputs of a run that fails carry its failure.
    */
-  readonly run: (request: RunRequest, proceed: () => void) => Promise<StartedRun>;
+  readonly run: (request: RunRequest, proceed: Proceed) => Promise<StartedRun>;
   readonly release: () => void;
 }
 

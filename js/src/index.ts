@@ -6,6 +6,7 @@
  */
 import type { WidgetModel } from "./model.ts";
 import { drawn, joinNotebook, joinPage, type JoinOptions, type Server } from "./page.ts";
+import { showProgress } from "./progress.ts";
 import { renderPanel } from "./panel.ts";
 import { renderLive } from "./live.ts";
 import { renderValues } from "./values.ts";
@@ -27,6 +28,7 @@ const widgets: Readonly<Record<string, Widget>> = {
     initialize: ({ model, signal }) => {
       const server = { port: Number(model.get("port")), token: String(model.get("token")) };
       joinNotebook(server, model, signal);
+      showProgress(model, signal);
     },
   },
   panel: { render: renderPanel },

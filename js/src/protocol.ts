@@ -264,6 +264,8 @@ export type PageMessage =
   /** A panel of the kernel's was drawn here, or somebody turned to this page. */
   | { readonly kind: "shown" }
   | { readonly kind: "received"; readonly id: number; readonly bytes: number }
+  /** So many dispatches and copies of a run are done. */
+  | { readonly kind: "progress"; readonly id: number; readonly steps: number }
   | { readonly kind: "lost"; readonly engine: EngineName; readonly message: string }
   | { readonly kind: "fault"; readonly message: string };
 

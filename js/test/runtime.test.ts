@@ -4,6 +4,7 @@ import { DeviceSource } from "../src/gpu/device.ts";
 import { gpuEngines } from "../src/gpu/engine.ts";
 import { Runtime } from "../src/gpu/runtime.ts";
 import { LocalServer } from "../src/local.ts";
+import type { Engine, Proceed } from "../src/engine.ts";
 import type { PageMessage } from "../src/protocol.ts";
 import { packFrame } from "./frames.ts";
 
@@ -119,6 +120,36 @@ describe("Runtime", () => {
     await vi.waitUntil(() => sent.length === 1);
 
     expect(sent[0]).toMatchObject({ id: 1, error: { kind: "lost" } });
+  });
+
+  it("says now and then how far a run is, by a clock that it is given", async () => {
+    const now = vi.spyOn(performance, "now").mockReturnValue(0);
+    const run = (_: unknown, proceed: Proceed) => {
+      for (const [milliseconds, steps] of [[100, 10], [200, 20], [300, 30], [400, 40]] as const) {
+        now.mockReturnValue(milliseconds);
+        proceed(steps);
+      }
+      return Promise.resolve({ result: Promise.resolve({}) });
+    };
+    const sent: PageMessage[] = [];
+    const runtime = new Runtime({
+      source: { open: () => Promise.resolve({ run } as unknown as Engine), watch: () => undefined },
+      send: (message) => sent.push(message),
+      sendBytes: () => undefined,
+      signal: new AbortController().signal,
+    });
+    runtime.take({
+      kind: "run", id: 7, engine: "gpu", key: "k", buffers: {}, scalars: [], timed: false,
+      deadline_ms: 1000,
+    });
+    await vi.waitUntil(() => sent.length === 3);
+    now.mockRestore();
+
+    expect(sent).toEqual([
+      { kind: "progress", id: 7, steps: 20 },
+      { kind: "progress", id: 7, steps: 40 },
+      { kind: "reply", id: 7, ok: {} },
+    ]);
   });
 });
 

@@ -204,3 +204,28 @@ def test_calls_go_to_the_page_that_last_showed_a_panel(
     assert here[4] == "('browser',)"
     assert here[5] == "True ('host', 'browser')"
     assert here[6] == "True ('host', 'browser')"
+
+
+LONG = """from pathlib import Path
+from workbench.base.progress import BOARD, Standing
+clock = iter((0.0, 2.0))
+BOARD.clock = lambda: next(clock)
+with BOARD.task("waiting for 'heat'") as task:
+    task.at(Standing(3, 9, "dispatches"))
+    until(lambda: Path("seen").exists())
+"""
+
+
+def test_a_long_run_says_at_the_foot_of_the_page_how_far_it_is(lab: Lab, page: Page) -> None:
+    notebook = started(lab, page, LONG)
+    notebook.start_cell(1)
+    line = page.locator(".wb-progress")
+    line.wait_for()
+    said = line.text_content()
+    (lab.folder / "seen").touch()
+    notebook.wait()
+
+    assert said == "waiting for 'heat': 3 of 9 dispatches · 2 s · interrupt the kernel to stop"
+    line.wait_for(state="detached")
+    assert notebook.outputs()[1] == [], "nothing is left in the notebook"
+    assert notebook.problems == []

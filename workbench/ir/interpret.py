@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.base.dtypes import BOOL, F32, I32, DType
+from workbench.base.progress import BOARD
 from workbench.ir.expr import Expr, Var, integer
 from workbench.ir.graph import Array, Block, Definition, Graph, Repeat, defined
 from workbench.ir.interpret_expr import constant, evaluate_lanes
@@ -134,6 +135,7 @@ def _repeat(lanes: Lanes, d: Repeat) -> None:
     """Run the definitions of a repeat once for each value of its variable."""
     start, stop = (int(evaluate_lanes(lanes, e, None)) for e in (d.start, d.stop))
     for number in range(start, stop):
+        BOARD.look()
         lanes.env[d.var] = constant(number, I32)
         for inner in d.body:
             define(lanes, inner)

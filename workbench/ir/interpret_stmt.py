@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 import numpy as np
 
 from workbench.base.errors import RunError
+from workbench.base.progress import BOARD
 from workbench.base.source import NOWHERE
 from workbench.ir.expr import Load, walk
 from workbench.ir.interpret_expr import empty_range, evaluate_lanes, trips
@@ -202,6 +203,7 @@ def _serial(lanes: Lanes, s: For, mask: Mask) -> Flow:
     even = start.ndim == 0 and stop.ndim == 0
     alive = mask
     for number in range(trips(start, stop, s.step, mask)):
+        BOARD.look()
         var = np.add(start, np.int32(number * s.step))
         active = alive if even else both(alive, np.asarray(var < stop))
         if lanes.follow is not None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.base.dtypes import I32
+from workbench.base.progress import BOARD
 from workbench.base.source import NOWHERE
 from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS
 from workbench.ir.extents import expression, size, value as value_of
@@ -148,6 +149,7 @@ def run_kernel(
     at_once = max(1, AT_ONCE // log.invocations)
     order = random.permutation(numbers)
     for first in range(0, len(order), at_once):
+        BOARD.look()
         batch = order[first : first + at_once]
         with np.errstate(all="ignore"):
             _run_batch(log, places, values, batch, random=random, budget=budget)

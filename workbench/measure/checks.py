@@ -21,6 +21,7 @@ from workbench.base.errors import (
     RunError,
     ScheduleError,
 )
+from workbench.base.progress import BOARD, Standing, Task
 from workbench.ir.apart import Apart
 from workbench.ir.bound import bound
 from workbench.ir.device import Mapped
@@ -120,11 +121,21 @@ def check(
             raise
         words = f"not compared: {error.mistakes[0].message}"
         return Checks(tuple(Check(s.name, "none", words) for s in at.stages.values()), dims)
-    ran: dict[int, Check] = {}
-    found = [_check_stage(s, at, case, ran) for s in at.stages.values()]
-    if at is not c:
-        found = [_also_at_real_sizes(one, c) for one in found]
+    with BOARD.task(f"checking '{c.name}'") as task:
+        found = _each_stage(at, case, task)
+        if at is not c:
+            found = [_also_at_real_sizes(one, c) for one in found]
     return Checks(tuple(found), dims)
+
+
+def _each_stage(c: Compilation, case: _Case, task: Task) -> list[Check]:
+    """The check of every stage; `task` is told which one comes next."""
+    ran: dict[int, Check] = {}
+    found: list[Check] = []
+    for s in c.stages.values():
+        task.at(Standing(len(found), len(c.stages), f"stages, now {s.name}"))
+        found.append(_check_stage(s, c, case, ran))
+    return found
 
 
 def _also_at_real_sizes(found: Check, c: Compilation) -> Check:

@@ -14,15 +14,14 @@ import os
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from workbench.base.errors import DeviceError
-from workbench.runtime.crossing import terminal
 from workbench.runtime.device import Description, Memory, Run
 from workbench.runtime.page_device import PageDevice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from workbench.program import Program
     from workbench.runtime.device import Target
@@ -59,8 +58,6 @@ class BrowserDevice:
         self._awaited = -math.inf
         """When the page had left that was last waited for in a new cell."""
         self.handles = itertools.count(1)
-        self.console: Callable[[], TextIO | None] = terminal
-        """Where long transfers say how far they are; None while nobody looks."""
         self._devices: dict[Peer, PageDevice] = {}
         self._lock = threading.Lock()
 
@@ -157,10 +154,7 @@ class BrowserDevice:
             self._devices = {p: d for p, d in self._devices.items() if p.alive}
             if peer not in self._devices:
                 name = self.name if peer.number == 1 else f"{self.name} (page {peer.number})"
-                device = PageDevice(
-                    name, peer, peer.report, engine,
-                    handles=self.handles, console=self.console,
-                )  # fmt: skip
+                device = PageDevice(name, peer, peer.report, engine, handles=self.handles)
                 self._devices[peer] = device
             for device in self._devices.values():
                 device.give_back()

@@ -12,8 +12,6 @@ from workbench.runtime import device
 from workbench.runtime.browser import BrowserDevice
 
 if TYPE_CHECKING:
-    from typing import TextIO
-
     from workbench.runtime.device import Description, Target
     from workbench.runtime.page_messages import Engine, PageReport
     from workbench.runtime.page_peer import Peer
@@ -31,13 +29,9 @@ class PageWasm(BrowserDevice):
         self.name = name
         # Several of these may use the same engine of a page: no two number a buffer alike.
         self.handles = browser.handles
-        self.console = self._console_of_both
         self._browser = browser
         self._cause = cause
         self._remedy = remedy
-
-    def _console_of_both(self) -> TextIO | None:
-        return self._browser.console()
 
     @property
     def target(self) -> Target:

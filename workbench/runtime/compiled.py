@@ -17,6 +17,7 @@ import numpy as np
 
 from workbench.base.errors import DeviceError
 from workbench.base.limits import Limits
+from workbench.base.progress import Standing
 from workbench.program import (
     OUTSIDE_HINT,
     Action,
@@ -27,6 +28,7 @@ from workbench.program import (
     Repeat,
     While,
     outside,
+    steps,
 )
 from workbench.runtime.cpu_memory import Bytes, bytes_of, check_size, packed
 from workbench.runtime.cpu_pool import Job, Pool, Queue, Share
@@ -104,6 +106,23 @@ class _Call:
     buffers: dict[str, Bytes]
     scalars: np.ndarray
     kernels: dict[str, Loaded]
+    done: Done
+
+
+@dataclass(slots=True, eq=False)
+class Done:
+    """How much of a run is done: dispatches and copies of `total`, and of the one that goes on."""
+
+    total: int | None
+    steps: int = 0
+    share: Share | None = None
+
+    def standing(self) -> Standing:
+        """The same, for who waits; a run of one dispatch is as far as its iterations are."""
+        share = self.share
+        if self.total != 1 or share is None:
+            return Standing(self.steps, self.total, "dispatches")
+        return Standing(share.taken, share.count, "iterations")
 
 
 class CompiledDevice(Single):
@@ -176,8 +195,10 @@ class CompiledDevice(Single):
             check_size(f"buffer '{name}'", program.buffer(name).size, memory)
         _check_apart(program, given)
         handles = {name: bytes_of(memory) for name, memory in given.items()}
-        call = _Call(program, handles, self._words(packed(program, scalars)), kernels)
+        done = Done(steps(program.body))
+        call = _Call(program, handles, self._words(packed(program, scalars)), kernels, done)
         job = self._job(program.name, lambda job: self._run(job, call))
+        job.standing = done.standing
         job.compile_seconds = compiled
         self._queue.put(job)
 
@@ -250,10 +271,12 @@ class CompiledDevice(Single):
                     began = time.perf_counter()
                     self._dispatch(job, call, kernel, workgroups[0])
                     job.kernel_seconds += time.perf_counter() - began
+                    call.done.steps += 1
                     job.check()
                 case Copy(source, target):
                     size = call.program.buffer(target).size
                     call.buffers[target].array[:size] = call.buffers[source].array[:size]
+                    call.done.steps += 1
                 case Repeat(count, body):
                     for _ in range(count):
                         self._do(job, call, body)
@@ -275,6 +298,7 @@ class CompiledDevice(Single):
         else:
             self._pool = self._pool or Pool(workers, f"workbench-{self.name}")
             share = Share(run, count, max(1, count // 256), workers, job.stop)
+            call.done.share = share
             self._pool.run(share)
         loaded.pace = share.seconds / max(1, count)
 

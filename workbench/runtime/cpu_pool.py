@@ -15,6 +15,7 @@ from queue import SimpleQueue
 import numpy as np
 
 from workbench.base.errors import DeviceError
+from workbench.base.progress import BOARD, Standing
 
 CHUNK_SECONDS = 0.01
 """About so long a worker computes before it looks at the stop word."""
@@ -30,6 +31,7 @@ class Job:
 
     Compiled code looks at `stop`, a word that is not 0 when it is to end. `work` is called even
     if it is to stop before it began: what waits for bytes must learn that there are none.
+    `standing` says how far it is, to any thread.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Job:
     kernel_seconds: float = 0.0
     seconds: float = 0.0
     error: Exception | None = None
+    standing: Callable[[], Standing] = Standing
     finished: threading.Event = field(default_factory=threading.Event)
 
     def check(self) -> None:
@@ -135,9 +138,11 @@ def _finished(job: Job, seconds: float) -> bool:
     In slices: a signal that another thread was given is seen only between two waits.
     """
     end = time.perf_counter() + seconds
-    while not job.finished.wait(min(SLICE, max(0.0, end - time.perf_counter()))):
-        if time.perf_counter() >= end:
-            return job.finished.is_set()
+    with BOARD.task(f"waiting for '{job.name}'") as task:
+        while not job.finished.wait(min(SLICE, max(0.0, end - time.perf_counter()))):
+            task.at(job.standing())
+            if time.perf_counter() >= end:
+                return job.finished.is_set()
     return True
 
 
@@ -203,6 +208,6 @@ class Queue:
                 job.work(job)
             except Exception as error:  # noqa: BLE001  (raised where the job is waited for)
                 job.error = error
-            job.work = _worked  # what it held is not needed any more
+            job.work, job.standing = _worked, Standing  # what they held is not needed any more
             job.seconds = time.perf_counter() - job.enqueued
             job.finished.set()

@@ -323,14 +323,12 @@ class NativeDevice(Single):
         sizes = {b.name: b.size for b in program.buffers}
         groups = bind_groups(device, prepared.pipelines, found, sizes)
         try:
-            recorder.actions(program.body, groups, found, sizes)
+            recorder.record(program.body, groups, found, sizes)
         except DeviceError as error:  # stopped, late or lost: said when a result is read
             run.error = error
             if run.status is not None:
                 opened.give(run.status)
             run.status = run.stamps = None
-        else:
-            recorder.submit()
 
     def _finish(self, opened: Opened, run: Submitted, deadline: float | None) -> Timing:
         """Wait for a run and those it depends on; raises what went wrong in any of them."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, assert_never
 
 from workbench.base.errors import DeviceError
+from workbench.base.progress import BOARD, Standing
 from workbench.program import (
     LOOP_BUDGET,
     OUTSIDE_HINT,
@@ -24,6 +25,7 @@ from workbench.program import (
     Repeat,
     While,
     outside,
+    steps,
 )
 from workbench.runtime.device import Timing
 
@@ -91,6 +93,9 @@ class Recorder:
 
     def __init__(self, opened: Opened, run: Submitted, pace: Pace) -> None:
         """Start an empty encoding, with the device's clock around each pass where it has one."""
+        self._task = BOARD.task(f"running '{run.name}' on native")
+        self._total: int | None = None
+        self._done = 0
         self._opened = opened
         self._wgpu = opened.wgpu
         self._pace = pace
@@ -101,17 +106,30 @@ class Recorder:
         self._pass: Any = None
         run.started = time.perf_counter()
 
-    def actions(
+    def record(
         self,
         body: tuple[Action, ...],
         pipelines: Mapping[str, tuple[Any, Any]],
         buffers: Mapping[str, Any],
         sizes: Mapping[str, int],
     ) -> None:
-        """Encode actions in order; waits where a slice is full, and for the flag of a `While`.
+        """Encode actions in order, and submit them.
 
+        Waits where a slice is full, and for the flag of a `While`; says there how far it is.
         Raises `DeviceError` where the run was stopped, or a slice does not end.
         """
+        self._total = steps(body)
+        with self._task:
+            self._actions(body, pipelines, buffers, sizes)
+        self._submit()
+
+    def _actions(
+        self,
+        body: tuple[Action, ...],
+        pipelines: Mapping[str, tuple[Any, Any]],
+        buffers: Mapping[str, Any],
+        sizes: Mapping[str, int],
+    ) -> None:
         for action in body:
             match action:
                 case Dispatch(kernel, workgroups):
@@ -125,14 +143,14 @@ class Recorder:
                     )
                 case Repeat(count, inner):
                     for _ in range(count):
-                        self.actions(inner, pipelines, buffers, sizes)
+                        self._actions(inner, pipelines, buffers, sizes)
                 case While(flag, inner):
                     while self._flag(buffers[flag]):
-                        self.actions(inner, pipelines, buffers, sizes)
+                        self._actions(inner, pipelines, buffers, sizes)
                 case _:
                     assert_never(action)
 
-    def submit(self) -> None:
+    def _submit(self) -> None:
         """Hand everything encoded so far to the queue."""
         self._leave_pass()
         self._device.queue.submit([self._encoder.finish()])
@@ -148,8 +166,8 @@ class Recorder:
         usage = self._wgpu.BufferUsage
         token = self._device.create_buffer(size=4, usage=usage.MAP_READ | usage.COPY_DST)
         self._encoder.clear_buffer(token)
-        self.submit()
-        ended = wait_mapped(token, _SLICE_DEADLINE, lambda: self._opened.lost or self._run.stopped)
+        self._submit()
+        ended = wait_mapped(token, _SLICE_DEADLINE, self._given_up)
         if self._run.stopped:
             raise stopped(self._run)
         if self._opened.lost:
@@ -157,9 +175,18 @@ class Recorder:
         if not ended:
             raise _late(self._run, _SLICE_DEADLINE)
         token.destroy()
+        self._done += done
+        self._tell()
         self._pace.learn(done, time.perf_counter() - started)
         self._encoder = self._device.create_command_encoder()
         self._pending = 1
+
+    def _tell(self) -> None:
+        self._task.at(Standing(self._done, self._total, "dispatches"))
+
+    def _given_up(self) -> bool:
+        self._tell()
+        return self._opened.lost or self._run.stopped
 
     def _dispatch(self, pipeline: tuple[Any, Any], workgroups: tuple[int, int, int]) -> None:
         if 0 in workgroups:
@@ -192,11 +219,14 @@ class Recorder:
             self._pass = None
 
     def _flag(self, buffer: Any) -> bool:
-        self.submit()
+        self._submit()
+        flag = any(self._device.queue.read_buffer(buffer, 0, 4))
+        self._done += self._pending
         self._encoder, self._pending = self._device.create_command_encoder(), 0
+        self._tell()
         if self._run.stopped:
             raise stopped(self._run)
-        return any(self._device.queue.read_buffer(buffer, 0, 4))
+        return flag
 
 
 def settle(
@@ -228,7 +258,14 @@ def settle(
         encoder.resolve_query_set(last.stamps, 0, 2 * last.passes, resolved, 0)
         encoder.copy_buffer_to_buffer(resolved, 0, staging, ticks_at, 16 * last.passes)
     device.queue.submit([encoder.finish()])
-    if not wait_mapped(staging, deadline, lambda: lost() or last.stopped):
+    with BOARD.task(f"waiting for '{last.name}' on native") as task:
+
+        def given_up() -> bool:
+            task.at(Standing())
+            return lost() or last.stopped
+
+        ended = wait_mapped(staging, deadline, given_up)
+    if not ended:
         if lost():
             return []
         raise stopped(last) if last.stopped else _late(last, deadline)

@@ -12,9 +12,11 @@ import time
 from collections import deque
 from concurrent.futures import TimeoutError as FutureTimeoutError, wait as wait_some
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from workbench.base.errors import DeviceError
+from workbench.base.progress import BOARD, Standing, Task
+from workbench.program import steps
 from workbench.runtime import page_messages as messages
 from workbench.runtime.crossing import Crossing
 from workbench.runtime.device import (
@@ -77,12 +79,8 @@ class PageDevice(Single):
         engine: Engine,
         *,
         handles: Iterator[int],
-        console: Callable[[], TextIO | None],
     ) -> None:
-        """`handles` number buffers, no two of all pages alike: none takes another's for its own.
-
-        On `console` long transfers say how far they are.
-        """
+        """`handles` number buffers, no two of all pages alike: none takes another's for its own."""
         self.name = name
         self.peer = peer
         self._report = report
@@ -93,7 +91,7 @@ class PageDevice(Single):
         """Writes that may be on their way, with their bytes, oldest first."""
         self._unasked = 0
         """Bytes of the read that is under way that the page was not asked for yet."""
-        self._crossing = Crossing(console)
+        self._crossing = Crossing()
         self._programs: dict[Program, _Compiled] = {}
 
     @property
@@ -161,8 +159,10 @@ class PageDevice(Single):
     def _wait_for(self, future: Future[Answer]) -> None:
         """Wait, in slices, until a future is done either way."""
         try:
-            while not wait_some((future,), _SLICE_SECONDS).done:
-                self._crossing.look(self.peer.left)
+            with BOARD.task("waiting for the page") as task:
+                look = self._looking(task)
+                while not wait_some((future,), _SLICE_SECONDS).done:
+                    look()
         except KeyboardInterrupt:
             self.peer.cancel()
             raise
@@ -173,13 +173,13 @@ class PageDevice(Single):
         content = bytearray(-(-size // 4) * 4)
         self._crossing.add(len(content), "from the page", self.peer.left)
         try:
-            self._read_pieces(handle, memoryview(content))
+            with BOARD.task("reading an array") as task:
+                self._read_pieces(handle, memoryview(content), self._looking(task))
         finally:
             self._unasked = 0
-            self._crossing.look(self.peer.left)
         return content if len(content) == size else content[:size]
 
-    def _read_pieces(self, handle: int, into: memoryview) -> None:
+    def _read_pieces(self, handle: int, into: memoryview, look: Callable[[], None]) -> None:
         # In pieces: a page that copies 256 MB at once could not say that it is alive.
         sent: deque[Future[Answer]] = deque()
         for start in range(0, len(into), messages.CHUNK_BYTES):
@@ -187,9 +187,16 @@ class PageDevice(Single):
             self._unasked = len(into) - start - len(piece)
             sent.append(self._send(messages.Read(handle, start, len(piece)), piece))
             if len(sent) == _PIECES_AHEAD:
-                self._wait(sent.popleft(), DEADLINE)
+                self._wait(sent.popleft(), DEADLINE, look=look)
         while sent:
-            self._wait(sent.popleft(), DEADLINE)
+            self._wait(sent.popleft(), DEADLINE, look=look)
+
+    def _looking(
+        self, task: Task, standing: Callable[[], Standing] = Standing
+    ) -> Callable[[], None]:
+        """What tells a task how far it is: first what crosses, then what `standing` gives."""
+        crossing = self._crossing
+        return lambda: task.at(crossing.standing(self.peer.left + self._unasked) or standing())
 
     def free(self, memory: Memory) -> None:
         """Give a buffer back with the next request: finalizers call this, from any thread."""
@@ -215,7 +222,8 @@ class PageDevice(Single):
         if not (compiled.answer.done() or self.peer.wire.answers_now()):
             return
         try:
-            self._wait(compiled.answer, DEADLINE, program)
+            with BOARD.task(f"compiling '{program.name}' in the page") as task:
+                self._wait(compiled.answer, DEADLINE, program, self._looking(task))
         except DeviceError:
             self._programs.pop(program, None)
             raise
@@ -234,9 +242,14 @@ class PageDevice(Single):
             deadline_ms=1000 * DEADLINE,
         )
         future = self._send(request)
+        total = steps(program.body)
+
+        def standing() -> Standing:
+            return Standing(self.peer.steps(future), total, "dispatches")
 
         def wait(deadline: float) -> Timing:
-            answer = self._wait(future, deadline, program)
+            with BOARD.task(f"waiting for '{program.name}' in the page") as task:
+                answer = self._wait(future, deadline, program, self._looking(task, standing))
             return timing_of(answer, self._report, self._engine)
 
         return Run(wait=wait, done=future.done)
@@ -283,9 +296,16 @@ class PageDevice(Single):
         return compiled
 
     def _wait(
-        self, future: Future[Answer], deadline: float, program: Program | None = None
+        self,
+        future: Future[Answer],
+        deadline: float,
+        program: Program | None = None,
+        look: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """The answer. Raises `DeviceError`; an interrupt stops what runs and goes on."""
+        """The answer. Raises `DeviceError`; an interrupt stops what runs and goes on.
+
+        Calls `look` while it waits.
+        """
         peer = self.peer
         if not (future.done() or peer.wire.answers_now()):
             raise LaterError(
@@ -297,7 +317,7 @@ class PageDevice(Single):
         cancelled = False
         try:
             while True:
-                self._crossing.look(peer.left + self._unasked)
+                look()
                 try:
                     return _sound(peer, future.result(_SLICE_SECONDS))
                 except FutureTimeoutError:

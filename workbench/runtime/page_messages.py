@@ -221,6 +221,14 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """So many dispatches and copies of a run are done."""
+
+    identity: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pong:
     """The answer to a ping."""
 
@@ -245,7 +253,7 @@ class Shown:
     """The page showed a panel of this process, or somebody turned to it."""
 
 
-PageMessage = Hello | Reply | Received | Pong | Lost | Fault | Shown
+PageMessage = Hello | Reply | Received | Progress | Pong | Lost | Fault | Shown
 
 
 class OtherVersionError(ValueError):
@@ -278,14 +286,14 @@ def _message(values: Any, text: str) -> PageMessage:
             return Reply(identity, _result(result))
         case {"kind": "received", "id": int(identity), "bytes": int(count)}:
             return Received(identity, count)
-        case {"kind": "pong"}:
-            return Pong()
+        case {"kind": "progress", "id": int(identity), "steps": int(steps)}:
+            return Progress(identity, steps)
+        case {"kind": "pong" | "shown" as kind}:
+            return Pong() if kind == "pong" else Shown()
         case {"kind": "lost", "engine": ("gpu" | "wasm") as engine, "message": str(message)}:
             return Lost(engine, message)
         case {"kind": "fault", "message": str(message)}:
             return Fault(message)
-        case {"kind": "shown"}:
-            return Shown()
         case _:
             raise ValueError(f"unknown message from the page: {text[:80]}")
 

@@ -53,13 +53,14 @@ class _Pending:
     """A request that is on its way; the bytes of a read go to `content`.
 
     `offsets` are those of the pieces that came, `missing` bytes did not come yet, and of a write
-    `untaken` ones the page has not taken.
+    `untaken` ones the page has not taken. Of a run, so many `steps` are done.
     """
 
     future: Future[Answer]
     content: memoryview
     missing: int
     untaken: int = 0
+    steps: int = 0
     offsets: set[int] = field(default_factory=set[int])
 
 
@@ -169,6 +170,11 @@ class Peer:
         with self._lock:
             return sum(p.missing + p.untaken for p in self._pending.values())
 
+    def steps(self, future: Future[Answer]) -> int:
+        """How many dispatches and copies of a run are done, as far as the page has said."""
+        with self._lock:
+            return next((p.steps for p in self._pending.values() if p.future is future), 0)
+
     def cancel(self) -> None:
         """End every run that was enqueued so far; their futures raise."""
         with self._lock:
@@ -203,15 +209,15 @@ class Peer:
         message = messages.parse_message(text)
         if isinstance(message, messages.Hello) and self.report is not None:
             raise ValueError("a page says hello once")
-        if not isinstance(message, messages.Pong):
+        if not isinstance(message, messages.Pong | messages.Progress):
             self.last_progress = self.last_heard
         match message:
             case messages.Reply(identity, result, failure):
                 self._reply(identity, result, failure)
             case messages.Hello(report):
                 self.report = report
-            case messages.Received(identity, count):
-                self._received(identity, count)
+            case messages.Received() | messages.Progress():
+                self._goes_on(message)
             case messages.Fault(fault):
                 self.faults.append(fault)
                 del self.faults[:-_MOST_FAULTS]
@@ -242,14 +248,22 @@ class Peer:
         pending.missing -= size
         pending.content[offset : offset + size] = payload
 
-    def _received(self, identity: int, count: int) -> None:
-        if not 0 <= count <= self._unread:
-            raise ValueError(f"the page took {count} bytes of {self._unread}")
-        self._unread -= count
-        with self._lock:
-            if identity in self._pending:
-                self._pending[identity].untaken -= count
-        self._room.set()
+    def _goes_on(self, message: messages.Received | messages.Progress) -> None:
+        match message:
+            case messages.Received(identity, count):
+                if not 0 <= count <= self._unread:
+                    raise ValueError(f"the page took {count} bytes of {self._unread}")
+                self._unread -= count
+                with self._lock:
+                    if identity in self._pending:
+                        self._pending[identity].untaken -= count
+                self._room.set()
+            case messages.Progress(identity, steps):
+                with self._lock:
+                    if identity in self._pending:  # it may have failed meanwhile
+                        self._pending[identity].steps = steps
+            case _:
+                assert_never(message)
 
     def _heard(self, size: int) -> None:
         self._count(size)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.base.errors import WorkbenchError
+from workbench.base.progress import BOARD, Standing
 from workbench.measure.agree import expected
 from workbench.measure.checks import Checks, check
 from workbench.runtime.arrays import Array
@@ -162,16 +163,18 @@ def _answers(
     shown = {n: a.numpy() for n, a in run.outputs.items()}
     ok, words = reference.compare(shown, run.compilation.program.target)
     answers = [DeviceAnswer(run.device, "tick" if ok else "cross", words)]
-    for name in LISTED:
-        if name == run.device:
-            continue
-        description = open_device(name).describe()
-        if not description.available:
-            absent = f"not here: {description.cause}"
-            if absent not in {a.words for a in answers}:  # a page that is missing is said once
-                answers.append(DeviceAnswer(name, "none", absent))
-            continue
-        answers.append(_answer(run, name, values, reference))
+    with BOARD.task(f"comparing '{run.kernel.name}'") as task:
+        for name in LISTED:
+            if name == run.device:
+                continue
+            description = open_device(name).describe()
+            if not description.available:
+                absent = f"not here: {description.cause}"
+                if absent not in {a.words for a in answers}:  # a page that is missing is said once
+                    answers.append(DeviceAnswer(name, "none", absent))
+                continue
+            task.at(Standing(len(answers), len(LISTED), f"devices, now {name}"))
+            answers.append(_answer(run, name, values, reference))
     return tuple(answers)
 
 

@@ -7,11 +7,11 @@ widget is closed.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import traitlets
 
+from workbench.base.progress import BOARD
 from workbench.runtime.device import open_device
 from workbench.widget.bundle import Bundled
 from workbench.widget.comm import Comms
@@ -26,6 +26,19 @@ class Page(Bundled):
     kind = traitlets.Unicode("page").tag(sync=True)
     port = traitlets.Int().tag(sync=True)
     token = traitlets.Unicode().tag(sync=True)
+
+
+class Foot:
+    """The line at the foot of a notebook's page: no output of a cell, so none is saved."""
+
+    stop = "interrupt the kernel to stop"
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+
+    def show(self, words: str) -> None:
+        """Put these words in place of those before."""
+        self._page.send({"kind": "progress", "words": words})
 
 
 _open: list[Page] = []
@@ -43,12 +56,13 @@ def open_page() -> Page:
     The same widget again while it is open. Raises `DeviceError` where tornado is missing.
     """
     device: BrowserDevice = open_device("browser")  # pyright: ignore[reportAssignmentType]
-    device.console = lambda: sys.stdout
     server = device.serve()
     if _open and _open[0].comm is not None and _open[0].token == server.token:
         return _open[0]
     page = Page(port=server.port, token=server.token)
     Comms(page, server)
     _open[:] = [page]
+    foot = Foot(page)
+    BOARD.screen = lambda: foot
     device.expect_page()
     return page

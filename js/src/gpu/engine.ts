@@ -2,6 +2,7 @@
 import type {
   Engine,
   EngineSource,
+  Proceed,
   Range,
   StartedRead,
   StartedRun,
@@ -113,7 +114,7 @@ export class GpuEngine implements Engine {
   }
 
   /** Puts a run on the queue; its outputs are spoken for at once, also where it fails. */
-  async run(request: RunRequest, proceed: () => void): Promise<StartedRun> {
+  async run(request: RunRequest, proceed: Proceed): Promise<StartedRun> {
     const ready = await this.#programs.get(request.key);
     if (ready === undefined) {
       throw new GpuFailure({ kind: "lost", message: "the page does not hold this program" });

@@ -14,6 +14,7 @@ import {
   type RunResult,
   type Step,
 } from "../protocol.ts";
+import type { Proceed } from "../engine.ts";
 import type { ReadyKernel, ReadyProgram } from "./compile.ts";
 import type { Copied, Stagings } from "./staging.ts";
 import type { RunTimer } from "./timer.ts";
@@ -33,8 +34,8 @@ export interface RunContext {
   readonly stagings: Stagings;
   /** The GPU buffers of inputs, outputs and constants by name. */
   readonly buffers: ReadonlyMap<string, GPUBuffer>;
-  /** Throws GpuFailure once the run is to end; asked between two submits. */
-  readonly proceed: () => void;
+  /** Asked between two submits. */
+  readonly proceed: Proceed;
 }
 
 /** A device and when a run began there, in milliseconds. */
@@ -74,6 +75,7 @@ class Recorder {
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #pending = 0;
+  #done = 0;
   #submits = 0;
   #dispatches = 0;
   #status: Copied | undefined;
@@ -86,6 +88,11 @@ class Recorder {
 
   get full(): boolean {
     return this.#pending >= this.#ready.slice;
+  }
+
+  /** Dispatches and copies that were submitted. */
+  get done(): number {
+    return this.#done;
   }
 
   get counts(): { readonly submits: number; readonly dispatches: number } {
@@ -125,6 +132,7 @@ class Recorder {
     const encoder = this.#encoder;
     if (encoder === undefined) return;
     this.#encoder = undefined;
+    this.#done += this.#pending;
     this.#pending = 0;
     this.#submits += 1;
     this.#scoped(() => {
@@ -239,7 +247,7 @@ async function play(body: readonly Step[], record: Recorder, context: RunContext
 async function leaveFull(record: Recorder, context: RunContext): Promise<void> {
   if (!record.full) return;
   await record.submitSlice();
-  context.proceed();
+  context.proceed(record.done);
 }
 
 async function playWhile(
@@ -250,7 +258,7 @@ async function playWhile(
   for (;;) {
     record.submit();
     if ((await readWord(context, record.buffer(flag))) === 0) return;
-    context.proceed();
+    context.proceed(record.done);
     await play(body, record, context);
   }
 }

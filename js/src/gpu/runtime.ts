@@ -5,7 +5,7 @@
  * gone, and the next request starts on a new one.
  * It sees neither the socket nor the engine's set-up: `send` and `source` are given.
  */
-import type { Engine, EngineSource } from "../engine.ts";
+import type { Engine, EngineSource, Proceed } from "../engine.ts";
 import {
   type EngineName,
   type Failure,
@@ -34,6 +34,9 @@ export interface RuntimeOptions {
 
 /** So long after an error the engine may still turn out to be lost. */
 const LOSS_GRACE_MS = 100;
+
+/** How often a run that takes long says how far it is. */
+const TELL_MS = 200;
 
 /** What became of a request: known now, or once the engine is through. */
 type Outcome = { readonly now: Result } | { readonly later: Promise<Result> };
@@ -215,12 +218,19 @@ export class Runtime {
     return { now: { cached, milliseconds: performance.now() - started } };
   }
 
-  /** What throws GpuFailure once a run is to end. */
-  #stopper(request: RunRequest): () => void {
-    const deadline = performance.now() + request.deadline_ms;
-    return () => {
-      const cancelled = request.id <= this.#cancelledThrough || this.#options.signal.aborted;
-      if (cancelled || performance.now() >= deadline) throw stopFailure(request, cancelled);
+  /** What tells how far a run is, and throws GpuFailure once it is to end. */
+  #stopper(request: RunRequest): Proceed {
+    const { send, signal } = this.#options;
+    const { id, deadline_ms } = request;
+    const started = performance.now();
+    let told = started;
+    return (steps) => {
+      const now = performance.now();
+      const cancelled = id <= this.#cancelledThrough || signal.aborted;
+      if (cancelled || now >= started + deadline_ms) throw stopFailure(request, cancelled);
+      if (now < told + TELL_MS) return;
+      told = now;
+      send({ kind: "progress", id, steps });
     };
   }
 }

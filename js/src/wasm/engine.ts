@@ -8,6 +8,7 @@ import type {
   Engine,
   EngineEvents,
   EngineSource,
+  Proceed,
   Range,
   StartedRead,
   StartedRun,
@@ -133,7 +134,7 @@ export class WasmEngine implements Engine {
     return false;
   }
 
-  async run(request: RunRequest, proceed: () => void): Promise<StartedRun> {
+  async run(request: RunRequest, proceed: Proceed): Promise<StartedRun> {
     const ready = this.#programs.get(request.key);
     if (ready === undefined) {
       throw new GpuFailure({ kind: "lost", message: "the page does not hold this program" });
@@ -159,7 +160,7 @@ export class WasmEngine implements Engine {
     ready: ReadyProgram,
     request: RunRequest,
     entries: ReadonlyMap<string, Entry>,
-    proceed: () => void,
+    proceed: Proceed,
   ): Promise<RunResult> {
     for (const [name, { failure, bytes }] of entries) {
       const plan = ready.program.buffers.find((buffer) => buffer.name === name);
@@ -171,8 +172,10 @@ export class WasmEngine implements Engine {
         throw new GpuFailure(failure);
       }
     }
-    const played = playProgram(ready, request.scalars, entries, this.#crew, proceed);
-    return this.#watched(played, ready.stop, proceed);
+    let done = 0;
+    const told = (steps: number): void => { proceed(done = steps); };
+    const played = playProgram(ready, request.scalars, entries, this.#crew, told);
+    return this.#watched(played, ready.stop, () => { proceed(done); });
   }
 
   /** What a run gives; one that is to end and does not is ended with everything else. */

@@ -14,6 +14,7 @@ import {
   type RunResult,
   type Step,
 } from "../protocol.ts";
+import type { Proceed } from "../engine.ts";
 import type { Crew } from "./crew.ts";
 import { share } from "./share.ts";
 
@@ -75,16 +76,18 @@ export async function prepareProgram(
 class Player {
   readonly times = new Map<string, { dispatches: number; nanoseconds: number }>();
   dispatches = 0;
+  /** Dispatches and copies that are done. */
+  steps = 0;
   readonly #ready: ReadyProgram;
   readonly #given: ReadonlyMap<string, Place>;
   readonly #crew: Crew;
-  readonly #proceed: () => void;
+  readonly #proceed: Proceed;
 
   constructor(
     ready: ReadyProgram,
     given: ReadonlyMap<string, Place>,
     crew: Crew,
-    proceed: () => void,
+    proceed: Proceed,
   ) {
     this.#ready = ready;
     this.#given = given;
@@ -115,13 +118,15 @@ class Player {
 
   async play(body: readonly Step[]): Promise<void> {
     for (const step of body) {
-      this.#proceed();
+      this.#proceed(this.steps);
       switch (step.op) {
         case "dispatch":
           await this.#dispatch(step.kernel, step.workgroups[0]);
+          this.steps += 1;
           break;
         case "copy":
           await this.#copy(step.source, step.target);
+          this.steps += 1;
           break;
         case "repeat":
           for (let round = 0; round < step.count; round += 1) await this.play(step.body);
@@ -155,7 +160,8 @@ class Player {
       return (await hand.order(order)).milliseconds;
     };
     const workers = this.#crew.hands.length;
-    const spent = await share(count, workers, kernel.pace, call, this.#proceed);
+    const proceed = (): void => { this.#proceed(this.steps); };
+    const spent = await share(count, workers, kernel.pace, call, proceed);
     kernel.pace = spent / Math.max(1, count);
     this.dispatches += 1;
     const time = this.times.get(name) ?? { dispatches: 0, nanoseconds: 0 };
@@ -194,7 +200,7 @@ export async function playProgram(
   scalars: readonly number[],
   given: ReadonlyMap<string, Place>,
   crew: Crew,
-  proceed: () => void,
+  proceed: Proceed,
 ): Promise<RunResult> {
   const player = new Player(ready, given, crew, proceed);
   const started = performance.now();

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import math
-import re
 import sys
 import threading
 import time
@@ -30,7 +28,7 @@ from workbench.runtime.browser import BrowserDevice
 from workbench.runtime.browser_wasm import PageWasm
 from workbench.runtime.device import open_device
 from workbench.runtime.page_device import PageDevice
-from workbench.runtime.page_messages import CHUNK_BYTES, Failure
+from workbench.runtime.page_messages import Failure
 from workbench.runtime.page_values import device_error, scalar_words
 from workbench.runtime.rejected import rejected
 
@@ -547,41 +545,6 @@ def test_a_program_of_another_target_is_refused(device: BrowserDevice, page: Fak
     assert page.server.count == 1
     with pytest.raises(DeviceError, match="'copy' is a program for llvm, browser runs wgsl"):
         device.prepare(replace(PROGRAM, target="llvm"))
-
-
-def serve_slowly(page: FakePage, seconds: float) -> None:
-    """Answer an allocation, a write of two frames and its read; each pauses in the middle."""
-    allocation, write = take(page), take(page)
-    page.send(kind="reply", id=allocation["id"], ok={})
-    for number in range(2):
-        page.take()
-        page.send(kind="received", id=write["id"], bytes=CHUNK_BYTES)
-        threading.Event().wait(seconds if number == 0 else 0)
-    page.send(kind="reply", id=write["id"], ok={})
-    for number in range(2):
-        read = take(page)
-        page.send_frame(read["id"], 0, bytes([number]) * CHUNK_BYTES)
-        threading.Event().wait(seconds if number == 0 else 0)
-        page.send(kind="reply", id=read["id"], ok={})
-
-
-def test_what_takes_long_to_cross_says_how_far_it_is(device: BrowserDevice, page: FakePage) -> None:
-    said = io.StringIO()
-    device.console = lambda: said
-    serving = threading.Thread(target=serve_slowly, args=(page, 1.2))
-    serving.start()
-    memory = device.allocate(2 * CHUNK_BYTES)
-    memory.device.write(memory, memoryview(bytes(2 * CHUNK_BYTES)))
-    assert isinstance(memory.device, PageDevice)
-    memory.device._wait_for(memory.device._uploads[0][0])
-    content = memory.device.read(memory, 2 * CHUNK_BYTES)
-    serving.join()
-
-    assert "\rto the page: 4 of 8 MB" in said.getvalue()
-    assert re.search(r"\rto the page: 8 MB in 1\.\d s +\n", said.getvalue())
-    assert "\rfrom the page: 4 of 8 MB" in said.getvalue()
-    assert content[0] == 0
-    assert content[-1] == 1
 
 
 def test_a_stream_of_writes_is_two_ahead_of_the_page(
