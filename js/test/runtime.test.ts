@@ -133,6 +133,7 @@ describe("Runtime", () => {
     };
     const sent: PageMessage[] = [];
     const runtime = new Runtime({
+      name: "gpu",
       source: { open: () => Promise.resolve({ run } as unknown as Engine), watch: () => undefined },
       send: (message) => sent.push(message),
       sendBytes: () => undefined,
