@@ -34,7 +34,8 @@ export interface Engine {
   /** Makes a program ready; tells whether it was. */
   readonly compile: (key: string, program: Program) => Promise<boolean>;
   /**
-   * Starts a run, and resolves once the next may start. The outputs of a run that fails carry its failure.
+   * Starts a run, and resolves once the next may start.
+   * The outputs of a run that fails carry its failure.
    */
   readonly run: (request: RunRequest, proceed: Proceed) => Promise<StartedRun>;
   readonly release: () => void;
