@@ -93,6 +93,11 @@ CASES = (
          S.fuse("i", "j").split("i_j", 5, tail="pad"), lambda A, B: A @ B),
     Case("ends", one("x[i] - (x[i - 1] if i > 0 else 0.0)"), {"x": _floats(13)},
          S.peel("i", first=1).vectorize("i", 4), lambda x: np.diff(x, prepend=np.float32(0))),
+    Case("a choice comes into a vector", "def f(x: f32[N]) -> f32[N]:\n"
+         "    h: f32[N]\n    h[i] = x[i - 1] if i > 0 else 0.0\n"
+         "    y[i] = 2 * h[i] + x[i]\n    return y\n",
+         {"x": _floats(12)}, S.vectorize("y.i", 4).inline("h"),
+         lambda x: 2 * np.concatenate([[np.float32(0)], x[:-1]]) + x),
     Case("tiles in registers", MATMUL, {"A": _floats(16, 8), "B": _floats(8, 64)},
          CPU_TILE[:-1], lambda A, B: A @ B),
 )  # fmt: skip

@@ -3,7 +3,8 @@
     for k in range(2):  # unrolled           s += x[i * 2]
         s += x[i * 2 + k]                    s += x[i * 2 + 1]
 
-What a copy declares gets a name of its own. A loop that a break leaves stays a loop.
+What a copy declares gets a name of its own. A loop that a break leaves stays a loop. A vector into
+which later steps brought what lanes cannot do together is written out lane by lane.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from workbench.ir.stmt import (
 )
 from workbench.passes.fold import fold, literal_int
 from workbench.schedule.nests import extent, fresh, taken
+from workbench.schedule.vector_steps import uneven
 
 if TYPE_CHECKING:
     from workbench.ir.loops import Loops
@@ -93,6 +95,8 @@ def _parts(s: For, lanes: int | None) -> Sequence[tuple[Expr, int]] | None:
     if count is None or start is None or leaves(s.body):
         return None
     if s.kind is LoopKind.UNROLLED:
+        return [(integer(start + n * s.step), 1) for n in range(count)]
+    if s.kind is LoopKind.VECTOR and any(map(uneven, s.body)):
         return [(integer(start + n * s.step), 1) for n in range(count)]
     if s.kind is not LoopKind.VECTOR or lanes is None or (count <= lanes and s.step == 1):
         return None

@@ -82,7 +82,7 @@ class Vectorize:
             reason = f"tail={self.tail!r} asks in each lane whether there is an iteration"
             return no(reason, found.origin, hint="tail='peel'")
         for s in found.body:
-            reason = _uneven(s)
+            reason = uneven(s)
             if reason:
                 return no(reason, s.origin, hint="split(..., tail='peel') leaves no guard")
         return YES
@@ -104,7 +104,7 @@ class Vectorize:
         )
 
 
-def _uneven(s: Stmt) -> str:
+def uneven(s: Stmt) -> str:
     """Why a statement is not the same for each lane, one operation after the other."""
     match s:
         case Store(atomic=True) | Store(unproved=(_, *_)):
