@@ -10,6 +10,7 @@ from benchmarks.row import table
 NAMES = (
     "compiling",
     "importing",
+    "pages",
     "panels",
     "resizing",
     "running",
