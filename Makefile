@@ -30,7 +30,7 @@ test: setup-dev browser native-gpu ## Run every test suite and say how long each
 check: setup-dev ## Formatting, lint, types, layers and unit tests
 	$(BIN)/python tests/run_suites.py check
 
-bench: setup native-gpu ## Measure, as ratios
+bench: setup-dev browser native-gpu ## Measure, as ratios
 	$(BIN)/python -m benchmarks
 
 laws: setup-dev native-gpu ## Try fresh random programs: make laws MINUTES=10; adds to docs/laws.md

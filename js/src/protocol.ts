@@ -1,12 +1,13 @@
 /**
  * The messages between the kernel (Python) and the page, and the Program they carry.
  *
- * Text frames hold one JSON message; binary frames hold a 16-byte header and up to 4 MiB of bytes.
+ * Text frames hold one JSON message, or a list of requests; binary frames hold a 16-byte header and
+ * up to 4 MiB of bytes.
  * The Python twin is `workbench/runtime/page_messages.py`; the two change together.
  * Nothing here touches the GPU, the DOM or a socket.
  */
 
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /**
  * Payload bytes of a binary frame: far below the 10 MiB at which Jupyter's servers cut the socket,
@@ -126,7 +127,7 @@ export interface AllocateRequest {
   readonly bytes: number;
 }
 
-/** `bytes` bytes follow in binary frames whose header carries this id. */
+/** Without `content`, `bytes` bytes follow in binary frames whose header carries this id. */
 export interface WriteRequest {
   readonly kind: "write";
   readonly id: number;
@@ -134,6 +135,8 @@ export interface WriteRequest {
   readonly buffer: number;
   readonly offset: number;
   readonly bytes: number;
+  /** The bytes of a short one, in base64. */
+  readonly content?: string;
 }
 
 export interface RunRequest {
@@ -330,10 +333,16 @@ const REQUEST_KINDS: ReadonlySet<unknown> = new Set<Request["kind"]>([
   "cancel",
 ]);
 
-/** The request in a text frame. Throws GpuFailure where it is none of the known kinds. */
-export function parseRequest(text: string): Request {
-  const message = JSON.parse(text) as Request;
-  if (REQUEST_KINDS.has(message.kind)) return message;
+/** The requests in a text frame. Throws GpuFailure where one is none of the known kinds. */
+export function parseRequests(text: string): readonly Request[] {
+  const message = JSON.parse(text) as Request | readonly Request[];
+  const requests = "kind" in message ? [message] : message;
+  if (requests.every(({ kind }) => REQUEST_KINDS.has(kind))) return requests;
   const shown = text.slice(0, 80);
   throw new GpuFailure({ kind: "internal", message: `unknown message from the kernel: ${shown}` });
+}
+
+/** The bytes that a short write carries. */
+export function contentOf(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 }

@@ -4,7 +4,7 @@ import {
   failureOf,
   GpuFailure,
   outsideMessage,
-  parseRequest,
+  parseRequests,
   type Program,
   unpackFrame,
 } from "../src/protocol.ts";
@@ -55,13 +55,20 @@ describe("outsideMessage", () => {
   });
 });
 
-describe("parseRequest", () => {
+describe("parseRequests", () => {
   it("refuses what is no request", () => {
-    expect(() => parseRequest('{"kind": "reboot"}')).toThrow("unknown message from the kernel");
+    expect(() => parseRequests('{"kind": "reboot"}')).toThrow("unknown message from the kernel");
   });
 
   it("takes a request", () => {
-    expect(parseRequest('{"kind": "ping", "id": 3}')).toEqual({ kind: "ping", id: 3 });
+    expect(parseRequests('{"kind": "ping", "id": 3}')).toEqual([{ kind: "ping", id: 3 }]);
+  });
+
+  it("takes a list, and refuses it for one that is no request", () => {
+    const list = '[{"kind": "free", "id": 3, "buffers": []}, {"kind": "ping", "id": 4}]';
+
+    expect(parseRequests(list).map(({ id }) => id)).toEqual([3, 4]);
+    expect(() => parseRequests('[{"kind": "ping", "id": 4}, {"kind": "reboot"}]')).toThrow("unknown");
   });
 });
 

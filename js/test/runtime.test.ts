@@ -104,6 +104,17 @@ describe("Runtime", () => {
     ]);
   });
 
+  it("writes what a short request carries, and takes no frame for it", async () => {
+    const { ask, ready, sent, writes } = start();
+    ask({ kind: "alloc", id: 1, buffer: 1, bytes: 16 });
+    ask({ kind: "write", id: 2, buffer: 1, offset: 4, bytes: 8, content: btoa("12345678") });
+    ready();
+    await vi.waitUntil(() => sent.length === 2);
+
+    expect(writes).toEqual([{ offset: 4, bytes: 8 }]);
+    expect(sent[1]).toEqual({ kind: "reply", id: 2, ok: {} });
+  });
+
   it("calls a handle lost that it does not hold", async () => {
     const { ask, ready, sent } = start();
     ready();

@@ -107,7 +107,8 @@ def test_where_no_socket_leads_to_the_kernel_the_comm_carries_what_is_awaited(
     inner.stop_kernels()
 
     assert texts[1] == '"through the notebook\'s comm, slowly, and only by what is awaited"'
-    assert texts[2:4] == ["[0.0, 4.0, 8.0, 12.0]", "True"]
+    assert texts[2] == "[0.0, 4.0, 8.0, 12.0]"
+    assert texts[3].splitlines()[-1] == "True"  # how far the bytes are may stand above
     assert "this cell would wait for ever" in notebook.errors()[0]
     assert "await the array" in notebook.errors()[0]
 

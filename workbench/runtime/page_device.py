@@ -158,6 +158,7 @@ class PageDevice(Single):
 
     def _wait_for(self, future: Future[Answer]) -> None:
         """Wait, in slices, until a future is done either way."""
+        self.peer.flush()
         try:
             with BOARD.task("waiting for the page") as task:
                 look = self._looking(task)
@@ -313,6 +314,7 @@ class PageDevice(Single):
                 hint="await the array, or pip install jupyter-server-proxy beside the "
                 "notebook server, and reload the page",
             )
+        peer.flush()
         started = time.monotonic()
         cancelled = False
         try:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import struct
+from base64 import b64encode
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
 CHUNK_BYTES = 4 * 1024 * 1024
 """Payload of a binary frame.
 
@@ -24,6 +25,9 @@ find their way between two frames.
 
 CLOSED_FOR = {"lost": 1001, "internal": 1002, "version": 4001}
 """The code with which a socket is closed, by the kind of failure; 4001 tells a page to go."""
+
+SHORT_BYTES = 4096
+"""A write of so many bytes or fewer carries them in its request."""
 
 _HEADER = struct.Struct("<IIQ")
 HEADER_BYTES = _HEADER.size
@@ -98,10 +102,22 @@ Engine = Literal["gpu", "wasm"]
 ENGINES: tuple[Engine, ...] = ("gpu", "wasm")
 
 
-def request_text(request: Request, identity: int, engine: Engine) -> str:
-    """The text frame of a request to an engine; its answer will carry `identity`."""
-    content = {field.name: getattr(request, field.name) for field in fields(request)}
-    return json.dumps({"kind": _KINDS[type(request)], "id": identity, "engine": engine, **content})
+def request_text(
+    request: Request, identity: int, engine: Engine, content: memoryview | None = None
+) -> str:
+    """The JSON of a request to an engine; its answer will carry `identity`.
+
+    `content` are the bytes of a short write; those of others follow in frames.
+    """
+    values = {field.name: getattr(request, field.name) for field in fields(request)}
+    if content is not None:
+        values["content"] = b64encode(content).decode()
+    return json.dumps({"kind": _KINDS[type(request)], "id": identity, "engine": engine, **values})
+
+
+def together(requests: Sequence[str]) -> str:
+    """The text frame of several requests."""
+    return requests[0] if len(requests) == 1 else f"[{','.join(requests)}]"
 
 
 def ping_text(identity: int) -> str:

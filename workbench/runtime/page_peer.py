@@ -41,6 +41,10 @@ _MOST_FAULTS = 8
 _LONGEST_REASON = 120
 """Bytes of the reason with which a socket is closed."""
 
+_HELD_SECONDS = 0.004
+"""So long a request may be held for others to come, unless somebody waits."""
+
+_MOST_HELD = 256
 _WINDOW = 8 * messages.CHUNK_BYTES
 _LARGE = messages.CHUNK_BYTES // 2
 _generations = itertools.count(1)
@@ -123,6 +127,7 @@ class Peer:
         self._lock = threading.Lock()
         self._pending: dict[int, _Pending] = {}
         self._last_identity = 0
+        self._held: list[str] = []
         self._unread: int = 0
         self._outgoing: asyncio.Queue[_Outgoing] = asyncio.Queue()
         self._room = asyncio.Event()
@@ -150,7 +155,8 @@ class Peer:
         reads = isinstance(request, messages.Read)
         awaited = given if reads else memoryview(b"")
         sent = memoryview(b"") if reads else given
-        pending = _Pending(Future(), awaited, len(awaited), len(sent))
+        short = 0 < len(sent) <= messages.SHORT_BYTES
+        pending = _Pending(Future(), awaited, len(awaited), 0 if short else len(sent))
         with self._lock:
             if self._ended is not None:
                 pending.future.set_exception(PageFailure(self._ended))
@@ -158,11 +164,31 @@ class Peer:
             self._last_identity += 1
             identity = self._last_identity
             self._pending[identity] = pending
-            text = messages.request_text(request, identity, engine)
-            outgoing = _Outgoing(text, identity, sent)
-            # Inside the lock, so that identities leave in their order.
-            self._loop.call_soon_threadsafe(self._outgoing.put_nowait, outgoing)
+            text = messages.request_text(request, identity, engine, sent if short else None)
+            self._held.append(text)
+            if sent and not short:
+                self._let_go(identity, sent)
+            elif len(self._held) == 1:
+                self._loop.call_soon_threadsafe(self._loop.call_later, _HELD_SECONDS, self.flush)
+            elif len(self._held) >= _MOST_HELD:
+                self._let_go()
         return pending.future
+
+    def flush(self) -> None:
+        """Send the requests that are held: somebody waits. From any thread.
+
+        Requests are held for a moment, so that those of a call, or of a chain of calls, cross in
+        one frame: each is work for both sides, and a proxy may pass the second on 40 ms late.
+        """
+        with self._lock:
+            if self._held:
+                self._let_go()
+
+    def _let_go(self, identity: int = 0, content: memoryview | None = None) -> None:
+        """Send what is held, and the bytes of the last of it; in the lock, to keep the order."""
+        outgoing = _Outgoing(messages.together(self._held), identity, content or memoryview(b""))
+        self._held = []
+        self._loop.call_soon_threadsafe(self._outgoing.put_nowait, outgoing)
 
     @property
     def left(self) -> int:

@@ -5,7 +5,13 @@
  * ever worked, the notebook's comm is the line, for as long as it is. After the last failed round
  * it stops for good: a restarted kernel has another address and another token.
  */
-import { type EngineName, PROTOCOL_VERSION, type PageMessage, parseRequest } from "../protocol.ts";
+import {
+  type EngineName,
+  type PageMessage,
+  parseRequests,
+  PROTOCOL_VERSION,
+  type Request,
+} from "../protocol.ts";
 import { wasmEngines, wasmReport } from "../wasm/engine.ts";
 import type { DeviceSource } from "./device.ts";
 import { gpuEngines } from "./engine.ts";
@@ -53,7 +59,14 @@ export function takeText(
   runtimes: Readonly<Record<EngineName, Runtime>>,
   send: (message: PageMessage) => void,
 ): void {
-  const request = parseRequest(text);
+  for (const request of parseRequests(text)) takeRequest(request, runtimes, send);
+}
+
+function takeRequest(
+  request: Request,
+  runtimes: Readonly<Record<EngineName, Runtime>>,
+  send: (message: PageMessage) => void,
+): void {
   switch (request.kind) {
     case "ping":
       send({ kind: "pong", id: request.id });

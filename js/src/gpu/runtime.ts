@@ -9,6 +9,7 @@ import type { Engine, EngineSource, Proceed } from "../engine.ts";
 import {
   type EngineName,
   type Failure,
+  contentOf,
   failureOf,
   GpuFailure,
   head,
@@ -93,7 +94,7 @@ export class Runtime {
 
   /** Takes a request, to be answered in its turn. */
   take(request: OrderedRequest): void {
-    if (request.kind === "write") this.#expectBytes(request);
+    if (request.kind === "write") this.#takeWrite(request);
     else this.#answer(request.id, () => this.#perform(request));
   }
 
@@ -158,6 +159,18 @@ export class Runtime {
     const engine = await this.#options.source.open();
     this.#lostMessage = undefined;
     return engine;
+  }
+
+  #takeWrite(request: WriteRequest): void {
+    const { id, buffer, offset, content } = request;
+    if (content === undefined) {
+      this.#expectBytes(request);
+      return;
+    }
+    this.#answer(id, async () => {
+      (await this.#held()).write(buffer, offset, contentOf(content));
+      return DONE;
+    });
   }
 
   #expectBytes(request: WriteRequest): void {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import time
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,7 @@ class FakePage:
         self.server = server
         self.requests: list[dict[str, Any]] = []
         self.frames: list[bytes] = []
+        self.taken: list[dict[str, Any] | bytes] = []
         options: dict[str, Any] = {"origin": origin} if origin else {"suppress_origin": True}
         address = f"ws://127.0.0.1:{server.port}/{server.token}/ws"
         self.socket = websocket.create_connection(address, timeout=10, **options)
@@ -57,13 +59,21 @@ class FakePage:
     def take(self) -> dict[str, Any] | bytes:
         """The next frame: a request, or bytes; pings are answered on the way."""
         while True:
+            if self.taken:
+                return self.taken.pop(0)
             frame = self.socket.recv()
             if isinstance(frame, bytes):
                 return frame
             message = json.loads(frame)
-            if message["kind"] != "ping":
-                return message
-            self.send(kind="pong", id=message["id"])
+            if isinstance(message, dict) and message["kind"] == "ping":
+                self.send(kind="pong", id=message["id"])
+                continue
+            for request in message if isinstance(message, list) else [message]:
+                content = request.pop("content", None)
+                self.taken.append(request)
+                if content is not None:  # as it would come in a frame of its own
+                    header = struct.pack("<IIQ", request["id"], 0, 0)
+                    self.taken.append(header + b64decode(content))
 
     def answer_pings(self, seconds: float) -> int:
         """Answer nothing but pings for a while; gives their number."""

@@ -550,17 +550,17 @@ def test_a_program_of_another_target_is_refused(device: BrowserDevice, page: Fak
 def test_a_stream_of_writes_is_two_ahead_of_the_page(
     device: BrowserDevice, page: FakePage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page_device, "_AHEAD_BYTES", 32)
-    memory = device.allocate(16)
+    monkeypatch.setattr(page_device, "_AHEAD_BYTES", 16384)
+    memory = device.allocate(8192)
     allocation = take(page)
     written: list[int] = []
 
     def stream() -> None:
         for number in range(4):
-            memory.device.write(memory, memoryview(bytes([number]) * 16))
+            memory.device.write(memory, memoryview(bytes([number]) * 8192))
             written.append(number)
 
-    streaming = threading.Thread(target=stream)
+    streaming = threading.Thread(target=stream, daemon=True)
     streaming.start()
     wait_until(lambda: len(written) == 3)
     streaming.join(0.2)
@@ -568,7 +568,7 @@ def test_a_stream_of_writes_is_two_ahead_of_the_page(
     page.send(kind="reply", id=allocation["id"], ok={})
     write = take(page)
     page.take()
-    page.send(kind="received", id=write["id"], bytes=16)
+    page.send(kind="received", id=write["id"], bytes=8192)
     page.send(kind="reply", id=write["id"], ok={})
     streaming.join(5)
 
