@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import textwrap
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -75,7 +75,8 @@ class Kernel:
     compilations: Compilations = field(init=False)
 
     def __post_init__(self) -> None:
-        """Nothing is compiled yet."""
+        """Nothing is compiled yet; the schedules of the text are this kernel's."""
+        self.schedules = {n: replace(s, empty=self.schedule) for n, s in self.schedules.items()}
         self.compilations = Compilations(self.graph, self.source, self.parse_seconds)
 
     @property

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.base.errors import Mistake, ScheduleError
 from workbench.schedule.step import Schedule, make
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from workbench.lang import ScheduleText
 
 
 @dataclass(frozen=True, slots=True)
 class KernelSchedule:
-    """A `@schedule` function of the cell: called with its knobs it gives a `Schedule`."""
+    """A `@schedule` function of the cell: called with its knobs it gives a `Schedule`.
+
+    `empty` makes the schedule of its kernel that has no steps yet.
+    """
 
     text: ScheduleText
+    empty: Callable[[], Schedule] = field(default=Schedule, compare=False)
 
     def __call__(self, **knobs: int) -> Schedule:
         """The schedule for these knobs. Raises `ScheduleError` for a knob it does not have."""
@@ -37,7 +43,8 @@ class KernelSchedule:
                 raise ScheduleError(
                     *(Mistake(m.message, call.span, m.hint) for m in error.mistakes)
                 ) from error
-        return Schedule(tuple(steps), places=tuple(call.span for call in self.text.calls))
+        places = tuple(call.span for call in self.text.calls)
+        return replace(self.empty(), steps=tuple(steps), places=places)
 
     def __repr__(self) -> str:
         knobs = ", ".join(f"{k}={v}" for k, v in self.text.knobs.items())

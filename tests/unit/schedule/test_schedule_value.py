@@ -250,3 +250,14 @@ def test_the_next_steps_of_a_loop_that_is_not_there_say_where_it_is(
         k.schedule().split("k", 8).steps_at(name)
 
     assert message in str(caught.value)
+
+
+def test_a_schedule_of_the_text_belongs_to_its_kernel() -> None:
+    k = wb.kernel(
+        "def double(x: f32[N]) -> f32[N]:\n    y[i] = 2 * x[i]\n    return y\n\n"
+        "@schedule(double)\ndef strips(T=8):\n    split('i', T)\n"
+    )
+    strips = k.schedules["strips"](T=4)
+
+    assert strips.check()
+    assert k.saved_schedule(strips.to_json()) == strips
