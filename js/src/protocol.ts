@@ -188,6 +188,7 @@ export type FailureKind =
   | "limit"
   | "out-of-memory"
   | "lost"
+  | "dropped"
   | "budget"
   | "outside"
   | "deadline"
@@ -207,6 +208,12 @@ export interface Failure {
   readonly value?: number;
   readonly loop?: number;
 }
+
+/** A run of a program that is not ready, or not any more: it has to be compiled again. */
+export const DROPPED: Failure = {
+  kind: "dropped",
+  message: "the page does not hold this program any more",
+};
 
 export interface AdapterReport {
   readonly vendor: string;

@@ -1,6 +1,8 @@
 import { beforeAll, expect, it, vi } from "vitest";
 import { compileProgram } from "../src/gpu/compile.ts";
+import { GpuEngine } from "../src/gpu/engine.ts";
 import type { Program } from "../src/protocol.ts";
+import { KEPT_PROGRAMS } from "../src/recent.ts";
 
 beforeAll(() => {
   vi.stubGlobal("GPUShaderStage", { COMPUTE: 4 });
@@ -60,4 +62,31 @@ it("keeps nothing of a kernel that failed", async () => {
   Object.assign(device, { createComputePipelineAsync: make });
   await compileProgram(device, program(1));
   expect(made).toEqual(["double"]);
+});
+
+it("gives back what a program took that was not used for longest, and says so to its run", async () => {
+  const { device } = countingDevice();
+  const destroyed: number[] = [];
+  Object.assign(device, {
+    createBuffer: ({ size }: { size: number }) => ({ size, destroy: () => destroyed.push(size) }),
+  });
+  Object.assign(device.limits, { maxBufferSize: 2 ** 20, maxStorageBufferBindingSize: 2 ** 20 });
+  const engine = new GpuEngine(device);
+  const compile = (size: number): Promise<boolean> => {
+    const temporary = { name: "t", dtype: "f32", shape: [size], role: "temporary" } as const;
+    return engine.compile(`key ${size}`, { ...program(1), buffers: [temporary] });
+  };
+  for (let size = 1; size <= KEPT_PROGRAMS; size += 1) await compile(size);
+
+  expect([await compile(1), destroyed]).toEqual([true, []]);
+  await compile(KEPT_PROGRAMS + 1);
+  expect(destroyed).toEqual([8]);
+  const request = { kind: "run", id: 1, engine: "gpu", key: "key 2", buffers: {} } as const;
+  const run = engine.run(
+    { ...request, scalars: [], timed: false, deadline_ms: 1 }, () => undefined,
+  );
+  await expect(run).rejects.toMatchObject({ failure: { kind: "dropped" } });
+  engine.release();
+
+  expect(destroyed).toHaveLength(KEPT_PROGRAMS + 1);
 });

@@ -124,13 +124,13 @@ describe("Runtime", () => {
     expect(sent[0]).toMatchObject({ id: 1, error: { kind: "lost" } });
   });
 
-  it("calls a program lost that it does not hold", async () => {
+  it("says that it does not hold a program, or not any more", async () => {
     const { ask, ready, sent } = start();
     ready();
     ask({ kind: "run", id: 1, key: "k", buffers: {}, scalars: [], timed: false, deadline_ms: 1 });
     await vi.waitUntil(() => sent.length === 1);
 
-    expect(sent[0]).toMatchObject({ id: 1, error: { kind: "lost" } });
+    expect(sent[0]).toMatchObject({ id: 1, error: { kind: "dropped" } });
   });
 
   it("says now and then how far a run is, by a clock that it is given", async () => {

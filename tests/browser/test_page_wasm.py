@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from tests.lab import FLAGS, Lab, find_chromium
 from workbench.base.errors import DeviceError
 from workbench.ir.compare import agreement
 from workbench.runtime import device as devices
-from workbench.runtime.arrays import Array
+from workbench.runtime.arrays import Array, enqueue
 from workbench.runtime.browser import BrowserDevice
 from workbench.runtime.connect import page_address
 from workbench.runtime.wasm_memory import LARGEST
@@ -178,6 +178,23 @@ def test_many_megabytes_cross_in_both_directions(joined: Joined) -> None:
     joined.device.free(memory)
 
     assert np.array_equal(result, content)
+
+
+def test_more_programs_than_a_page_keeps_compute(joined: Joined) -> None:
+    """A page keeps 256; the first of 260 was dropped there, and is sent again."""
+    program = wb.kernel(TEXT).compile(on="browser", dims={"N": 3}).program
+    x = wb.array(np.array([0, 1, 2], np.float32))
+    device = joined.device
+    found: list[Array] = []
+    for number in (*range(260), 0, 1):
+        named = replace(program, name=f"scaled{number}")
+        found += enqueue(named, device, [x], [float(number)], words="scaled()")
+    sines = np.sin(np.arange(3))
+
+    for number in (0, 1, 99, 259):
+        np.testing.assert_allclose(found[number], number * np.arange(3) + sines, rtol=1e-6)
+    for array, number in zip(found[-2:], (0, 1), strict=True):
+        np.testing.assert_allclose(array, number * np.arange(3) + sines, rtol=1e-6)
 
 
 def test_more_than_an_address_reaches_is_refused(joined: Joined) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from concurrent.futures import TimeoutError as FutureTimeoutError, wait as wait_some
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -50,6 +50,12 @@ if TYPE_CHECKING:
 
 DEADLINE = 60.0
 """Seconds that a call has, and that a read waits for the next sign of progress."""
+
+KEPT_PROGRAMS = 100
+"""Programs that a page is relied on to hold, the last used ones; others are sent again.
+
+A page keeps 256, so that all that two devices of it rely on are among them: js/src/recent.ts.
+"""
 
 _PIECES_AHEAD = 8
 _AHEAD_BYTES = 64 * 1024 * 1024
@@ -92,7 +98,7 @@ class PageDevice(Single):
         self._unasked = 0
         """Bytes of the read that is under way that the page was not asked for yet."""
         self._crossing = Crossing()
-        self._programs: dict[Program, _Compiled] = {}
+        self._programs: OrderedDict[Program, _Compiled] = OrderedDict()
 
     @property
     def target(self) -> Target:
@@ -283,6 +289,7 @@ class PageDevice(Single):
     def _compile(self, program: Program) -> _Compiled:
         known = self._programs.get(program)
         if known is not None and known.generation == self.generation:
+            self._programs.move_to_end(program)
             return known
         if program.target != self.target:
             raise DeviceError(
@@ -294,6 +301,9 @@ class PageDevice(Single):
         key = hashlib.sha256(json.dumps(values).encode()).hexdigest()
         answer = self._send(messages.Compile(key, values))
         compiled = self._programs[program] = _Compiled(key, answer, self.generation)
+        self._programs.move_to_end(program)
+        if len(self._programs) > KEPT_PROGRAMS:
+            self._programs.popitem(last=False)
         return compiled
 
     def _wait(
@@ -330,6 +340,8 @@ class PageDevice(Single):
                     if late > _GRACE_SECONDS:
                         raise StoppedError(_late(deadline), hint=LATE_HINT) from None
                 except PageFailure as raised:
+                    if raised.failure.kind == "dropped" and program is not None:
+                        self._programs.pop(program, None)
                     if cancelled and raised.failure.kind == "cancelled":
                         raise StoppedError(_late(deadline), hint=LATE_HINT) from None
                     raise device_error(raised.failure, program) from None

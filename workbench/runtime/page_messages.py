@@ -151,9 +151,9 @@ def unpack_frame(frame: bytes) -> tuple[int, int, memoryview]:
 class Failure:
     """Why the page refused or could not finish a request.
 
-    `kind`: shader, limit, out-of-memory, lost, budget, outside, deadline, cancelled, unavailable,
-    internal, or version where the page's code is another one. `line` and `column` count from 1 in
-    the code of `kernel`, columns in UTF-16 units; 0 where they are unknown.
+    `kind`: shader, limit, out-of-memory, lost, dropped, budget, outside, deadline, cancelled,
+    unavailable, internal, or version where the page's code is another one. `line` and `column`
+    count from 1 in the code of `kernel`, columns in UTF-16 units; 0 where they are unknown.
     """
 
     kind: str

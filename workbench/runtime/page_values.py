@@ -37,6 +37,7 @@ def device_error(failure: Failure, program: Program | None = None) -> DeviceErro
         "limit": "a smaller split, or on='cpu'",
         "out-of-memory": "workbench.tidy(), or smaller arrays",
         "lost": "run the cell again",
+        "dropped": "call the kernel again, which sends it again",
         "budget": "a condition that ends the loop",
         "outside": OUTSIDE_HINT,
         "deadline": LATE_HINT,

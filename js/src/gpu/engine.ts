@@ -9,6 +9,7 @@ import type {
   TakePiece,
 } from "../engine.ts";
 import {
+  DROPPED,
   type Failure,
   failureOf,
   GpuFailure,
@@ -18,6 +19,7 @@ import {
 } from "../protocol.ts";
 import { BufferTable, createStorage, type Entry } from "./buffers.ts";
 import { compileProgram, type ReadyProgram } from "./compile.ts";
+import { KEPT_PROGRAMS, Recent } from "../recent.ts";
 import type { DeviceSource } from "./device.ts";
 import { startProgram } from "./run.ts";
 import { Stagings } from "./staging.ts";
@@ -59,7 +61,8 @@ export class GpuEngine implements Engine {
   readonly #device: GPUDevice;
   readonly #stagings: Stagings;
   readonly #buffers: BufferTable;
-  readonly #programs = new Map<string, Promise<ReadyProgram>>();
+  /** What is dropped has no run that is not submitted: requests are taken one after the other. */
+  readonly #programs = new Recent<ReadyProgram>(KEPT_PROGRAMS, ({ destroy }) => { destroy(); });
   /** The runs on the GPU's queue, oldest first. */
   readonly #running: Promise<unknown>[] = [];
 
@@ -106,19 +109,15 @@ export class GpuEngine implements Engine {
   }
 
   async compile(key: string, program: Program): Promise<boolean> {
-    const cached = this.#programs.get(key);
-    const ready = cached ?? compileProgram(this.#device, program);
-    this.#programs.set(key, ready);
-    await ready;
-    return cached !== undefined;
+    if (this.#programs.get(key) !== undefined) return true;
+    this.#programs.set(key, await compileProgram(this.#device, program));
+    return false;
   }
 
   /** Puts a run on the queue; its outputs are spoken for at once, also where it fails. */
   async run(request: RunRequest, proceed: Proceed): Promise<StartedRun> {
-    const ready = await this.#programs.get(request.key);
-    if (ready === undefined) {
-      throw new GpuFailure({ kind: "lost", message: "the page does not hold this program" });
-    }
+    const ready = this.#programs.get(request.key);
+    if (ready === undefined) throw new GpuFailure(DROPPED);
     if (this.#running.length >= MOST_RUNS) await this.#running.shift();
     const entries = new Map<string, Entry>();
     for (const [name, handle] of Object.entries(request.buffers)) {
@@ -151,14 +150,7 @@ export class GpuEngine implements Engine {
   release(): void {
     this.#buffers.destroy();
     this.#stagings.destroy();
-    for (const program of this.#programs.values()) {
-      void program.then(
-        ({ destroy }) => {
-          destroy();
-        },
-        () => undefined, // it never came to be
-      );
-    }
+    this.#programs.clear();
   }
 }
 

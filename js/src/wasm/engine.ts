@@ -17,6 +17,7 @@ import type {
 import {
   bytesOf,
   CHUNK_BYTES,
+  DROPPED,
   type Failure,
   failureOf,
   frameOf,
@@ -26,9 +27,12 @@ import {
   type RunResult,
   type WasmReport,
 } from "../protocol.ts";
+import { KEPT_PROGRAMS, Recent } from "../recent.ts";
 import { Crew, crewSize, mayShare } from "./crew.ts";
 import { supported } from "./module.ts";
-import { type Place, playProgram, prepareProgram, type ReadyProgram } from "./run.ts";
+import {
+  forgetProgram, type Place, playProgram, prepareProgram, type ReadyProgram,
+} from "./run.ts";
 import { Spaces } from "./spaces.ts";
 
 /** What a worker's calls may take for private arrays, of which code has 256 KiB, and more. */
@@ -54,6 +58,12 @@ interface Entry extends Place {
   failure: Failure | undefined;
 }
 
+/** A program with the memory that it took. */
+interface Held {
+  readonly ready: ReadyProgram;
+  readonly places: readonly Place[];
+}
+
 function settledLater(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve = (): void => undefined;
   const promise = new Promise<void>((settle) => {
@@ -75,7 +85,10 @@ export class WasmEngine implements Engine {
   readonly #spaces = new Spaces();
   readonly #crew: Crew;
   readonly #entries = new Map<number, Entry>();
-  readonly #programs = new Map<string, ReadyProgram>();
+  readonly #programs = new Recent<Held>(KEPT_PROGRAMS, ({ ready, places }) => {
+    forgetProgram(ready, this.#crew);
+    this.#giveBack(places);
+  });
   readonly #lose: (message: string) => void;
 
   /** `onLost` is told when everything is gone. Throws GpuFailure. */
@@ -128,17 +141,26 @@ export class WasmEngine implements Engine {
   }
 
   async compile(key: string, program: Program): Promise<boolean> {
-    if (this.#programs.has(key)) return true;
-    const ready = await prepareProgram(key, program, this.#crew, (bytes) => this.#take(bytes));
-    this.#programs.set(key, ready);
+    if (this.#programs.get(key) !== undefined) return true;
+    const places: Place[] = [];
+    const take = async (bytes: number): Promise<Place> => {
+      const place = await this.#take(bytes);
+      places.push(place);
+      return place;
+    };
+    try {
+      const ready = await prepareProgram(key, program, this.#crew, take);
+      this.#programs.set(key, { ready, places });
+    } catch (cause) {
+      this.#giveBack(places);
+      throw cause;
+    }
     return false;
   }
 
   async run(request: RunRequest, proceed: Proceed): Promise<StartedRun> {
-    const ready = this.#programs.get(request.key);
-    if (ready === undefined) {
-      throw new GpuFailure({ kind: "lost", message: "the page does not hold this program" });
-    }
+    const ready = this.#programs.get(request.key)?.ready;
+    if (ready === undefined) throw new GpuFailure(DROPPED);
     const entries = new Map<string, Entry>();
     for (const [name, handle] of Object.entries(request.buffers)) {
       entries.set(name, this.#entry(handle));
@@ -193,6 +215,10 @@ export class WasmEngine implements Engine {
         throw cause;
       }
     }
+  }
+
+  #giveBack(places: readonly Place[]): void {
+    for (const { address, bytes } of places) this.#spaces.give(address, bytes);
   }
 
   async #take(bytes: number): Promise<Place> {

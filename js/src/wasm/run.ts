@@ -6,6 +6,7 @@
  */
 import {
   bytesOf,
+  failureOf,
   GpuFailure,
   type KernelPlan,
   type KernelTime,
@@ -70,6 +71,15 @@ export async function prepareProgram(
   const scalars = await take(8 * program.scalars.length);
   const stop = await take(4);
   return { program, kernels, own, scalars: scalars.address, stop: stop.address };
+}
+
+/** Lets the workers forget a program's modules; the memory is whose it was taken from. */
+export function forgetProgram({ kernels }: ReadyProgram, { hands }: Crew): void {
+  for (const { key } of kernels.values()) {
+    for (const hand of hands) {
+      void hand.order({ op: "load", key, code: undefined }).catch(failureOf); // then all modules are gone
+    }
+  }
 }
 
 /** What one run needs and finds out. */

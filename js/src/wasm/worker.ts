@@ -27,7 +27,8 @@ export type Order =
       readonly target: number;
       readonly bytes: number;
     }
-  | { readonly op: "load"; readonly key: string; readonly code: string }
+  /** Without code it is forgotten. */
+  | { readonly op: "load"; readonly key: string; readonly code: string | undefined }
   | {
       readonly op: "call";
       readonly key: string;
@@ -71,8 +72,9 @@ function bytesAt(address: number, bytes: number): Uint8Array {
   return new Uint8Array(started().buffer, address, bytes);
 }
 
-function load(key: string, code: string): void {
-  if (instances.has(key)) return;
+function load(key: string, code: string | undefined): void {
+  if (code === undefined) instances.delete(key);
+  if (code === undefined || instances.has(key)) return;
   const bytes = Uint8Array.from(atob(code), (letter) => letter.charCodeAt(0));
   const shared = started().buffer instanceof ArrayBuffer ? unshared(bytes) : bytes;
   const stack = new WebAssembly.Global({ value: "i32", mutable: true }, stackTop);

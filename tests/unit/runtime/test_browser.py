@@ -595,3 +595,36 @@ def test_a_page_without_webassembly_says_why(device: BrowserDevice, page: FakePa
 
     assert (found.name, found.available, found.cause) == ("browser-wasm", False, "it is old")
     assert found.remedy == "a new one"
+
+
+def test_a_program_not_used_for_long_is_sent_again(
+    device: BrowserDevice, page: FakePage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_device, "KEPT_PROGRAMS", 2)
+    memory = device.allocate(16)
+    take(page)
+    programs = [replace(PROGRAM, name=name) for name in "abc"]
+    sent: list[str] = []
+    for program in (*programs, programs[2], programs[1], programs[0]):
+        device.enqueue(program, {"c": memory}, [])
+        while (request := take(page))["kind"] == "compile":
+            sent.append(request["program"]["name"])
+
+    assert "".join(sent) == "abca"
+
+
+def test_a_program_that_the_page_dropped_is_sent_with_the_next_call(
+    device: BrowserDevice, page: FakePage
+) -> None:
+    memory = device.allocate(16)
+    first = device.enqueue(PROGRAM, {"c": memory}, [])
+    kinds = [take(page)["kind"] for _ in range(2)]
+    run = take(page)
+    page.send(kind="reply", id=run["id"], error={"kind": "dropped", "message": "it is not here"})
+    with pytest.raises(DeviceError, match="it is not here") as caught:
+        first.wait(5)
+    device.enqueue(PROGRAM, {"c": memory}, [])
+
+    assert caught.value.mistakes[0].hint.startswith("call the kernel again")
+    assert [*kinds, run["kind"]] == ["alloc", "compile", "run"]
+    assert [take(page)["kind"] for _ in range(2)] == ["compile", "run"]

@@ -509,6 +509,24 @@ def test_freed_buffers_are_used_again(native: NativeDevice) -> None:
     assert getattr(second.handle, "buffer", None) is getattr(kept, "buffer", None)
 
 
+def test_a_program_not_used_for_long_is_dropped_and_made_again(
+    native: NativeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.runtime.native.KEPT_PROGRAMS", 2)
+    body = grid(4, (Store("y", (Var("i"),), op("add", Load("x", (Var("i"),), F32), ONE)),))
+    x = np.arange(4, dtype=np.float32)
+    made = compiled(body, {"y": (F32, (4,))}, x=x)
+    programs = [replace(made, name=name) for name in "abc"]
+    opened = native._open()
+    opened.prepared.clear()
+    memory, result = upload(native, x), native.allocate(16)
+    for program in (*programs, programs[0]):
+        native.enqueue(program, {"x": memory, "y": result}, []).wait(60)
+
+    assert [p.name for p in opened.prepared] == ["c", "a"]
+    assert np.frombuffer(native.read(result, 16), np.float32).tolist() == [1, 2, 3, 4]
+
+
 def test_closing_kills_memory_and_the_next_call_opens_again() -> None:
     device = open_device()
     if not device.describe().available:
