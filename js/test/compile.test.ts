@@ -64,7 +64,7 @@ it("keeps nothing of a kernel that failed", async () => {
   expect(made).toEqual(["double"]);
 });
 
-it("gives back what a program took that was not used for longest, and says so to its run", async () => {
+it("gives back what the program not used for longest took, and says so to its run", async () => {
   const { device } = countingDevice();
   const destroyed: number[] = [];
   Object.assign(device, {

@@ -77,7 +77,8 @@ export async function prepareProgram(
 export function forgetProgram({ kernels }: ReadyProgram, { hands }: Crew): void {
   for (const { key } of kernels.values()) {
     for (const hand of hands) {
-      void hand.order({ op: "load", key, code: undefined }).catch(failureOf); // then all modules are gone
+      // Where that fails the worker is gone, and with it all modules.
+      void hand.order({ op: "load", key, code: undefined }).catch(failureOf);
     }
   }
 }
