@@ -20,6 +20,7 @@ EXAMPLES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "peel": (("k",), {"first": 1}),
     "vectorize": (("k", 4), {}),
     "specialize": (("k", "K", 64), {}),
+    "rfactor": (("k_i",), {"memory": "workgroup"}),
     "inline": (("e",), {}),
     "compute_at": (("top", "y.i"), {"memory": "workgroup"}),
 }

@@ -14,6 +14,7 @@ from workbench.schedule.names import find, shown
 from workbench.schedule.nest_steps import Fuse, Peel, Specialize, Tile, Unroll
 from workbench.schedule.nests import around, loops_in, repeated
 from workbench.schedule.parallel_steps import AXES, Parallelize
+from workbench.schedule.reduce_steps import Rfactor
 from workbench.schedule.step import Schedule, Step
 from workbench.schedule.tails import TAILS
 from workbench.schedule.vector_steps import Vectorize
@@ -21,6 +22,7 @@ from workbench.schedule.vector_steps import Vectorize
 KINDS = (
     "split", "reorder", "reorder", "parallelize", "cache",
     "tile", "fuse", "unroll", "peel", "vectorize", "specialize", "inline", "compute_at",
+    "rfactor", "rfactor",
 )  # fmt: skip
 """The steps drawn; an order is often the one that stands, or not legal."""
 MEMORIES = ["private", "workgroup"]
@@ -62,10 +64,12 @@ def some_step(pick: Pick, loops: Loops, axes: tuple[str, ...] = tuple(AXES)) -> 
 
 
 def _memory_step(pick: Pick, loops: Loops, kind: str, name: str) -> Step:
-    """A step that says where values live."""
+    """A step that says where values live, or where they are computed."""
     between = [b.name for b in loops.buffers if b.role == "temporary"]
     arrays = [b.name for b in loops.buffers]
     match kind:
+        case "rfactor":
+            return Rfactor(name, memory=pick([*MEMORIES, "storage"]))
         case "inline":
             return Inline(pick(between or arrays))
         case "compute_at":

@@ -59,6 +59,8 @@ class _Grid:
 
     workgroups: tuple[Extent, Extent, Extent]
     size: tuple[int, int, int]
+    shared: frozenset[str] = frozenset()
+    """The arrays in workgroup memory."""
 
     @property
     def invocations(self) -> int:
@@ -135,6 +137,8 @@ def _kernel(loops: Loops, nest: Body, names: set[str], *, single: bool) -> Devic
     first = next((b.name for b in loops.buffers if b.name in written), "step")
     name = loops.name if single else fresh_name(f"{loops.name}_{first}", names)
     body, workgroup_arrays = _workgroup_arrays(_device_body(nest, grid, inside_loop=False))
+    if isinstance(body[-1], Barrier):  # nothing follows that would have to wait
+        body = body[:-1]
     ids = _used_names(body)
     if LOCAL_INDEX in ids:
         body = (Local(LOCAL_INDEX, _linear(grid), fixed=True), *body)
@@ -173,7 +177,10 @@ def _grid(nest: Body, open_dims: tuple[str, ...]) -> _Grid:
             extents[level][axis] = _longer(extents[level][axis], stop)
     groups, size = ([_at_least_one(x) for x in axes] for axes in extents)
     x, y, z = literals(tuple(size))
-    return _Grid((groups[0], groups[1], groups[2]), (x, y, z))
+    shared = frozenset(
+        s.name for s in walk_stmts(nest) if isinstance(s, Alloc) and s.memory is Memory.WORKGROUP
+    )
+    return _Grid((groups[0], groups[1], groups[2]), (x, y, z), shared)
 
 
 def _at_least_one(x: Extent | None) -> Extent:
@@ -245,7 +252,7 @@ def _device_body(body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
             case For() if s.kind in _AXES:
                 out += _mapped_loop(s, grid, inside_loop=inside_loop)
             case For() if s.kind is LoopKind.COOPERATIVE:
-                _join(out, _cooperative(s, grid, inside_loop=inside_loop))
+                _join(out, _cooperative(s, grid, inside_loop=inside_loop), grid)
             case For():
                 inner = _device_body(s.body, grid, inside_loop=True)
                 kind = s.kind if s.kind is LoopKind.VECTOR else LoopKind.SERIAL
@@ -299,19 +306,43 @@ def _cooperative(s: For, grid: _Grid, *, inside_loop: bool) -> Body:
     return (done, loop, barrier)
 
 
-def _join(out: list[Stmt], copy: Body) -> None:
-    """Append a copy; one that touches nothing of the copy before it shares that one's barriers."""
+def _join(out: list[Stmt], copy: Body, grid: _Grid) -> None:
+    """Append a copy with the barriers that it needs and no others.
+
+    One that touches nothing of the copy before it shares that one's barriers; where one stands
+    right before it, the last copy has been read; and what invocations have written on their own
+    is complete before the whole workgroup reads it.
+    """
     place = next((n for n in reversed(range(len(out))) if not isinstance(out[n], Alloc)), 0)
     match out[place - 1 : place + 1], copy:
         case [For() as before, Barrier()], (Barrier(), For() as loop, Barrier() as complete):
             written = {s.array for s in writes(before.body)}
-            touched = {x.array for x in reads(loop.body)} | {s.array for s in writes(loop.body)}
-            if not written & touched:
+            if not written & _touched((loop,)):
                 del out[place]
                 copy = (loop, complete)
+            else:
+                copy = copy[1:]
+        case [*_, Barrier()], (Barrier(), *_):
+            copy = copy[1:]
+        case _, (For() as loop, *_) if _clashes(out, loop, grid):
+            words = "what each invocation wrote is there before the workgroup uses it"
+            out.append(Barrier(origin=loop.origin.derive(words)))
         case _:
             pass
     out.extend(copy)
+
+
+def _touched(body: Body) -> set[str]:
+    return {x.array for x in reads(body)} | {s.array for s in writes(body)}
+
+
+def _clashes(out: list[Stmt], loop: For, grid: _Grid) -> bool:
+    """Whether a copy needs what was written in workgroup memory since the last barrier."""
+    last = max((n for n, s in enumerate(out) if isinstance(s, Barrier)), default=-1)
+    since = tuple(out[last + 1 :])
+    changed = {s.array for s in writes(since)} & _touched((loop,))
+    used = {s.array for s in writes((loop,))} & _touched(since)
+    return bool((changed | used) & grid.shared)
 
 
 def _sink(guard: If, body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
@@ -335,7 +366,7 @@ def _sink(guard: If, body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
                 wrapped = s if s.kind is LoopKind.COOPERATIVE else replace(
                     s, body=(replace(guard, then=s.body),)
                 )  # fmt: skip
-                _join(out, _device_body((wrapped,), grid, inside_loop=inside_loop))
+                _join(out, _device_body((wrapped,), grid, inside_loop=inside_loop), grid)
             case For() if _has_cooperative(s.body):
                 release()
                 inner = _sink(guard, s.body, grid, inside_loop=True)

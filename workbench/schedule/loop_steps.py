@@ -15,13 +15,11 @@ from workbench.ir.loops import Loops
 from workbench.ir.stmt import (
     Alloc,
     Assign,
-    Body,
     For,
     If,
     Local,
     LoopKind,
     Stmt,
-    map_bodies,
     writes,
 )
 from workbench.schedule.moves import inside, moved, taken_apart
@@ -35,6 +33,7 @@ from workbench.schedule.nests import (
     positive,
     renamed,
     replace_loop,
+    replaced,
     taken,
     trips,
 )
@@ -134,7 +133,7 @@ class Reorder:
         if not refusal:
             return refusal
         old = nest_of(loops, order[0].var)
-        new = _replaced((old,), chain[0], moved(chain, order, lambda s: s))
+        new = replaced((old,), chain[0], moved(chain, order, lambda s: s))
         old_times, new_times = accesses((old,)), accesses(new)
         clash = reordered(old_times, new_times, commuting=False)
         if clash is not None:
@@ -151,7 +150,7 @@ class Reorder:
             return loops
         names, variables = taken(loops), {x.var for x in order}
         body = moved(chain, order, lambda s: _copied(s, variables, names))
-        return replace(loops, body=_replaced(loops.body, chain[0], body))
+        return replace(loops, body=replaced(loops.body, chain[0], body))
 
     def _path(self, loops: Loops) -> tuple[tuple[For | If, ...], tuple[For, ...]] | Verdict:
         """The statements from the first loop that moves to the last, and the loops' new order."""
@@ -264,15 +263,6 @@ def _bad_places(loops: Loops, order: Sequence[For]) -> Verdict:
 def _names(e: Expr) -> frozenset[str]:
     """The variables and arrays that an expression uses."""
     return free_names(e) | {x.array for x in loads(e)}
-
-
-def _replaced(body: Body, old: Stmt, new: Body) -> Body:
-    """The body with one statement, at any depth, replaced."""
-    out: list[Stmt] = []
-    for s in body:
-        out += new if s is old else (map_bodies(s, lambda b: _replaced(b, old, new)),)
-    same = len(out) == len(body) and all(a is b for a, b in zip(out, body, strict=True))
-    return body if same else tuple(out)
 
 
 def _copied(s: Stmt, variables: set[str], names: set[str]) -> Stmt:

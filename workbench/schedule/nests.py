@@ -92,6 +92,15 @@ def replace_loop(loops: Loops, var: str, change: Callable[[For], Body]) -> Loops
     return replace(loops, body=visit(loops.body, 0)) if path else loops
 
 
+def replaced(body: Body, old: Stmt, new: Body) -> Body:
+    """The body with one statement, at any depth, replaced."""
+    out: list[Stmt] = []
+    for s in body:
+        out += new if s is old else (map_bodies(s, lambda b: replaced(b, old, new)),)
+    same = len(out) == len(body) and all(a is b for a, b in zip(out, body, strict=True))
+    return body if same else tuple(out)
+
+
 def taken(loops: Loops) -> set[str]:
     """Every name of the function: arrays, scalars, loops, locals."""
     names = {b.name for b in loops.buffers} | {s.name for s in loops.scalars}

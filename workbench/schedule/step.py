@@ -73,7 +73,8 @@ class Step(Protocol):
 
 
 FAMILIES = (
-    "loop_steps", "nest_steps", "vector_steps", "memory_steps", "compute_steps", "parallel_steps",
+    "loop_steps", "nest_steps", "vector_steps", "memory_steps", "compute_steps", "reduce_steps",
+    "parallel_steps",
 )  # fmt: skip
 """The files that steps stand in."""
 
