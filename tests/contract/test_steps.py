@@ -21,6 +21,7 @@ EXAMPLES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "vectorize": (("k", 4), {}),
     "specialize": (("k", "K", 64), {}),
     "rfactor": (("k_i",), {"memory": "workgroup"}),
+    "transform_layout": (("B", 1, 32), {}),
     "inline": (("e",), {}),
     "compute_at": (("top", "y.i"), {"memory": "workgroup"}),
 }

@@ -8,6 +8,7 @@ from typing import Any
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import For
 from workbench.schedule.compute_steps import ComputeAt, Inline
+from workbench.schedule.layout_steps import TransformLayout
 from workbench.schedule.loop_steps import Reorder, Split
 from workbench.schedule.memory_steps import Cache
 from workbench.schedule.names import find, shown
@@ -22,7 +23,7 @@ from workbench.schedule.vector_steps import Vectorize
 KINDS = (
     "split", "reorder", "reorder", "parallelize", "cache",
     "tile", "fuse", "unroll", "peel", "vectorize", "specialize", "inline", "compute_at",
-    "rfactor", "rfactor",
+    "rfactor", "rfactor", "transform_layout",
 )  # fmt: skip
 """The steps drawn; an order is often the one that stands, or not legal."""
 MEMORIES = ["private", "workgroup"]
@@ -37,7 +38,8 @@ ON_DEVICE = {
 def some_step(pick: Pick, loops: Loops, axes: tuple[str, ...] = tuple(AXES)) -> Step:
     """A step that names a loop of the function, legal or not."""
     name = pick([shown(loops, x.var) for x in loops_in(loops.body) if not repeated(x)])
-    match pick(list(KINDS)):
+    between = any(b.role == "temporary" for b in loops.buffers)
+    match pick([k for k in KINDS if between or k not in {"inline", "compute_at"}]):
         case "split":
             return Split(name, pick([1, 2, 3, 4]), pick(list(TAILS)))
         case "tile":
@@ -70,6 +72,8 @@ def _memory_step(pick: Pick, loops: Loops, kind: str, name: str) -> Step:
     match kind:
         case "rfactor":
             return Rfactor(name, memory=pick([*MEMORIES, "storage"]))
+        case "transform_layout":
+            return TransformLayout(pick(arrays), pick([0, 1]), pick([1, 2, 3]))
         case "inline":
             return Inline(pick(between or arrays))
         case "compute_at":
@@ -79,10 +83,10 @@ def _memory_step(pick: Pick, loops: Loops, kind: str, name: str) -> Step:
 
 
 def some_schedule(pick: Pick, loops: Loops, device: str) -> Schedule:
-    """Up to six legal steps for a device's target."""
+    """Up to nine legal steps for a device's target."""
     steps: list[Step] = []
     can = any(not repeated(x) for x in loops_in(loops.body))
-    for _ in range(pick([2, 4, 6]) if can else 0):
+    for _ in range(pick([3, 6, 9]) if can else 0):
         step = some_step(pick, loops, ON_DEVICE[device])
         if step.check(loops):
             loops = step.apply(loops)
