@@ -83,14 +83,17 @@ def _memory_step(pick: Pick, loops: Loops, kind: str, name: str) -> Step:
 
 
 def some_schedule(pick: Pick, loops: Loops, device: str) -> Schedule:
-    """Up to nine legal steps for a device's target."""
+    """Up to six legal steps for a device's target; most that are drawn are not."""
     steps: list[Step] = []
     can = any(not repeated(x) for x in loops_in(loops.body))
-    for _ in range(pick([3, 6, 9]) if can else 0):
+    wanted = pick([1, 3, 6]) if can else 0
+    for _ in range(3 * wanted + 4 if can else 0):
         step = some_step(pick, loops, ON_DEVICE[device])
         if step.check(loops):
             loops = step.apply(loops)
             steps.append(step)
+        if len(steps) == wanted:
+            break
     return Schedule(tuple(steps))
 
 

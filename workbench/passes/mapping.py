@@ -33,12 +33,14 @@ from workbench.ir.stmt import (
     Stmt,
     Store,
     While,
+    bodies,
     expressions,
     map_bodies,
     reads,
     walk_stmts,
     writes,
 )
+from workbench.passes.barriers import join
 from workbench.passes.fold import fold, literal_int
 from workbench.passes.names import fresh_name
 from workbench.passes.short_names import short_names
@@ -228,21 +230,10 @@ def _refuse_repeated_stores(nest: Body, grid: _Grid) -> None:
                 inner = axes | {_AXES[s.kind]}
             elif isinstance(s, For) and s.kind is LoopKind.COOPERATIVE:
                 inner = frozenset((level, axis) for level in (0, 1) for axis in range(3))
-            for b in _bodies(s):
+            for b in bodies(s):
                 visit(b, inner)
 
     visit(nest, frozenset())
-
-
-def _bodies(s: Stmt) -> tuple[Body, ...]:
-    found: list[Body] = []
-
-    def keep(body: Body) -> Body:
-        found.append(body)
-        return body
-
-    map_bodies(s, keep)
-    return tuple(found)
 
 
 def _device_body(body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
@@ -252,7 +243,7 @@ def _device_body(body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
             case For() if s.kind in _AXES:
                 out += _mapped_loop(s, grid, inside_loop=inside_loop)
             case For() if s.kind is LoopKind.COOPERATIVE:
-                _join(out, _cooperative(s, grid, inside_loop=inside_loop), grid)
+                join(out, _cooperative(s, grid, inside_loop=inside_loop), grid.shared)
             case For():
                 inner = _device_body(s.body, grid, inside_loop=True)
                 kind = s.kind if s.kind is LoopKind.VECTOR else LoopKind.SERIAL
@@ -306,45 +297,6 @@ def _cooperative(s: For, grid: _Grid, *, inside_loop: bool) -> Body:
     return (done, loop, barrier)
 
 
-def _join(out: list[Stmt], copy: Body, grid: _Grid) -> None:
-    """Append a copy with the barriers that it needs and no others.
-
-    One that touches nothing of the copy before it shares that one's barriers; where one stands
-    right before it, the last copy has been read; and what invocations have written on their own
-    is complete before the whole workgroup reads it.
-    """
-    place = next((n for n in reversed(range(len(out))) if not isinstance(out[n], Alloc)), 0)
-    match out[place - 1 : place + 1], copy:
-        case [For() as before, Barrier()], (Barrier(), For() as loop, Barrier() as complete):
-            written = {s.array for s in writes(before.body)}
-            if not written & _touched((loop,)):
-                del out[place]
-                copy = (loop, complete)
-            else:
-                copy = copy[1:]
-        case [*_, Barrier()], (Barrier(), *_):
-            copy = copy[1:]
-        case _, (For() as loop, *_) if _clashes(out, loop, grid):
-            words = "what each invocation wrote is there before the workgroup uses it"
-            out.append(Barrier(origin=loop.origin.derive(words)))
-        case _:
-            pass
-    out.extend(copy)
-
-
-def _touched(body: Body) -> set[str]:
-    return {x.array for x in reads(body)} | {s.array for s in writes(body)}
-
-
-def _clashes(out: list[Stmt], loop: For, grid: _Grid) -> bool:
-    """Whether a copy needs what was written in workgroup memory since the last barrier."""
-    last = max((n for n, s in enumerate(out) if isinstance(s, Barrier)), default=-1)
-    since = tuple(out[last + 1 :])
-    changed = {s.array for s in writes(since)} & _touched((loop,))
-    used = {s.array for s in writes((loop,))} & _touched(since)
-    return bool((changed | used) & grid.shared)
-
-
 def _sink(guard: If, body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
     """The guard put around everything in `body` except barriers and what leads to them."""
     out: list[Stmt] = []
@@ -366,7 +318,7 @@ def _sink(guard: If, body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
                 wrapped = s if s.kind is LoopKind.COOPERATIVE else replace(
                     s, body=(replace(guard, then=s.body),)
                 )  # fmt: skip
-                _join(out, _device_body((wrapped,), grid, inside_loop=inside_loop), grid)
+                join(out, _device_body((wrapped,), grid, inside_loop=inside_loop), grid.shared)
             case For() if _has_cooperative(s.body):
                 release()
                 inner = _sink(guard, s.body, grid, inside_loop=True)
@@ -387,7 +339,7 @@ def _has_cooperative(body: Body) -> bool:
 
 
 def _refuse_barrier_inside(s: While | If) -> None:
-    if any(_has_cooperative(b) for b in _bodies(s)):
+    if any(_has_cooperative(b) for b in bodies(s)):
         raise CodegenError(
             "a cooperative copy stands under a condition, where not every invocation "
             "may reach its barrier",
