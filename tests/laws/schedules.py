@@ -79,7 +79,8 @@ def _memory_step(pick: Pick, loops: Loops, kind: str, name: str) -> Step:
         case "compute_at":
             return ComputeAt(pick(between or arrays), name, memory=pick(MEMORIES))
         case _:
-            return Cache(pick(arrays), pick(MEMORIES), at=name)
+            lies = {"transposed": pick([False, False, True]), "pad": pick([0, 0, 1])}
+            return Cache(pick(arrays), pick(MEMORIES), at=name, **lies)
 
 
 def some_schedule(pick: Pick, loops: Loops, device: str) -> Schedule:

@@ -80,7 +80,8 @@ def tiled(draw: st.DrawFn) -> tuple[Loops, Loops]:
         steps.append(Reorder((f"{sums}_o", "i_i", f"{sums}_i")))
     places = st.sampled_from([f"{sums}_o", f"{sums}_i", "j_i", "i_i"])
     memory = st.sampled_from(["workgroup", "workgroup", "private"])
-    steps += [Cache(b.name, draw(memory), at=draw(places)) for b in program.buffers]
+    lies = {"transposed": draw(st.booleans()), "pad": draw(st.integers(0, 1))}
+    steps += [Cache(b.name, draw(memory), at=draw(places), **lies) for b in program.buffers]
     for step in steps:
         loops = step.apply(loops) if step.check(loops) else loops
     return program, loops

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from typing import TypeVar
 
 from workbench.base.source import Origin
 from workbench.ir.expr import Const, Expr, Load, Select, Var, apply, integer
@@ -35,6 +36,7 @@ from workbench.schedule.producers import Producer
 from workbench.schedule.regions import Box
 
 Index = tuple[Expr, ...]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,19 @@ class Plan:
     fetch: bool
     keep: bool
     origin: Origin
+    transposed: bool = False
+    pad: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The extents of the copy as its elements are counted, before it is laid out."""
+        return tuple(size for size in self.region.extents if size > 1)
 
 
 def cached(loop: For, plan: Plan, names: set[str]) -> For:
     """The loop with the copy declared, fetched, used instead of the array, and kept."""
     name = fresh(names, f"{plan.buffer.name}_{plan.memory.value}")
-    shape = _shape(plan)
+    shape = plan.shape
     declared = Alloc(name, plan.buffer.dtype, shape, plan.memory, origin=plan.origin)
     fetched: Body = ()
     shared = plan.memory is Memory.WORKGROUP
@@ -67,7 +76,25 @@ def cached(loop: For, plan: Plan, names: set[str]) -> For:
     kept = _keep(plan, name, names) if plan.keep else ()
     used = tuple(_using(s, plan, name) for s in loop.body)
     place = _after_copies(loop.body, plan.buffer.name) if shared else 0
-    return replace(loop, body=(*used[:place], declared, *fetched, *used[place:], *kept))
+    body = (*used[:place], declared, *fetched, *used[place:], *kept)
+    return replace(loop, body=tuple(_laid_out(s, plan, name) for s in body))
+
+
+def _laid_out(s: Stmt, plan: Plan, name: str) -> Stmt:
+    """The statement where rows of the copy are columns, or have elements that nobody uses."""
+    if not plan.transposed and not plan.pad:
+        return s
+    if isinstance(s, Alloc) and s.name == name:
+        *first, last = _order(s.shape, plan)
+        return replace(s, shape=(*first, last + plan.pad))
+    return _moved(s, name, name, lambda index: _order(index, plan))
+
+
+def _order(parts: Sequence[T], plan: Plan) -> tuple[T, ...]:
+    """The parts of a subscript or shape, the last two exchanged where the copy is transposed."""
+    if not plan.transposed:
+        return tuple(parts)
+    return (*parts[:-2], parts[-1], parts[-2])
 
 
 def _after_copies(body: Body, array: str) -> int:
@@ -113,7 +140,7 @@ def _at(e: Expr, origin: Origin) -> Expr:
 def computed(loop: For, plan: Plan, producer: Producer, names: set[str]) -> For:
     """The loop with what it reads of an array computed at its beginning, under the array's name."""
     name = plan.buffer.name
-    declared = Alloc(name, plan.buffer.dtype, _shape(plan), plan.memory, origin=plan.buffer.origin)
+    declared = Alloc(name, plan.buffer.dtype, plan.shape, plan.memory, origin=plan.buffer.origin)
     together = plan.memory is Memory.WORKGROUP
     filled = _fill_together(plan, producer, names) if together else _fill_alone(plan, producer)
     used = tuple(_using(s, plan, name) for s in loop.body)
@@ -174,7 +201,7 @@ def _fetch_together(plan: Plan, name: str, names: set[str]) -> Body:
 
 def _together(plan: Plan, var: str, note: str, body: Callable[[Sequence[Expr]], Body]) -> Body:
     """A loop over all places of a copy, shared out to the invocations of a workgroup."""
-    shape = _shape(plan)
+    shape = plan.shape
     count = Var(var, origin=plan.origin)
     places: list[Expr] = []
     for d, size in enumerate(shape):
@@ -220,12 +247,8 @@ def _fetched(plan: Plan, name: str, places: Sequence[Expr]) -> Store:
 
 def _places(plan: Plan, stem: str, names: set[str]) -> tuple[list[Expr], list[tuple[str, int]]]:
     """A subscript into the copy, and the variables (with extents) that run over it."""
-    variables = [(fresh(names, f"{stem}_{d}"), size) for d, size in enumerate(_shape(plan))]
+    variables = [(fresh(names, f"{stem}_{d}"), size) for d, size in enumerate(plan.shape)]
     return [Var(name, origin=plan.origin) for name, _ in variables], variables
-
-
-def _shape(plan: Plan) -> tuple[int, ...]:
-    return tuple(size for size in plan.region.extents if size > 1)
 
 
 def _over(plan: Plan, variables: Sequence[tuple[str, int]], body: Body, note: str) -> Body:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from workbench.ir.access import Access, accesses, before
 from workbench.ir.deps import OTHER, covered
-from workbench.ir.expr import Expr, Var, apply, integer, substitute
+from workbench.ir.expr import Expr, Var, apply, integer, loads, substitute
 from workbench.ir.extents import Extent, expression
 from workbench.ir.linear import linear, plus
 from workbench.ir.loops import Buffer, Loops
@@ -19,7 +19,7 @@ from workbench.ir.stmt import For, Memory, Stmt
 from workbench.schedule.borders import around_it, borders, within
 from workbench.schedule.copies import Plan, cached
 from workbench.schedule.names import find
-from workbench.schedule.nests import around, loops_in, nest_of, replace_loop, taken
+from workbench.schedule.nests import around, loops_in, nest_of, positive, replace_loop, taken
 from workbench.schedule.places import holds_arrays, invocation, shared
 from workbench.schedule.regions import Box, box, escapes
 from workbench.schedule.step import YES, Verdict, no, step
@@ -44,11 +44,15 @@ class Cache:
     Private memory holds arrays that are read or written, each invocation its own elements.
     Workgroup memory holds arrays that are only read: one copy of what all invocations of the
     workgroup touch, which they fetch together. Elements outside the array are fetched as 0.
+    With transposed=True the copy's rows are the array's columns; `pad` adds elements to its rows
+    that nobody uses, so that a column does not fall into one bank of the memory.
     """
 
     array: str
     memory: str
     at: str = field(kw_only=True)
+    transposed: bool = field(default=False, kw_only=True)
+    pad: int = field(default=0, kw_only=True)
 
     def check(self, loops: Loops) -> Verdict:
         """Refuses regions that are not a box, and arrays that others change meanwhile."""
@@ -109,10 +113,16 @@ def _planned(
     moving = {x.var for x in inner}
     outer = [x for x in path if isinstance(x, For) and x.var not in moving]
     holds = around_it(path, outer, guards=not together)
+    if any(next(loads(e), None) for e in region.corner) and not _surely(inside, holds):
+        reason = f"which element of {step.array} '{step.at}' touches is read under a condition"
+        return no(reason, found.origin, *(a.origin for a in inside), hint="a loop inside of it")
     changed = [a for a in inside if a.changes]
     if changed and not _fills(changed, region, buffer.shape, outer, holds):
         reason = f"one iteration of '{step.at}' does not write all of a box of {step.array}"
         return no(reason, found.origin, *(a.origin for a in changed))
+    refusal = _layout(step, found, region)
+    if not refusal:
+        return refusal
     return Plan(
         loop=found,
         buffer=buffer,
@@ -122,7 +132,26 @@ def _planned(
         fetch=not all(_written_before(a, inside, outer) for a in inside if a.kind != "writes"),
         keep=bool(changed),
         origin=inside[0].origin.derive(f"kept in {step.memory} memory"),
+        transposed=step.transposed,
+        pad=step.pad,
     )
+
+
+def _surely(inside: Sequence[Access], holds: Sequence[Expr]) -> bool:
+    """Whether one of the accesses happens in every iteration, and so what its subscript reads."""
+    return any(a.exact and all(c in holds for c in a.conditions) for a in inside)
+
+
+def _layout(step: Cache, found: For, region: Box) -> Verdict:
+    """Refuses a layout that the copy cannot have."""
+    rank = sum(size > 1 for size in region.extents)
+    if step.transposed and rank < 2:
+        reason = f"the copy of {step.array} has {rank} dimensions, transposed are two"
+        return no(reason, found.origin, hint="without transposed, or at a loop further out")
+    if step.pad and (not positive(step.pad) or not rank):
+        reason = f"pad is {step.pad!r}, and the copy of {step.array} has {rank} dimensions"
+        return no(reason, found.origin, hint="pad=1")
+    return YES
 
 
 def _only_read(step: Cache, touched: Sequence[Access]) -> Verdict:

@@ -137,6 +137,26 @@ def test_a_cache_in_workgroup_memory_holds_what_all_invocations_read() -> None:
     assert "+= A_workgroup[i_i, k_i] * B[k_o * 4 + k_i, j_o * 5 + j_i]" in text
 
 
+def test_a_copy_has_columns_for_rows_and_space_against_bank_conflicts() -> None:
+    steps = TILED.split("k", 4).cache("A", "workgroup", at="k_o", transposed=True, pad=1)
+    text = body_text(steps.apply(matmul()))
+
+    assert "A_workgroup: f32[4, 5]  # workgroup memory" in text
+    assert "A_workgroup[fetch % 4, fetch // 4] = A[i_o * 4 + fetch // 4" in text
+    assert "+= A_workgroup[k_i, i_i] * B[" in text
+
+
+def test_what_is_read_under_a_condition_does_not_choose_what_is_copied() -> None:
+    text = (
+        "def f(h: f32[M], idx: i32[N]) -> f32[N]:\n"
+        "    y[i] = h[idx[i + 1]] if i + 1 < N else 0.0\n"
+        "    return y"
+    )
+    verdict = S.cache("h", "private", at="i").check(kernel(text).loops({"M": 4, "N": 6}))
+
+    assert verdict.reason == "which element of h 'i' touches is read under a condition"
+
+
 def test_a_cache_of_a_clamped_stencil_holds_the_border() -> None:
     text = body_text(TILED.cache("x", "workgroup", at="j_i").apply(blur(m=12, n=10)))
 
@@ -204,6 +224,8 @@ REFUSED = [
     (S.cache("Q", "private", at="k"), matmul(), "no array 'Q' in storage"),
     (S.cache("A", "registers", at="k"), matmul(), "no memory 'registers'"),
     (S.cache("y", "private", at="top.i"), rows(), "'top.i' does not touch y"),
+    (S.cache("A", "private", at="k", transposed=True), matmul(), "the copy of A has 0 dimensions"),
+    (S.cache("A", "private", at="i", pad=-1), matmul(), "pad is -1, and the copy of A has 1"),
     (S.cache("A", "workgroup", at="k"), matmul(), "no loop around 'k' runs on invocations"),
     (TILED.cache("C", "workgroup", at="k"), matmul(), "C is written in the nest of 'k'"),
     (TILED.cache("A", "private", at="i_i"), matmul(), "'j_o' inside 'i_i' is mapped"),
