@@ -140,4 +140,7 @@ def pick(x: f32[N], at: i32) -> f32[N]:
     expect(view.locator(".wb-foot")).to_contain_text("frames/s")
     view.get_by_role("slider").fill("5")
 
-    expect(view.get_by_role("alert")).to_contain_text("reads outside its extent 64")
+    alert = view.get_by_role("alert")
+    expect(alert).to_contain_text("reads outside its extent 64")
+    lines = alert.inner_text().splitlines()
+    assert lines[-1].index("^") == lines[-2].index("x[i + at]"), "the caret stands below it"

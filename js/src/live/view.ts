@@ -115,7 +115,8 @@ export function drawLive({ el, plan, changed }: LiveViewContext): LiveView {
   canvas.hidden = drawn === "number";
   const value = element("output", { class: "wb-live-value", hidden: drawn !== "number" });
   const speed = element("span", { class: "wb-soft" }, "starting");
-  const failure = element("p", { class: "wb-failure", role: "alert", hidden: true });
+  const message = element("pre", { class: "wb-message" });
+  const failure = element("div", { class: "wb-failure", role: "alert", hidden: true }, message);
   if (plan.controls.some((c) => c.kind === "follower" && c.follows.startsWith("pointer"))) {
     followPointer(canvas, sizeOf(plan.picture), now, change);
   }
@@ -129,7 +130,7 @@ export function drawLive({ el, plan, changed }: LiveViewContext): LiveView {
     speed.textContent = sentence(said);
     if (said.value !== undefined) value.textContent = word(said.value, plan.picture.dtype);
     failure.hidden = said.failure === undefined;
-    failure.textContent = said.failure ?? "";
+    message.textContent = said.failure ?? "";
   };
   return { canvas, settings: now, report };
 }
