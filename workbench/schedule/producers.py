@@ -11,18 +11,21 @@ from dataclasses import dataclass
 
 from workbench.ir.access import accesses, leaves
 from workbench.ir.deps import Clash, carried, met
-from workbench.ir.expr import Expr, Load, Var
+from workbench.ir.expr import Expr, Load, Var, free_names, loads
 from workbench.ir.extents import expression
 from workbench.ir.loops import Buffer, Loops
 from workbench.ir.stmt import (
     Alloc,
+    Assign,
     Body,
     For,
+    Local,
     LoopKind,
     Memory,
     Outside,
     Stmt,
     Store,
+    expressions,
     reads,
     walk_stmts,
     writes,
@@ -133,6 +136,10 @@ def _mixed(loops: Loops, buffer: Buffer, element: Body) -> Verdict:
     own = {s.name for s in walk_stmts(element) if isinstance(s, Alloc)}
     if leaves(element):
         return no(f"a break or continue ends the loops of {buffer.name}")
+    kept = kept_outside(loops, element)
+    if kept:
+        reason = f"'{min(kept)}', which {buffer.name} needs, is kept outside of its elements"
+        return no(reason, element[0].origin)
     for s in walk_stmts(element):
         match s:
             case Store(array) if array != buffer.name and array not in own:
@@ -149,6 +156,21 @@ def _mixed(loops: Loops, buffer: Buffer, element: Body) -> Verdict:
             case _:
                 pass
     return YES
+
+
+def kept_outside(loops: Loops, body: Body) -> set[str]:
+    """The locals and private arrays that statements use and that others declare."""
+    used: set[str] = set()
+    for s in walk_stmts(body):
+        for e in expressions(s):
+            used |= free_names(e) | {x.array for x in loads(e)}
+        if isinstance(s, Assign):
+            used.add(s.name)
+    return used & (_declared(loops.body) - _declared(body))
+
+
+def _declared(body: Body) -> set[str]:
+    return {s.name for s in walk_stmts(body) if isinstance(s, Local | Alloc)}
 
 
 def readers(body: Body, array: str) -> Iterator[tuple[Stmt, Load]]:

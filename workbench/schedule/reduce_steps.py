@@ -41,6 +41,7 @@ from workbench.schedule.nests import (
     taken,
     trips,
 )
+from workbench.schedule.producers import kept_outside
 from workbench.schedule.step import YES, Verdict, no, step
 
 MEMORIES = tuple(m.value for m in Memory)
@@ -247,6 +248,10 @@ def _whole(step: Rfactor, loops: Loops, r: _Reduction) -> Verdict:
     if loops.buffer(array) is None:
         reason = f"{array} is private to an iteration of what stands around it"
         return no(reason, r.loop.origin, hint=f"rfactor({step.loop!r}), or an equation of its own")
+    kept = kept_outside(loops, (r.start, r.whole))
+    if kept:
+        reason = f"'{min(kept)}', which a term needs, is kept by what stands around it"
+        return no(reason, r.loop.origin, hint=f"rfactor({step.loop!r})")
     for n, s in enumerate(r.outer, 1):
         name = f"'{shown(loops, s.var)}'" if isinstance(s, For) else "a condition"
         if not isinstance(s, For) or (step.memory == "storage" and not _open(loops, s)):

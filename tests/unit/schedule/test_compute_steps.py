@@ -150,6 +150,19 @@ def test_inputs_that_change_meanwhile_are_shown_with_the_two_iterations() -> Non
     assert S.inline("t").check(stale(1))
 
 
+def test_a_running_sum_is_not_taken_apart_into_its_elements() -> None:
+    text = (
+        "def f(x: f32[N], r: f32) -> f32[N]:\n"
+        "    s: f32[N]\n"
+        "    s[i] = sum(x[k] * r for k in range(i + 1))\n"
+        "    y[i] = x[i] * s[i]\n"
+        "    return y"
+    )
+    verdict = S.compute_at("s", "y.i").check(kernel(text).loops({"N": 4}))
+
+    assert verdict.reason == "'acc', which s needs, is kept outside of its elements"
+
+
 def test_the_origin_of_what_is_put_in_is_its_own_line() -> None:
     program = kernel("def f(x: f32[N]) -> f32[N]:\n    a[i] = x[i] * x[i]\n    y[i] = a[i]\n"
                      "    return y")  # fmt: skip
