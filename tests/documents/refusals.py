@@ -52,6 +52,11 @@ def add(x: f32[N], y: f32[N]) -> f32[N]:
     z[i] = x[i] + y[i]
     return z
 """
+HALF = """\
+def half(a):
+    return a / 2
+
+"""
 WINDOW = """\
 def window(x: f32[N], n: i32 = 8, gain: f32 = 1.0) -> f32[n]:
     assert N >= n
@@ -136,6 +141,15 @@ GROUPS: tuple[Group, ...] = (
             line("y[i] = X[i]"),
             Cell("def f(x: f32[H, W], W: f32[N]) -> f32[N]:\n    y[i] = W[i]\n    return y\n"),
             line("y[i] = sum(x[i] for i in range(N))"),
+        ),
+    ),
+    Group(
+        "SourceError",
+        "Calls",
+        (
+            Cell(f"{HALF}def f(x: f32[N]) -> f32[N]:\n    y[i] = half(x[i], 2.0)\n    return y\n"),
+            Cell(f"{HALF}def f(x: f32[N]) -> f32[N]:\n    y[i] = half()\n    return y\n"),
+            Cell(f"{SUM}\ndef f(x: f32[N]) -> f32[N]:\n    y = add(x, x, x)\n    return y\n"),
         ),
     ),
     Group(

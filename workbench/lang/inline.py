@@ -111,12 +111,15 @@ def _arguments(
     given = _given(c, node, function)
     if given is None:
         return None
-    every = f"{function.node.name}({', '.join(x.name for x in function.parameters)})"
     bound: dict[str, Name] = {}
     for p in function.parameters:
         place = given.get(p.name)
         if place is None and p.default is None:
-            c.wrong(node, f"'{function.node.name}' is called without '{p.name}'", hint=every)
+            c.wrong(
+                node,
+                f"'{function.node.name}' is called without '{p.name}'",
+                hint=_called(c, node, function),
+            )
             return None
         v = p.default if place is None else check(c, place)
         if v is None:
@@ -136,19 +139,26 @@ def _given(c: Context, node: ast.Call, function: Function) -> dict[str, ast.expr
     name = function.node.name
     if len(node.args) > len(names):
         c.wrong(node, f"'{name}' takes {plural(len(names), 'argument')}, {len(node.args)} given",
-                hint=f"{name}({', '.join(names)})")  # fmt: skip
+                hint=_called(c, node, function))  # fmt: skip
         return None
     found = dict(zip(names, node.args, strict=False))
     for keyword in node.keywords:
         if keyword.arg is None or keyword.arg not in names:
             c.wrong(keyword, f"'{name}' has no parameter of this name",
-                    hint=f"{name}({', '.join(names)})")  # fmt: skip
+                    hint=_called(c, node, function))  # fmt: skip
             return None
         if keyword.arg in found:
-            c.wrong(keyword, f"'{keyword.arg}' is given twice", hint=f"{name}({', '.join(names)})")
+            c.wrong(keyword, f"'{keyword.arg}' is given twice", hint=_called(c, node, function))
             return None
         found[keyword.arg] = keyword.value
     return found
+
+
+def _called(c: Context, node: ast.Call, function: Function) -> str:
+    """The line of a call that gives every parameter: 1.0, where nothing is there for it."""
+    names = [p.name for p in function.parameters]
+    missing = {p.name: "1.0" for p in function.parameters if p.default is None}
+    return c.report.called(node, names, missing)
 
 
 def literal_range(node: ast.expr) -> range | None:

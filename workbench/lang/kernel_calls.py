@@ -226,7 +226,9 @@ def _name(node: ast.expr) -> str:
 def _given(c: Context, node: ast.Call, callee: Graph) -> dict[str, ast.expr] | None:
     """The arguments by the names of the parameters."""
     names = callee.parameters
-    every = f"{callee.name}({', '.join(names)})"
+    needed = [a.name for a in callee.inputs]
+    needed += [s.name for s in callee.scalars if s.default is None]
+    every = c.report.called(node, names, {n: n for n in needed})
     found = dict(zip(names, node.args, strict=False))
     strange = next((k for k in node.keywords if k.arg not in names or k.arg in found), None)
     if strange is not None or len(node.args) > len(names):
@@ -234,8 +236,6 @@ def _given(c: Context, node: ast.Call, callee: Graph) -> dict[str, ast.expr] | N
         c.wrong(place, f"'{callee.name}' takes each of its parameters once", hint=every)
         return None
     found |= {k.arg: k.value for k in node.keywords if k.arg is not None}
-    needed = [a.name for a in callee.inputs]
-    needed += [s.name for s in callee.scalars if s.default is None]
     missing = [n for n in needed if n not in found]
     if missing:
         c.wrong(node, f"'{callee.name}' is called without '{missing[0]}'", hint=every)

@@ -16,7 +16,7 @@ from workbench.base.errors import Mistake
 from workbench.base.source import Origin, Source, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     Place = ast.expr | ast.stmt | ast.arg | ast.comprehension | ast.keyword | Span
 
@@ -104,6 +104,18 @@ class Report:
         number, column = span.position
         line = self.source.line(number)
         return (line[: column - 1] + replacement + line[column - 1 + len(span.text) :]).strip()
+
+    def called(self, node: ast.Call, names: Sequence[str], missing: Mapping[str, str]) -> str:
+        """The line of a call with each of its parameters once: as given, or else from `missing`."""
+        given = dict(zip(names, map(self.text, node.args), strict=False))
+        given |= {
+            k.arg: self.text(k.value)
+            for k in node.keywords
+            if k.arg in names and k.arg not in given
+        }
+        texts = (given.get(name, missing.get(name)) for name in names)
+        arguments = ", ".join(text for text in texts if text is not None)
+        return self.mended(node, f"{self.text(node.func)}({arguments})")
 
     def _line(self, line: int) -> tuple[int, int]:
         """Where a line, from 1, starts and ends; the end of the text beyond the last one."""

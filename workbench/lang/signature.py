@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.base.dtypes import DTYPES, I32, DType
+from workbench.base.dtypes import BOOL, DTYPES, I32, DType
 from workbench.ir.expr import Const, Expr, Load, Reduce, walk
 from workbench.ir.graph import Array, Scalar
 from workbench.lang.expressions import expression
@@ -146,10 +146,24 @@ def _default(c: Context, node: ast.expr, dtype: DType) -> float | None:
     if v is None:
         return None
     if not isinstance(v.expr, Const):
-        c.wrong(node, "a default is a literal", hint="1.0")
+        c.wrong(node, "a default is a literal", hint=c.report.mended(node, _literal(1, dtype)))
+        return None
+    if (dtype is BOOL) != (v.dtype is BOOL) or (dtype.kind in "iu" and v.dtype.kind == "f"):
+        hint = c.report.mended(node, _literal(v.expr.value, dtype))
+        c.wrong(node, f"the parameter is {dtype}, the value is {v.dtype}", hint=hint)
         return None
     e = fit(c, v, dtype, node, "the parameter")
     return e.value if isinstance(e, Const) else None
+
+
+def _literal(value: float, dtype: DType) -> str:
+    """The literal of a dtype that is next to a number, towards 0; 0 where none is near."""
+    if dtype is BOOL:
+        return str(bool(value))
+    if dtype.kind == "f":
+        return str(float(value))
+    least = -(2 ** (dtype.bits - 1)) if dtype.kind == "i" else 0
+    return str(int(value)) if least <= value < least + 2**dtype.bits else "0"
 
 
 def _dims(c: Context, parameters: list[ast.arg], names: dict[str, Name]) -> list[str]:
@@ -182,10 +196,49 @@ def _input(c: Context, a: ast.arg, names: dict[str, Name]) -> Array | None:
     return array
 
 
+def _guesses(c: Context, node: ast.FunctionDef) -> list[str]:
+    """What a kernel that does not say so returns: the extents that its indices have elsewhere."""
+    types = {a.arg: c.report.text(a.annotation) for a in parameters_of(node) if a.annotation}
+    shapes = {a.arg: _extents(a.annotation) for a in parameters_of(node)}
+    extents: dict[str, str] = {}
+    for x in ast.walk(node):
+        match x:
+            case ast.Subscript(value=ast.Name(name), slice=place) if name in shapes:
+                for index, extent in zip(_each(place), shapes[name], strict=False):
+                    if isinstance(index, ast.Name):
+                        extents.setdefault(index.id, c.report.text(extent))
+            case _:
+                pass
+    for x in ast.walk(node):
+        match x:
+            case ast.Assign(targets=[ast.Subscript(value=ast.Name(name), slice=place)]):
+                shape = [extents.get(ast.unparse(i), "N") for i in _each(place)]
+                types.setdefault(name, f"f32[{', '.join(shape)}]")
+            case ast.AnnAssign(target=ast.Name(name), annotation=annotation):
+                types.setdefault(name, c.report.text(annotation))
+            case ast.Assign(targets=[ast.Name(name)]):
+                types.setdefault(name, "f32")
+            case _:
+                pass
+    match node.body[-1]:
+        case ast.Return(value=ast.expr() as value):
+            found = [types.get(ast.unparse(x), "f32[N]") for x in _each(value)]
+        case _:
+            found = ["f32[N]"]
+    return found if len(found) == 1 else [f"({', '.join(found)})"]
+
+
+def _each(node: ast.expr) -> list[ast.expr]:
+    return node.elts if isinstance(node, ast.Tuple) else [node]
+
+
 def _declared_results(c: Context, node: ast.FunctionDef) -> tuple[Declared, ...] | None:
     if node.returns is None:
         head = _head(c, node)
-        c.wrong(head, f"'{node.name}' does not say what it returns", hint="-> f32[M, N]")
+        said = f"-> {', '.join(_guesses(c, node))}"
+        line = c.report.mended(head, c.report.text(head))
+        hint = f"{line[:-1]} {said}:" if line.endswith("):") else said
+        c.wrong(head, f"'{node.name}' does not say what it returns", hint=hint)
         return None
     said = [declared(c, x) for x in _results(node.returns)]
     found = tuple(x for x in said if x is not None)

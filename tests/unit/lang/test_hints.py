@@ -104,6 +104,65 @@ def test_the_line_of_a_hint_compiles(lines: list[str], hint: str) -> None:
         parse(Source(new))
 
 
+HALF = "def half(a, b=2.0):\n    return a / b\n\n\n"
+ADD = """\
+def add(u: f32[P], v: f32[P], w: f32) -> f32[P]:
+    s[i] = u[i] + w * v[i]
+    return s
+
+
+"""
+KERNEL = "def k(x: f32[N], A: f32[M, K], w: f32){}:\n    {}\n    return y\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (HALF + KERNEL.format(" -> f32[N]", "y[i] = half(x[i], w, 3)"), "y[i] = half(x[i], w)"),
+        (HALF + KERNEL.format(" -> f32[N]", "y[i] = 1 + half()"), "y[i] = 1 + half(1.0)"),
+        (HALF + KERNEL.format(" -> f32[N]", "y[i] = half(x[i], c=w)"), "y[i] = half(x[i])"),
+        (HALF + KERNEL.format(" -> f32[N]", "y[i] = half(x[i], a=w)"), "y[i] = half(x[i])"),
+        (ADD + KERNEL.format(" -> f32[N]", "y = add(x, x, w, w)"), "y = add(x, x, w)"),
+        (ADD + KERNEL.format(" -> f32[N]", "y = add(x, x)"), "y = add(x, x, w)"),
+        (ADD + KERNEL.format(" -> f32[N]", "y = add(x, v=x, w=w, u=x)"), "y = add(x, x, w)"),
+        (KERNEL.format("", "y[i] = x[i]"), "def k(x: f32[N], A: f32[M, K], w: f32) -> f32[N]:"),
+        (
+            KERNEL.format("", "y[b, c, a] = w * x[a] * A[c, b]"),
+            "def k(x: f32[N], A: f32[M, K], w: f32) -> f32[K, M, N]:",
+        ),
+        (
+            KERNEL.format("", "y = sum(x[i] for i in range(N))"),
+            "def k(x: f32[N], A: f32[M, K], w: f32) -> f32:",
+        ),
+        (
+            KERNEL.format("", "y: i32[M]\n    y[i] = 1"),
+            "def k(x: f32[N], A: f32[M, K], w: f32) -> i32[M]:",
+        ),
+        ("def k(x: f32[N]):\n    s = 1.0\n    return x, s\n", "def k(x: f32[N]) -> (f32[N], f32):"),
+    ],
+)
+def test_the_line_that_a_signature_asks_for_compiles(text: str, line: str) -> None:
+    assert refused(text).mistakes[0].hint == line
+    parse(Source(mended(text)))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "given", "meant"),
+    [
+        ("i32", "1.5", "1"), ("i32", "-1.5", "-1"), ("i32", "1e30", "0"), ("u32", "-1.5", "0"),
+        ("bool", "1", "True"), ("bool", "0.0", "False"), ("f32", "True", "1.0"),
+        ("i8", "True", "1"), ("i32", "1e999", "0"),
+    ],
+)  # fmt: skip
+def test_a_default_of_another_dtype_is_said_as_one_of_this(
+    dtype: str, given: str, meant: str
+) -> None:
+    text = f"def f(x: f32[N], n: {dtype} = {given}) -> f32[N]:\n    y[i] = x[i]\n    return y\n"
+
+    assert mended(text) == text.replace(given, meant)
+    parse(Source(mended(text)))
+
+
 def messages(text: str) -> list[str]:
     """What is wrong with a text; nothing where it is taken."""
     try:
