@@ -12,6 +12,7 @@ NAMES = (
     "importing",
     "pages",
     "panels",
+    "placing",
     "resizing",
     "running",
     "scanning",
