@@ -6,6 +6,7 @@ Refusals ask here; each line that comes out is one that the language takes.
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from workbench.base.dtypes import F32, I32, joined
@@ -167,3 +168,26 @@ def _product(sizes: list[str]) -> str:
 def _operand(text: str) -> str:
     """The text of an expression as an operand of another."""
     return text if text.isidentifier() or text.isdigit() else f"({text})"
+
+
+def renamed_line(report: Report, generator: ast.GeneratorExp, part: ast.comprehension) -> str:
+    """The line with another name for the index of a part; "" where two parts bind the same."""
+    assert isinstance(part.target, ast.Name)
+    name = part.target.id
+    bound = [x.target.id for x in generator.generators if isinstance(x.target, ast.Name)]
+    if bound.count(name) > 1:
+        return ""
+    used = set(re.findall(r"\w+", report.source.text))
+    new = next((x for x in ("k", *_INDICES) if x not in used), f"{name}_1")
+    before = generator.generators[: generator.generators.index(part) + 1]
+    outer = {x for each in before for x in ast.walk(each.iter)}
+    span = report.span(generator)
+    text = span.text
+    places = [
+        report.span(x).start - span.start
+        for x in ast.walk(generator)
+        if isinstance(x, ast.Name) and x.id == name and x not in outer
+    ]
+    for at in sorted(places, reverse=True):
+        text = text[:at] + new + text[at + len(name) :]
+    return report.mended(generator, text)

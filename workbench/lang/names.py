@@ -162,8 +162,11 @@ class Context:
         )
         return True
 
-    def clash(self, place: Place, name: str, what: str) -> bool:
-        """Report a new name that is reserved or stands for something already; true if so."""
+    def clash(self, place: Place, name: str, what: str, hint: str = "") -> bool:
+        """Report a new name that is reserved or stands for something already; true if so.
+
+        `hint` is the line with another name, where it is known what to rename.
+        """
         if self.dunder(place, name):
             return True
         if name in RESERVED:
@@ -182,7 +185,7 @@ class Context:
             place,
             f"'{name}' is {what} here and {noun(old)} at line {line}, column {column} "
             f"({text}); a kernel has one namespace",
-            hint=f"another name for {what}",
+            hint=hint or f"another name for {what}",
         )
         return True
 

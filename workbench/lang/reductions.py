@@ -68,7 +68,7 @@ def reduction(c: Context, node: ast.Call, name: str, check: Check) -> Value | No
     whole_ranges = True
     bounds: Bounds | None = None
     for part in generator.generators:
-        found, bounds, index = _range(c, part, check)
+        found, bounds, index = _range(c, part, check, generator)
         c = c.adding(index)
         whole_ranges = whole_ranges and found is not None
         ranges += [] if found is None else [found]
@@ -141,7 +141,7 @@ def _joined(tests: list[Expr]) -> Expr | None:
 
 
 def _range(
-    c: Context, part: ast.comprehension, check: Check
+    c: Context, part: ast.comprehension, check: Check, generator: ast.GeneratorExp
 ) -> tuple[Range | None, Bounds | None, dict[str, Name]]:
     """`k in range(a, b)`, and the index that it binds."""
     if not isinstance(part.target, ast.Name):
@@ -150,7 +150,8 @@ def _range(
     name = part.target.id
     if part.is_async:
         c.wrong(part, "'async' is not part of the language", hint=f"for {name} in range(K)")
-    taken = c.clash(part.target, name, "an index")
+    renamed = lines.renamed_line(c.report, generator, part)
+    taken = c.clash(part.target, name, "an index", renamed)
     bounds = bounds_of(c, part.iter, part.target, check)
     if taken:
         return None, None, {}

@@ -163,6 +163,19 @@ def test_a_default_of_another_dtype_is_said_as_one_of_this(
     parse(Source(mended(text)))
 
 
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("y[i] = sum(x[i] for i in range(N))", "y[i] = sum(x[k] for k in range(N))"),
+        ("y[i] = x[i] + sum(i * x[k] for i in range(i) for k in range(i + 1) if i < 3)",
+         "y[i] = x[i] + sum(j * x[k] for j in range(i) for k in range(j + 1) if j < 3)"),
+        ("y[i] = max(A[N, i] for N in range(M))", "y[i] = max(A[k, i] for k in range(M))"),
+    ],
+)  # fmt: skip
+def test_an_index_whose_name_is_taken_is_said_with_another(line: str, hint: str) -> None:
+    assert refused(kernel(line)).mistakes[-1].hint == hint
+
+
 def messages(text: str) -> list[str]:
     """What is wrong with a text; nothing where it is taken."""
     try:
