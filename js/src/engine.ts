@@ -3,7 +3,7 @@
  *
  * An engine holds buffers and programs under the handles and keys of one connection.
  */
-import type { Program, Result, RunRequest } from "./protocol.ts";
+import { type Failure, failureOf, type Program, type Result, type RunRequest } from "./protocol.ts";
 
 /** A part of a buffer. */
 export interface Range {
@@ -30,6 +30,8 @@ export interface Engine {
   readonly write: (handle: number, offset: number, payload: Uint8Array<ArrayBuffer>) => void;
   /** Starts to read a range, and resolves once the next request may start. */
   readonly read: (range: Range, piece: TakePiece) => Promise<StartedRead>;
+  /** Says that a buffer, if it is there, holds nothing of worth, and why. */
+  readonly spoil: (handle: number, failure: Failure) => void;
   readonly free: (handle: number) => void;
   /** Makes a program ready; tells whether it was. */
   readonly compile: (key: string, program: Program) => Promise<boolean>;
@@ -55,6 +57,26 @@ export interface StartedRead {
 /** A run that is under way; `result` rejects with GpuFailure. */
 export interface StartedRun {
   readonly result: Promise<Result>;
+}
+
+/**
+ * The entries of a run's buffers by name. Where one of them is not there, its outputs are spoilt:
+ * what goes on with them fails, too. Throws GpuFailure.
+ */
+export function entriesOf<T>(
+  { buffers }: Pick<RunRequest, "buffers">,
+  { outputs }: Pick<Program, "outputs">,
+  entry: (handle: number) => T,
+  spoil: Engine["spoil"],
+): Map<string, T> {
+  const given = Object.entries(buffers);
+  try {
+    return new Map(given.map(([name, handle]) => [name, entry(handle)]));
+  } catch (cause) {
+    const failure = failureOf(cause);
+    for (const [name, handle] of given) if (outputs.includes(name)) spoil(handle, failure);
+    throw cause;
+  }
 }
 
 /** Where the engine of a connection comes from. */

@@ -13,6 +13,7 @@ import type { Order, WorkerReport } from "./gpu/worker.ts";
 import { commPort } from "./comm.ts";
 import type { WidgetModel } from "./model.ts";
 import { type LocalOrder, type LocalReport, LocalServer } from "./local.ts";
+import { PROTOCOL_VERSION } from "./protocol.ts";
 
 /** Where a kernel process listens. */
 export interface Server {
@@ -74,7 +75,7 @@ interface Local {
 }
 
 function local(): Local {
-  return oncePerPage<Local>("workbench.local.v1", () => {
+  return oncePerPage<Local>(`workbench.local.v${PROTOCOL_VERSION}`, () => {
     const listeners: Local["listeners"] = new Map();
     const here = new LocalServer((report) => listeners.get(report.id)?.(report));
     return { listeners, here, last: 0 };
@@ -122,7 +123,9 @@ interface PageState {
 }
 
 function pageState(): PageState {
-  return oncePerPage<PageState>("workbench.page.v1", () => ({ joined: new Map() }));
+  // By the protocol, so that code of another version of the package starts a worker of its own.
+  const name = `workbench.page.v${PROTOCOL_VERSION}`;
+  return oncePerPage<PageState>(name, () => ({ joined: new Map() }));
 }
 
 /** Starts serving; gives what ends it. */

@@ -34,10 +34,14 @@ class FakeSocket extends EventTarget {
     this.sent.push(text);
   }
 
-  close(): void {
+  close(code = 1000): void {
     if (this.readyState === 3) return;
     this.readyState = 3;
-    this.dispatchEvent(new Event("close"));
+    this.dispatchEvent(Object.assign(new Event("close"), { code }));
+  }
+
+  receive(data: string | ArrayBuffer): void {
+    this.dispatchEvent(new MessageEvent("message", { data }));
   }
 }
 
@@ -142,6 +146,31 @@ describe("connect", () => {
     stop.abort();
 
     expect(FakeSocket.attempts).toEqual(["ws://a", "ws://b", "ws://b"]);
+  });
+
+  it("goes where the process is of another version of the package", async () => {
+    FakeSocket.reachable = () => true;
+    const { states, ended } = start(["ws://a"], new AbortController().signal);
+    await vi.waitUntil(() => FakeSocket.opened.length === 1);
+    FakeSocket.opened[0]?.close(4001);
+    await ended;
+
+    expect(states.at(-1)).toBe("outdated");
+    expect(FakeSocket.attempts).toEqual(["ws://a"]);
+  });
+
+  it("closes a socket that brings what is no message, and rejoins", async () => {
+    FakeSocket.reachable = () => true;
+    const stop = new AbortController();
+    start(["ws://a"], stop.signal);
+    const odd = ["{", "[1]", "null", '{"kind": "reboot", "id": 1}', new ArrayBuffer(3)];
+    for (const [n, data] of odd.entries()) {
+      await vi.waitUntil(() => FakeSocket.opened.length === n + 1);
+      FakeSocket.opened[n]?.receive(data);
+      expect(FakeSocket.opened[n]?.readyState).toBe(3);
+    }
+    await vi.waitUntil(() => FakeSocket.opened.length === odd.length + 1);
+    stop.abort();
   });
 
   it("closes its socket and tries no more once it is aborted", async () => {

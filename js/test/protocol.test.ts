@@ -10,7 +10,47 @@ import {
 } from "../src/protocol.ts";
 import { packFrame } from "./frames.ts";
 
+const SOUND: readonly object[] = [
+  { kind: "compile", id: 1, engine: "gpu", key: "k", program: { version: 1 } },
+  { kind: "alloc", id: 1, engine: "wasm", buffer: 1, bytes: 4 },
+  { kind: "write", id: 1, engine: "gpu", buffer: 1, offset: 0, bytes: 4 },
+  {
+    kind: "run", id: 1, engine: "gpu", key: "k", buffers: { a: 1 }, scalars: [3], timed: true,
+    deadline_ms: 1.5,
+  },
+  { kind: "read", id: 1, engine: "gpu", buffer: 1, offset: 0, bytes: 4 },
+  { kind: "free", id: 1, engine: "gpu", buffers: [1, 2] },
+  { kind: "ping", id: 1 },
+  { kind: "cancel", id: 0, through: 3 },
+];
+const ODD: readonly unknown[] = [null, true, -1, 1.5, 2 ** 60, "", "constructor", [], {}, [null]];
+
+/** Numbers from 0 to 1, the same for the same seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** The object with one of its values left out or of another type. */
+function changed(sound: object, random: () => number): object {
+  const entries = Object.entries(sound) as [string, unknown][];
+  const place = Math.floor(random() * entries.length);
+  const odd = ODD[Math.floor(random() * ODD.length)];
+  const kept = entries.filter((_, n) => n !== place);
+  if (random() < 0.2) return Object.fromEntries(kept);
+  return Object.fromEntries([...kept, [entries[place]?.[0] ?? "", odd]]);
+}
+
 describe("frames", () => {
+  it("refuses one without a header", () => {
+    for (let bytes = 0; bytes < 16; bytes += 1) {
+      expect(() => unpackFrame(new ArrayBuffer(bytes))).toThrow(GpuFailure);
+    }
+  });
+
   it("give back what was packed, beyond 4 GiB too", () => {
     const offset = 2 ** 33 + 8;
     const frame = unpackFrame(packFrame(7, offset, new Uint8Array([1, 2, 3])));
@@ -57,7 +97,29 @@ describe("outsideMessage", () => {
 
 describe("parseRequests", () => {
   it("refuses what is no request", () => {
-    expect(() => parseRequests('{"kind": "reboot"}')).toThrow("unknown message from the kernel");
+    expect(() => parseRequests('{"kind": "reboot"}')).toThrow("no request of kind reboot");
+  });
+
+  it("throws a failure and nothing else, whatever comes", () => {
+    const random = randomFrom(7);
+    let refused = 0;
+    for (let n = 0; n < 5000; n += 1) {
+      const sound = SOUND[Math.floor(random() * SOUND.length)] ?? {};
+      const text = JSON.stringify(changed(sound, random));
+      const cut = random() < 0.3 ? text.slice(0, Math.floor(random() * text.length)) : text;
+      try {
+        parseRequests(cut);
+      } catch (cause) {
+        expect(cause).toBeInstanceOf(GpuFailure);
+        refused += 1;
+      }
+    }
+
+    expect(refused).toBeGreaterThan(1000);
+  });
+
+  it.each(SOUND)("takes a request of each kind", (request) => {
+    expect(parseRequests(JSON.stringify(request))).toEqual([request]);
   });
 
   it("takes a request", () => {

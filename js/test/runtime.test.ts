@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { takeText } from "../src/gpu/connection.ts";
+import { taking } from "../src/gpu/connection.ts";
 import { DeviceSource } from "../src/gpu/device.ts";
 import { gpuEngines } from "../src/gpu/engine.ts";
 import { Runtime } from "../src/gpu/runtime.ts";
@@ -45,11 +45,14 @@ function start() {
     sendBytes: () => undefined,
     signal,
   });
+  const take = taking({ gpu: runtime, wasm: runtime }, (answer) => sent.push(answer));
   const ask = (message: object): void => {
-    const text = JSON.stringify({ engine: "gpu", ...message });
-    takeText(text, { gpu: runtime, wasm: runtime }, (answer) => sent.push(answer));
+    take.text(JSON.stringify({ engine: "gpu", ...message }));
   };
-  return { ask, ready, runtime, sent, writes };
+  const bring = (id: number, offset: number, bytes: number): void => {
+    take.bytes(packFrame(id, offset, new Uint8Array(bytes)));
+  };
+  return { ask, bring, ready, runtime, sent, writes };
 }
 
 beforeEach(() => {
@@ -85,11 +88,11 @@ describe("Runtime", () => {
   });
 
   it("writes frames in their turn and says how much it took", async () => {
-    const { ask, ready, runtime, sent, writes } = start();
+    const { ask, bring, ready, sent, writes } = start();
     ask({ kind: "alloc", id: 1, buffer: 1, bytes: 16 });
     ask({ kind: "write", id: 2, buffer: 1, offset: 0, bytes: 12 });
-    runtime.binary(packFrame(2, 0, new Uint8Array(8)));
-    runtime.binary(packFrame(2, 8, new Uint8Array(4)));
+    bring(2, 0, 8);
+    bring(2, 8, 4);
     ready();
     await vi.waitUntil(() => sent.length === 4);
 
@@ -113,6 +116,53 @@ describe("Runtime", () => {
 
     expect(writes).toEqual([{ offset: 4, bytes: 8 }]);
     expect(sent[1]).toEqual({ kind: "reply", id: 2, ok: {} });
+  });
+
+  it("says of a buffer that was refused why, and takes what is written there all the same", async () => {
+    const { ask, bring, ready, sent, writes } = start();
+    ready();
+    ask({ kind: "alloc", id: 1, buffer: 1, bytes: 513 });
+    ask({ kind: "write", id: 2, buffer: 1, offset: 0, bytes: 12 });
+    bring(2, 0, 8);
+    bring(2, 8, 4);
+    ask({ kind: "read", id: 3, buffer: 1, offset: 0, bytes: 4 });
+    await vi.waitUntil(() => sent.length === 5);
+
+    const failure = { kind: "limit", value: 512 };
+    expect(sent).toMatchObject([
+      { id: 1, error: failure },
+      { kind: "received", bytes: 8 },
+      { kind: "received", bytes: 4 },
+      { id: 2, error: failure },
+      { id: 3, error: failure },
+    ]);
+    expect(writes).toEqual([]);
+  });
+
+  it.each([
+    ["came again", [[0, 8], [0, 8]]],
+    ["leaves a gap", [[0, 4], [8, 4]]],
+    ["is longer than what was announced", [[0, 16]]],
+  ])("refuses a frame that %s, and spoils the buffer", async (_, frames) => {
+    const { ask, bring, ready, sent } = start();
+    ready();
+    ask({ kind: "alloc", id: 1, buffer: 1, bytes: 16 });
+    ask({ kind: "write", id: 2, buffer: 1, offset: 0, bytes: 12 });
+    for (const [offset = 0, bytes = 0] of frames) bring(2, offset, bytes);
+    if (frames[1]?.[0] === 8) bring(2, 8, 4);
+    await vi.waitUntil(() => sent.some((message) => "id" in message && "error" in message));
+
+    const refusal = expect.stringContaining("no frame is due") as string;
+    expect(sent.at(-1)).toMatchObject({ id: 2, error: { message: refusal } });
+  });
+
+  it("refuses requests that come again, and bytes that nobody announced", () => {
+    const { ask, bring } = start();
+    ask({ kind: "alloc", id: 4, buffer: 1, bytes: 16 });
+
+    expect(() => { ask({ kind: "alloc", id: 4, buffer: 2, bytes: 16 }); }).toThrow("request 4 after 4");
+    expect(() => { ask({ kind: "free", id: 3, buffers: [1] }); }).toThrow("request 3 after 4");
+    expect(() => { bring(9, 0, 4); }).toThrow("bytes for request 9");
   });
 
   it("calls a handle lost that it does not hold", async () => {

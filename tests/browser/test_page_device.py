@@ -482,7 +482,7 @@ def call():
 print(call())
 """.replace("PROGRAM", json.dumps(double(64).to_json()).replace("\\", "\\\\"))
 
-LEAVES = "() => globalThis[Symbol.for('workbench.page.v1')].joined.size === 0"
+LEAVES = "() => globalThis[Symbol.for('workbench.page.v4')].joined.size === 0"
 
 
 def test_a_first_cell_computes_in_the_page_under_run_all(lab: Lab, page: Page) -> None:

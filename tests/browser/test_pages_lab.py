@@ -68,7 +68,7 @@ COUNT_GPU = """() => {
 COUNTS = """() => ({
     evaluations: window.__workbench_evaluations,
     workers: window.startedWorkers,
-    kernels: globalThis[Symbol.for("workbench.page.v1")].joined.size,
+    kernels: globalThis[Symbol.for("workbench.page.v4")].joined.size,
 })"""
 
 

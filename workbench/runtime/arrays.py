@@ -207,7 +207,7 @@ class Array:
         if place is not None and self._current(place):
             return place.memory
         values = self._current_host()
-        if place is None or not place.memory.alive:
+        if place is None or not place.memory.alive or place.memory.spoilt:
             memory = device.allocate(-(-self.nbytes // 4) * 4)
             words = to_words(values, self.dtype)
             device.write(memory, words)
@@ -266,7 +266,8 @@ class Array:
             )
 
     def _current(self, place: Place) -> bool:
-        return place.version == self.version and place.memory.alive
+        sound = place.memory.alive and not place.memory.spoilt
+        return sound and place.version == self.version
 
     def _fetch(self) -> None:
         if self.call is not None:

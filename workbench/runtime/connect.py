@@ -41,7 +41,9 @@ _PAGE = """<!doctype html>
   const state = document.getElementById("state");
   joinPage({ port: Number(location.port), token, address }, {
     signal: new AbortController().signal,
-    onState: (words) => { state.textContent = words; },
+    onState: (words) => {
+      state.textContent = words === "outdated" ? "not, it is outdated: reload it" : words;
+    },
   });
 </script>
 </html>

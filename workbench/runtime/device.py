@@ -73,13 +73,15 @@ class Memory:
     """A buffer on a device: `size` in bytes, `handle` is the device's own.
 
     `generation` is the generation of the device at allocation; once the device is at another
-    (a page was reloaded, an adapter lost) the bytes are gone.
+    (a page was reloaded, an adapter lost) the bytes are gone. `spoilt` is set once a device that
+    answers later says that it had no room, or did not take what was written.
     """
 
     device: Device
     size: int
     handle: object
     generation: int = 0
+    spoilt: bool = False
 
     @property
     def alive(self) -> bool:

@@ -135,7 +135,7 @@ class PageDevice(Single):
                 )
         handle = next(self._handles)
         memory = Memory(self, size, handle, self.generation)
-        self._send(messages.Alloc(handle, size))
+        self._send(messages.Alloc(handle, size)).add_done_callback(_spoiling(memory))
         return memory
 
     def write(self, memory: Memory, content: memoryview, offset: int = 0) -> None:
@@ -149,6 +149,7 @@ class PageDevice(Single):
         copied = memoryview(bytes(content) + bytes(-content.nbytes % 4))
         self._crossing.add(len(copied), "to the page", self.peer.left)
         sent = self._send(messages.Write(handle, offset, len(copied)), copied)
+        sent.add_done_callback(_spoiling(memory))
         self._uploads.append((sent, len(copied)))
 
     def _make_room(self, size: int) -> None:
@@ -348,6 +349,15 @@ class PageDevice(Single):
         except KeyboardInterrupt:
             peer.cancel()
             raise
+
+
+def _spoiling(memory: Memory) -> Callable[[Future[Answer]], None]:
+    """What notes that the page did not make or fill a buffer; the runs that use it say why."""
+
+    def note(answered: Future[Answer]) -> None:
+        memory.spoilt = memory.spoilt or answered.exception() is not None
+
+    return note
 
 
 def _sound(peer: Peer, answer: Answer) -> Answer:

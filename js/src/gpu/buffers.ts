@@ -6,7 +6,7 @@
  * up to a bound. No scheduling here: the caller orders the operations.
  */
 import type { Range, StartedRead, TakePiece } from "../engine.ts";
-import { CHUNK_BYTES, type Failure, GpuFailure, HEADER_BYTES } from "../protocol.ts";
+import { CHUNK_BYTES, type Failure, failureOf, GpuFailure, HEADER_BYTES } from "../protocol.ts";
 import type { Copied, Stagings } from "./staging.ts";
 
 const POOL_BYTES = 256 * 1024 * 1024;
@@ -41,7 +41,8 @@ export async function createStorage(device: GPUDevice, bytes: number): Promise<G
   const gpu = device.createBuffer({ size: roundUp(bytes, 4), usage });
   const error = await device.popErrorScope();
   if (error !== null) {
-    const message = `the GPU has no room for a buffer of ${bytes} bytes: ${error.message}`;
+    const [first = ""] = error.message.split("\n");
+    const message = `the GPU has no room for a buffer of ${bytes} bytes: ${first}`;
     throw new GpuFailure({ kind: "out-of-memory", message });
   }
   return gpu;
@@ -51,6 +52,10 @@ export async function createStorage(device: GPUDevice, bytes: number): Promise<G
 class BufferPool {
   readonly #kept = new Set<GPUBuffer>();
   #total = 0;
+
+  get empty(): boolean {
+    return this.#kept.size === 0;
+  }
 
   take(bytes: number): GPUBuffer | undefined {
     for (const gpu of this.#kept) if (gpu.size === bytes) return this.#remove(gpu);
@@ -77,10 +82,18 @@ class BufferPool {
   }
 }
 
+function checkRange({ gpu }: Entry, offset: number, bytes: number): void {
+  if (offset + bytes <= gpu.size) return;
+  const message = `bytes ${offset} to ${offset + bytes} of a buffer of ${gpu.size}`;
+  throw new GpuFailure({ kind: "internal", message });
+}
+
 export class BufferTable {
   readonly #device: GPUDevice;
   readonly #stagings: Stagings;
   readonly #entries = new Map<number, Entry>();
+  /** Why the device did not make the buffers that it was asked for. */
+  readonly #refused = new Map<number, Failure>();
   readonly #pool = new BufferPool();
 
   constructor(device: GPUDevice, stagings: Stagings) {
@@ -88,22 +101,51 @@ export class BufferTable {
     this.#stagings = stagings;
   }
 
-  /** A buffer under a new handle, contents undefined. Throws GpuFailure. */
+  /**
+   * A buffer under a new handle, contents undefined. Throws GpuFailure, and then whatever uses the
+   * handle throws it, too.
+   */
   async allocate(handle: number, bytes: number): Promise<void> {
-    const pooled = this.#pool.take(roundUp(bytes, 4));
-    const gpu = pooled ?? (await createStorage(this.#device, bytes));
-    this.#entries.set(handle, { gpu, bytes, settled: SOUND });
+    if (this.#entries.has(handle)) {
+      throw new GpuFailure({ kind: "internal", message: `there is a buffer ${handle}` });
+    }
+    try {
+      const pooled = this.#pool.take(roundUp(bytes, 4));
+      const gpu = pooled ?? (await this.#create(bytes));
+      this.#entries.set(handle, { gpu, bytes, settled: SOUND });
+    } catch (cause) {
+      this.#refused.set(handle, failureOf(cause));
+      throw cause;
+    }
+  }
+
+  /** A new buffer; what is pooled gives way where it is in the way. */
+  async #create(bytes: number): Promise<GPUBuffer> {
+    try {
+      return await createStorage(this.#device, bytes);
+    } catch (cause) {
+      if (failureOf(cause).kind !== "out-of-memory" || this.#pool.empty) throw cause;
+      this.#pool.destroy();
+      return createStorage(this.#device, bytes);
+    }
   }
 
   /** The entry of a handle; throws GpuFailure "lost" where the page does not hold it. */
   entry(handle: number): Entry {
     const found = this.#entries.get(handle);
     if (found !== undefined) return found;
-    throw new GpuFailure({ kind: "lost", message: `the page does not hold buffer ${handle}` });
+    const message = `the page does not hold buffer ${handle}`;
+    throw new GpuFailure(this.#refused.get(handle) ?? { kind: "lost", message });
+  }
+
+  spoil(handle: number, failure: Failure): void {
+    const found = this.#entries.get(handle);
+    if (found !== undefined) found.settled = Promise.resolve(failure);
   }
 
   write(handle: number, offset: number, payload: Uint8Array<ArrayBuffer>): void {
     const target = this.entry(handle);
+    checkRange(target, offset, payload.byteLength);
     this.#device.queue.writeBuffer(target.gpu, offset, payload);
     target.settled = SOUND;
   }
@@ -113,7 +155,9 @@ export class BufferTable {
    * Rejects with the GpuFailure of the run that should have filled the buffer.
    */
   read({ handle, offset, bytes }: Range, piece: TakePiece): StartedRead {
-    const { gpu, settled } = this.entry(handle);
+    const found = this.entry(handle);
+    checkRange(found, offset, bytes);
+    const { gpu, settled } = found;
     const encoder = this.#device.createCommandEncoder({ label: "read" });
     const copies: { readonly start: number; readonly copied: Copied }[] = [];
     for (let start = 0; start < bytes; start += CHUNK_BYTES) {
@@ -137,6 +181,7 @@ export class BufferTable {
   }
 
   free(handle: number): void {
+    this.#refused.delete(handle);
     const found = this.#entries.get(handle);
     if (found === undefined) return;
     this.#entries.delete(handle);

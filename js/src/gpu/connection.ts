@@ -7,10 +7,14 @@
  */
 import {
   type EngineName,
+  failureOf,
+  GpuFailure,
+  type OrderedRequest,
+  PROTOCOL_VERSION,
   type PageMessage,
   parseRequests,
-  PROTOCOL_VERSION,
   type Request,
+  unpackFrame,
 } from "../protocol.ts";
 import { wasmEngines, wasmReport } from "../wasm/engine.ts";
 import type { DeviceSource } from "./device.ts";
@@ -18,7 +22,13 @@ import { gpuEngines } from "./engine.ts";
 import { type Line, portLine, type Received, socketLine } from "./line.ts";
 import { Runtime } from "./runtime.ts";
 
-export type ConnectionState = "connecting" | "connected" | "stopped";
+export type ConnectionState = "connecting" | "connected" | "stopped" | "outdated";
+
+/** Codes of a socket's end: what came is no message, and the process speaks another protocol. */
+const MALFORMED = 4002;
+const OUTDATED = 4001;
+/** Characters of the reason, which is 123 bytes at most, up to three a character. */
+const LONGEST_REASON = 40;
 
 /** How a kernel process may be reached. */
 export interface Ways {
@@ -53,45 +63,64 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Takes a text frame: pings and cancels at once, the others in their turn. */
-export function takeText(
-  text: string,
-  runtimes: Readonly<Record<EngineName, Runtime>>,
-  send: (message: PageMessage) => void,
-): void {
-  for (const request of parseRequests(text)) takeRequest(request, runtimes, send);
+type Runtimes = Readonly<Record<EngineName, Runtime>>;
+
+/** What takes the frames of one connection. Both throw GpuFailure, and then it is to end. */
+export interface Taking {
+  /** Takes a text frame: pings and cancels at once, the others in their turn. */
+  readonly text: (text: string) => void;
+  readonly bytes: (bytes: ArrayBuffer) => void;
 }
 
-function takeRequest(
-  request: Request,
-  runtimes: Readonly<Record<EngineName, Runtime>>,
-  send: (message: PageMessage) => void,
-): void {
-  switch (request.kind) {
-    case "ping":
-      send({ kind: "pong", id: request.id });
-      break;
-    case "cancel":
-      for (const runtime of Object.values(runtimes)) runtime.cancel(request.through);
-      break;
-    case "write":
-    case "compile":
-    case "alloc":
-    case "run":
-    case "read":
-    case "free":
-      runtimes[request.engine].take(request);
-      break;
-    default:
-      request satisfies never;
+export function taking(runtimes: Runtimes, send: (message: PageMessage) => void): Taking {
+  let last = 0;
+
+  function ordered(request: OrderedRequest): void {
+    if (request.id <= last) throw stray(`request ${request.id} after ${last}`);
+    last = request.id;
+    runtimes[request.engine].take(request);
   }
+
+  function text(content: string): void {
+    for (const request of parseRequests(content)) take(request);
+  }
+
+  function take(request: Request): void {
+    switch (request.kind) {
+      case "ping":
+        send({ kind: "pong", id: request.id });
+        break;
+      case "cancel":
+        for (const runtime of Object.values(runtimes)) runtime.cancel(request.through);
+        break;
+      case "write":
+      case "compile":
+      case "alloc":
+      case "run":
+      case "read":
+      case "free":
+        ordered(request);
+        break;
+      default:
+        request satisfies never;
+    }
+  }
+
+  function bytes(content: ArrayBuffer): void {
+    const frame = unpackFrame(content);
+    const taken = Object.values(runtimes).some((runtime) => runtime.binary(frame));
+    if (!taken) throw stray(`bytes for request ${frame.id}, which awaits none`);
+  }
+
+  return { text, bytes };
 }
 
-/** What serves a line; `heard` takes its frames. */
-interface Served {
-  readonly runtimes: Readonly<Record<EngineName, Runtime>>;
-  readonly send: (message: PageMessage) => void;
+function stray(message: string): GpuFailure {
+  return new GpuFailure({ kind: "internal", message });
 }
+
+/** What became of a line: whether a kernel process spoke, and whether it wants another page. */
+type Served = "reached" | "failed" | "outdated";
 
 /**
  * Serves a line until it closes; tells whether a kernel process ever spoke, as it does at once.
@@ -100,30 +129,35 @@ interface Served {
 async function serve(
   open: (heard: (frame: Received) => void) => Line,
   options: ConnectOptions,
-): Promise<boolean> {
+): Promise<Served> {
   const { source, where, signal, onState, onGpu } = options;
-  if (signal.aborted) return false;
+  if (signal.aborted) return "failed";
   const ended = new AbortController();
   let speak = (): void => undefined;
   const spoke = new Promise<true>((resolve) => { speak = () => { resolve(true); }; });
   const line = open((frame) => {
     speak();
-    if (typeof frame === "string") takeText(frame, served.runtimes, served.send);
-    else for (const runtime of Object.values(served.runtimes)) runtime.binary(frame);
+    try {
+      if (ended.signal.aborted) return;
+      if (typeof frame === "string") take.text(frame);
+      else take.bytes(frame);
+    } catch (cause) {
+      ended.abort();
+      line.close(MALFORMED, failureOf(cause).message.slice(0, LONGEST_REASON));
+    }
   });
   const send = (message: PageMessage): void => { line.send(JSON.stringify(message)); };
   const shared = { send, sendBytes: line.send, signal: ended.signal };
-  const served: Served = {
-    send,
-    runtimes: {
-      gpu: new Runtime({ ...shared, name: "gpu", source: gpuEngines(source) }),
-      wasm: new Runtime({ ...shared, name: "wasm", source: wasmEngines() }),
-    },
+  const runtimes: Runtimes = {
+    gpu: new Runtime({ ...shared, name: "gpu", source: gpuEngines(source) }),
+    wasm: new Runtime({ ...shared, name: "wasm", source: wasmEngines() }),
   };
-  signal.addEventListener("abort", line.close);
+  const take = taking(runtimes, send);
+  const leave = (): void => { line.close(); };
+  signal.addEventListener("abort", leave);
   const reached = await Promise.race([spoke, line.closed.then(() => false)]);
   if (reached) {
-    onGpu(served.runtimes.gpu);
+    onGpu(runtimes.gpu);
     const gpu = await source.report();
     const user_agent = navigator.userAgent;
     send({ kind: "hello", version: PROTOCOL_VERSION, where, user_agent, gpu, wasm: wasmReport() });
@@ -132,18 +166,31 @@ async function serve(
     onGpu(undefined);
   }
   ended.abort();
-  signal.removeEventListener("abort", line.close);
-  return reached;
+  signal.removeEventListener("abort", leave);
+  if ((await line.closed) === OUTDATED) return "outdated";
+  return reached ? "reached" : "failed";
 }
 
-/** As `serve`, for an address; false where the browser refuses that outright. */
-async function serveAddress(address: string, options: ConnectOptions): Promise<boolean> {
+/** As `serve`, for an address; "failed" where the browser refuses that outright. */
+async function serveAddress(address: string, options: ConnectOptions): Promise<Served> {
   try {
     return await serve((heard) => socketLine(address, heard), options);
   } catch (cause) {
-    if (cause instanceof DOMException) return false;
+    if (cause instanceof DOMException) return "failed";
     throw cause;
   }
+}
+
+/** What became of the first address that led anywhere, and which that was. */
+async function firstServed(
+  addresses: readonly string[],
+  options: ConnectOptions,
+): Promise<[Served, string]> {
+  for (const address of addresses) {
+    const served = await serveAddress(address, options);
+    if (served !== "failed") return [served, address];
+  }
+  return ["failed", ""];
 }
 
 /** Keeps a kernel process connected until `signal` aborts or nothing answers any more. */
@@ -154,11 +201,14 @@ export async function connect(options: ConnectOptions): Promise<void> {
   let reached = false;
   while (!signal.aborted && round <= pauses.length) {
     onState("connecting");
-    for (const address of addresses) {
-      if (!(await serveAddress(address, options))) continue;
+    const [served, address] = await firstServed(addresses, options);
+    if (served === "outdated") {
+      onState("outdated");
+      return;
+    }
+    if (served === "reached") {
       addresses = [address, ...addresses.filter((other) => other !== address)];
       [round, reached] = [-1, true];
-      break;
     }
     // A process that two rounds have not reached is one that no socket will reach.
     if (comm !== undefined && !reached && round > 0) {

@@ -1,12 +1,13 @@
 /** The page's GPU as an engine: the buffers and programs of one connection on one device. */
-import type {
-  Engine,
-  EngineSource,
-  Proceed,
-  Range,
-  StartedRead,
-  StartedRun,
-  TakePiece,
+import {
+  type Engine,
+  type EngineSource,
+  entriesOf,
+  type Proceed,
+  type Range,
+  type StartedRead,
+  type StartedRun,
+  type TakePiece,
 } from "../engine.ts";
 import {
   DROPPED,
@@ -17,7 +18,7 @@ import {
   type Result,
   type RunRequest,
 } from "../protocol.ts";
-import { BufferTable, createStorage, type Entry } from "./buffers.ts";
+import { BufferTable, createStorage } from "./buffers.ts";
 import { compileProgram, type ReadyProgram } from "./compile.ts";
 import { KEPT_PROGRAMS, Recent } from "../recent.ts";
 import type { DeviceSource } from "./device.ts";
@@ -104,6 +105,10 @@ export class GpuEngine implements Engine {
     return { device: this.#device, inputs };
   }
 
+  spoil(handle: number, failure: Failure): void {
+    this.#buffers.spoil(handle, failure);
+  }
+
   free(handle: number): void {
     this.#buffers.free(handle);
   }
@@ -119,10 +124,12 @@ export class GpuEngine implements Engine {
     const ready = this.#programs.get(request.key);
     if (ready === undefined) throw new GpuFailure(DROPPED);
     if (this.#running.length >= MOST_RUNS) await this.#running.shift();
-    const entries = new Map<string, Entry>();
-    for (const [name, handle] of Object.entries(request.buffers)) {
-      entries.set(name, this.#buffers.entry(handle));
-    }
+    const entries = entriesOf(
+      request,
+      ready.program,
+      (handle) => this.#buffers.entry(handle),
+      (handle, failure) => { this.spoil(handle, failure); },
+    );
     const outputs = new Set(ready.program.outputs);
     const inputs = [...entries].flatMap(([name, { settled }]) =>
       outputs.has(name) ? [] : settled,

@@ -8,8 +8,10 @@ export type Received = string | ArrayBuffer;
 export interface Line {
   /** Sends a text or binary frame, which is the caller's again at once; dropped where it ended. */
   readonly send: (frame: string | Uint8Array<ArrayBuffer>) => void;
-  readonly close: () => void;
-  readonly closed: Promise<void>;
+  /** Ends it; a websocket tells the other side the code and the reason. */
+  readonly close: (code?: number, reason?: string) => void;
+  /** The code that it was closed with, 0 where there is none. */
+  readonly closed: Promise<number>;
 }
 
 /** Throws where the browser refuses the address outright, as an unencrypted one of a https page. */
@@ -17,14 +19,14 @@ export function socketLine(address: string, heard: (frame: Received) => void): L
   const socket = new WebSocket(address);
   socket.binaryType = "arraybuffer";
   socket.addEventListener("message", ({ data }: MessageEvent<Received>) => { heard(data); });
-  const closed = new Promise<void>((resolve) => {
-    socket.addEventListener("close", () => { resolve(); });
+  const closed = new Promise<number>((resolve) => {
+    socket.addEventListener("close", ({ code }) => { resolve(code); });
   });
   return {
     send: (frame) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(frame);
     },
-    close: () => { socket.close(); },
+    close: (code, reason) => { socket.close(code, reason); },
     closed,
   };
 }
@@ -35,7 +37,7 @@ export type Sign = { readonly kind: "open" } | { readonly kind: "close" };
 /** A line through a port: whoever holds the other end passes frames and signs on. */
 export function portLine(port: MessagePort, heard: (frame: Received) => void): Line {
   let end = (): void => undefined;
-  const closed = new Promise<void>((resolve) => { end = resolve; });
+  const closed = new Promise<number>((resolve) => { end = () => { resolve(0); }; });
   port.onmessage = ({ data }: MessageEvent<Received | Sign>) => {
     if (typeof data === "string" || data instanceof ArrayBuffer) heard(data);
     else end();

@@ -11,6 +11,7 @@ import {
   type Failure,
   contentOf,
   failureOf,
+  type Frame,
   GpuFailure,
   head,
   type OrderedRequest,
@@ -19,7 +20,6 @@ import {
   type ReadRequest,
   type Result,
   type RunRequest,
-  unpackFrame,
   type WriteRequest,
 } from "../protocol.ts";
 import { type Arrival, arrival } from "./arrival.ts";
@@ -48,6 +48,11 @@ function stopFailure(request: RunRequest, cancelled: boolean): GpuFailure {
   if (cancelled) return new GpuFailure({ kind: "cancelled", message: "the run was stopped" });
   const message = `the run did not end within its ${request.deadline_ms / 1000} s`;
   return new GpuFailure({ kind: "deadline", message });
+}
+
+function strayFrame({ id, bytes }: WriteRequest, offset: number): GpuFailure {
+  const message = `write ${id} of ${bytes} bytes: no frame is due at ${offset}`;
+  return new GpuFailure({ kind: "internal", message });
 }
 
 export class Runtime {
@@ -108,10 +113,11 @@ export class Runtime {
     return done;
   }
 
-  /** Takes a binary frame of a write that was announced. */
-  binary(bytes: ArrayBuffer): void {
-    const frame = unpackFrame(bytes);
-    this.#arrivals.get(frame.id)?.push(frame);
+  /** Takes a binary frame of a write that was announced; tells whether it was. */
+  binary(frame: Frame): boolean {
+    const incoming = this.#arrivals.get(frame.id);
+    incoming?.push(frame);
+    return incoming !== undefined;
   }
 
   /** Does `work` after everything before it, and sends what became of it. */
@@ -186,15 +192,24 @@ export class Runtime {
   }
 
   async #write(request: WriteRequest, incoming: Arrival): Promise<Outcome> {
-    const engine = await this.#held();
-    for (let written = 0; written < request.bytes; ) {
-      const { offset, payload } = await incoming.next();
-      engine.write(request.buffer, request.offset + offset, payload);
-      written += payload.byteLength;
-      const { id } = request;
-      this.#options.send({ kind: "received", id, bytes: payload.byteLength });
+    const { id, bytes } = request;
+    let failure: Failure | undefined;
+    // Every frame is taken, also after a failure: only so many are sent ahead of what was taken.
+    for (let taken = 0; taken < bytes; ) {
+      const frame = await incoming.next();
+      const size = frame.payload.byteLength;
+      const write = async (): Promise<void> => {
+        if (frame.offset !== taken || taken + size > bytes) throw strayFrame(request, frame.offset);
+        const engine = await this.#held();
+        engine.write(request.buffer, request.offset + taken, frame.payload);
+      };
+      failure ??= await write().then(() => undefined, failureOf);
+      taken += size;
+      this.#options.send({ kind: "received", id, bytes: size });
     }
-    return DONE;
+    if (failure === undefined) return DONE;
+    (await this.#held()).spoil(request.buffer, failure);
+    throw new GpuFailure(failure);
   }
 
   async #perform(request: Exclude<OrderedRequest, WriteRequest>): Promise<Outcome> {

@@ -4,15 +4,16 @@
  * A run is done before the next request is taken. One that does not stop when it is told to costs
  * the workers, and with them every buffer.
  */
-import type {
-  Engine,
-  EngineEvents,
-  EngineSource,
-  Proceed,
-  Range,
-  StartedRead,
-  StartedRun,
-  TakePiece,
+import {
+  type Engine,
+  type EngineEvents,
+  type EngineSource,
+  entriesOf,
+  type Proceed,
+  type Range,
+  type StartedRead,
+  type StartedRun,
+  type TakePiece,
 } from "../engine.ts";
 import {
   bytesOf,
@@ -80,6 +81,12 @@ function pause(milliseconds: number): Promise<"late"> {
   });
 }
 
+function checkRange({ bytes: size }: Entry, offset: number, bytes: number): void {
+  if (offset + bytes <= size) return;
+  const message = `bytes ${offset} to ${offset + bytes} of a buffer of ${size}`;
+  throw new GpuFailure({ kind: "internal", message });
+}
+
 export class WasmEngine implements Engine {
   readonly lost: Promise<unknown>;
   readonly #spaces = new Spaces();
@@ -89,6 +96,8 @@ export class WasmEngine implements Engine {
     forgetProgram(ready, this.#crew);
     this.#giveBack(places);
   });
+  /** Why there was no memory for the buffers that were asked for. */
+  readonly #refused = new Map<number, Failure>();
   readonly #lose: (message: string) => void;
 
   /** `onLost` is told when everything is gone. Throws GpuFailure. */
@@ -104,11 +113,25 @@ export class WasmEngine implements Engine {
   }
 
   async allocate(handle: number, bytes: number): Promise<void> {
-    this.#entries.set(handle, { ...(await this.#take(bytes)), failure: undefined });
+    if (this.#entries.has(handle)) {
+      throw new GpuFailure({ kind: "internal", message: `there is a buffer ${handle}` });
+    }
+    try {
+      this.#entries.set(handle, { ...(await this.#take(bytes)), failure: undefined });
+    } catch (cause) {
+      this.#refused.set(handle, failureOf(cause));
+      throw cause;
+    }
+  }
+
+  spoil(handle: number, failure: Failure): void {
+    const entry = this.#entries.get(handle);
+    if (entry !== undefined) entry.failure = failure;
   }
 
   write(handle: number, offset: number, payload: Uint8Array<ArrayBuffer>): void {
     const entry = this.#entry(handle);
+    checkRange(entry, offset, payload.byteLength);
     const copy = payload.slice().buffer;
     const order = { op: "write", address: entry.address + offset, payload: copy } as const;
     void this.#crew.hands[0].order(order, [copy]).catch((cause: unknown) => {
@@ -118,7 +141,9 @@ export class WasmEngine implements Engine {
   }
 
   async read({ handle, offset, bytes }: Range, piece: TakePiece): Promise<StartedRead> {
-    const { address, failure } = this.#entry(handle);
+    const entry = this.#entry(handle);
+    const { address, failure } = entry;
+    checkRange(entry, offset, bytes);
     if (failure !== undefined) throw new GpuFailure(failure);
     for (let start = 0; start < bytes; start += CHUNK_BYTES) {
       const length = Math.min(CHUNK_BYTES, bytes - start);
@@ -134,6 +159,7 @@ export class WasmEngine implements Engine {
   }
 
   free(handle: number): void {
+    this.#refused.delete(handle);
     const entry = this.#entries.get(handle);
     if (entry === undefined) return;
     this.#entries.delete(handle);
@@ -161,10 +187,12 @@ export class WasmEngine implements Engine {
   async run(request: RunRequest, proceed: Proceed): Promise<StartedRun> {
     const ready = this.#programs.get(request.key)?.ready;
     if (ready === undefined) throw new GpuFailure(DROPPED);
-    const entries = new Map<string, Entry>();
-    for (const [name, handle] of Object.entries(request.buffers)) {
-      entries.set(name, this.#entry(handle));
-    }
+    const entries = entriesOf(
+      request,
+      ready.program,
+      (handle) => this.#entry(handle),
+      (handle, failure) => { this.spoil(handle, failure); },
+    );
     const result = this.#play(ready, request, entries, proceed);
     const failure = await result.then(() => undefined, failureOf);
     for (const name of ready.program.outputs) {
@@ -239,7 +267,8 @@ export class WasmEngine implements Engine {
   #entry(handle: number): Entry {
     const found = this.#entries.get(handle);
     if (found !== undefined) return found;
-    throw new GpuFailure({ kind: "lost", message: `the page does not hold buffer ${handle}` });
+    const message = `the page does not hold buffer ${handle}`;
+    throw new GpuFailure(this.#refused.get(handle) ?? { kind: "lost", message });
   }
 }
 
