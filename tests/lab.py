@@ -308,6 +308,14 @@ class Notebook:
         self.start_cell(position)
         self.wait(seconds=seconds)
 
+    def write_cell(self, position: int, source: str) -> None:
+        """Replace the source of the cell at `position`."""
+        self.page.evaluate(
+            """([position, source]) => window.jupyterapp.shell.currentWidget.content
+                .widgets[position].model.sharedModel.setSource(source)""",
+            [position, source],
+        )
+
     def start_cell(self, position: int) -> None:
         """Run the cell at `position` without waiting for it."""
         self.page.evaluate(

@@ -128,13 +128,19 @@ function pageState(): PageState {
   return oncePerPage<PageState>(name, () => ({ joined: new Map() }));
 }
 
-/** Starts serving; gives what ends it. */
-function start(server: Server, { onState = () => undefined, comm }: JoinOptions): () => void {
+/** Starts serving; gives what ends it. Forgets a server that does not answer any more. */
+function start(server: Server, options: JoinOptions): () => void {
   const state = pageState();
   const stop = new AbortController();
   const key = server.token;
+  const onState = (now: ConnectionState): void => {
+    options.onState?.(now);
+    if (now !== "stopped" && now !== "outdated") return;
+    state.joined.delete(key);
+    stop.abort();
+  };
   const addresses = addressesOf(server, globalThis.location, jupyterBaseUrl(document));
-  const ways: Ways = { addresses, comm: comm?.() };
+  const ways: Ways = { addresses, comm: options.comm?.() };
   state.worker ??= startWorker();
   void state.worker.then((worker) => {
     if (stop.signal.aborted) return;
@@ -172,7 +178,7 @@ export function joinPage(server: Server, options: JoinOptions): void {
   signal.addEventListener("abort", () => {
     known.holders -= 1;
     if (known.holders > 0) return;
-    joined.delete(server.token);
+    if (joined.get(server.token) === known) joined.delete(server.token);
     known.leave();
   });
 }

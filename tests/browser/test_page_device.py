@@ -25,6 +25,7 @@ from workbench.runtime.arrays import array, enqueue
 from workbench.runtime.browser import BrowserDevice
 from workbench.runtime.connect import page_address
 from workbench.runtime.device import Memory, Run
+from workbench.runtime.page_messages import PROTOCOL_VERSION
 
 HEAD = """@group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read_write> c: array<f32>;
@@ -482,7 +483,7 @@ def call():
 print(call())
 """.replace("PROGRAM", json.dumps(double(64).to_json()).replace("\\", "\\\\"))
 
-LEAVES = "() => globalThis[Symbol.for('workbench.page.v4')].joined.size === 0"
+LEAVES = f"() => globalThis[Symbol.for('workbench.page.v{PROTOCOL_VERSION}')].joined.size === 0"
 
 
 def test_a_first_cell_computes_in_the_page_under_run_all(lab: Lab, page: Page) -> None:

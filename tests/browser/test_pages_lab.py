@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Worker, expect
 
 from tests.lab import IDLE, Lab, Notebook, listen, notebook_of
+from workbench.runtime.page_messages import PROTOCOL_VERSION
 
 KERNEL = """%%wgpu_kernel double --on browser --check off
 def double(x: f32[N]) -> f32[N]:
@@ -68,8 +69,8 @@ COUNT_GPU = """() => {
 COUNTS = """() => ({
     evaluations: window.__workbench_evaluations,
     workers: window.startedWorkers,
-    kernels: globalThis[Symbol.for("workbench.page.v4")].joined.size,
-})"""
+    kernels: globalThis[Symbol.for("workbench.page.vN")].joined.size,
+})""".replace("vN", f"v{PROTOCOL_VERSION}")
 
 
 @pytest.fixture(scope="module")

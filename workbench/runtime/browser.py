@@ -231,7 +231,8 @@ class BrowserDevice:
             if self._seen:
                 left = max(left, server.parted_at + _RETURN_SECONDS - time.monotonic())
             page = server.wait_for_page(max(0.0, left))
-        self._seen = self._seen or page is not None
+        if page is not None:
+            self._seen, self._expected_until = True, -math.inf
         return page
 
 

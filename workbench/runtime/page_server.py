@@ -169,14 +169,14 @@ class PageServer:
         self._thread = self._loop = self._stop = None
 
     def wait_for_page(self, seconds: float) -> Peer | None:
-        """The page, waiting so long for one to come; None where none did.
+        """The page, waiting so long for one to come; None where none did, or a wrong one.
 
         Waits in short slices, so that an interrupt gets through on every system.
         """
         deadline = time.monotonic() + seconds
         while (page := self.page) is None:
             left = deadline - time.monotonic()
-            if left <= 0:
+            if left <= 0 or self.turned_away:
                 return None
             with self._changed:
                 self._changed.wait(min(left, 0.05))
