@@ -177,9 +177,8 @@ def register(ipython: Any) -> None:
     ipython.register_magics(WorkbenchMagics)
     attach(ipython, options())
     if getattr(ipython, "kernel", None) is not None:
-        from workbench.widget.page import expect_return, open_page  # noqa: PLC0415
+        from workbench.widget.page import open_page  # noqa: PLC0415
 
-        ipython.events.register("pre_run_cell", expect_return)
         try:
             open_page()
         except DeviceError as error:

@@ -73,6 +73,13 @@ class Bundled(anywidget.AnyWidget):
         """Make the widget, and the bundle's model where this process has none yet."""
         super().__init__(bundle=_shared_bundle().model_id, **traits)
 
+    def close(self) -> None:
+        """Part from the page; the widget's layout, a widget of its own, does so as well."""
+        layout = self.layout if self.comm is not None else None
+        super().close()
+        if layout is not None:
+            layout.close()
+
 
 _shared: list[Bundle] = []
 
