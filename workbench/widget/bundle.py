@@ -76,7 +76,7 @@ class Bundled(anywidget.AnyWidget):
     def close(self) -> None:
         """Part from the page; the widget's layout, a widget of its own, does so as well."""
         layout = self.layout if self.comm is not None else None
-        super().close()
+        super().close()  # pyright: ignore[reportUnknownMemberType]
         if layout is not None:
             layout.close()
 

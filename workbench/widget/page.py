@@ -7,10 +7,10 @@ widget is closed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import traitlets
-from IPython.core.getipython import get_ipython
+from IPython.core.getipython import get_ipython  # pyright: ignore[reportUnknownVariableType]
 
 from workbench.base.progress import BOARD
 from workbench.runtime.device import open_device
@@ -60,7 +60,8 @@ def open_page() -> Page:
     server = device.serve()
     if _open and _open[0].comm is not None and _open[0].token == server.token:
         return _open[0]
-    if (shell := get_ipython()) is not None:
+    shell = cast("Any", get_ipython())
+    if shell is not None:
         shell.events.register("pre_run_cell", expect_return)
     page = Page(port=server.port, token=server.token)
     Comms(page, server)
