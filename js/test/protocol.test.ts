@@ -127,10 +127,10 @@ describe("parseRequests", () => {
   });
 
   it("takes a list, and refuses it for one that is no request", () => {
-    const list = '[{"kind": "free", "id": 3, "buffers": []}, {"kind": "ping", "id": 4}]';
+    const list = '[{"kind": "free", "id": 3, "engine": "gpu", "buffers": []}, {"kind": "ping", "id": 4}]';
 
     expect(parseRequests(list).map(({ id }) => id)).toEqual([3, 4]);
-    expect(() => parseRequests('[{"kind": "ping", "id": 4}, {"kind": "reboot"}]')).toThrow("unknown");
+    expect(() => parseRequests('[{"kind": "ping", "id": 4}, {"kind": "reboot"}]')).toThrow("no request of kind");
   });
 });
 
