@@ -330,70 +330,9 @@ export function failureOf(thrown: unknown): Failure {
   return { kind: "internal", message };
 }
 
-function malformed(what: string): GpuFailure {
+/** What is no message of the kernel process. */
+export function malformed(what: string): GpuFailure {
   return new GpuFailure({ kind: "internal", message: `malformed from the kernel: ${what}` });
-}
-
-type Check = (value: unknown) => boolean;
-
-const isText: Check = (value) => typeof value === "string";
-const isNumber: Check = (value) => typeof value === "number";
-const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
-const isRecord: Check = (value) =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-const areCounts: Check = (value) => Array.isArray(value) && value.every(isCount);
-const isEngine: Check = (value) => value === "gpu" || value === "wasm";
-const isProgram: Check = (value) =>
-  isRecord(value) && Reflect.get(value as object, "version") === 1;
-const isTable: Check = (value) => isRecord(value) && areCounts(Object.values(value as object));
-
-/** What the fields of each kind of request have to be. */
-const FIELDS: Readonly<Record<Request["kind"], Readonly<Record<string, Check>>>> = {
-  compile: { engine: isEngine, key: isText, program: isProgram },
-  alloc: { engine: isEngine, buffer: isCount, bytes: isCount },
-  write: {
-    engine: isEngine,
-    buffer: isCount,
-    offset: isCount,
-    bytes: isCount,
-    content: (value) => value === undefined || isText(value),
-  },
-  run: {
-    engine: isEngine,
-    key: isText,
-    buffers: isTable,
-    scalars: areCounts,
-    timed: (value) => typeof value === "boolean",
-    deadline_ms: isNumber,
-  },
-  read: { engine: isEngine, buffer: isCount, offset: isCount, bytes: isCount },
-  free: { engine: isEngine, buffers: areCounts },
-  ping: {},
-  cancel: { through: isCount },
-};
-
-/** The requests in a text frame, one or a list. Throws GpuFailure for whatever is none. */
-export function parseRequests(text: string): readonly Request[] {
-  let message: unknown;
-  try {
-    message = JSON.parse(text);
-  } catch {
-    throw malformed(text.slice(0, 80));
-  }
-  return (Array.isArray(message) ? message : [message]).map(checked);
-}
-
-function checked(message: unknown): Request {
-  const shown = JSON.stringify(message).slice(0, 80);
-  if (!isRecord(message)) throw malformed(shown);
-  const request = message as Readonly<Record<string, unknown>>;
-  const kind = String(request["kind"]);
-  const fields = Object.hasOwn(FIELDS, kind) ? FIELDS[kind as Request["kind"]] : undefined;
-  if (fields === undefined) throw malformed(`no request of kind ${kind}`);
-  for (const [name, check] of Object.entries({ id: isCount, ...fields })) {
-    if (!check(request[name])) throw malformed(`${name} of ${shown}`);
-  }
-  return message as Request;
 }
 
 /** The bytes that a short write carries. */

@@ -4,10 +4,10 @@ import {
   failureOf,
   GpuFailure,
   outsideMessage,
-  parseRequests,
   type Program,
   unpackFrame,
 } from "../src/protocol.ts";
+import { parseRequests } from "../src/requests.ts";
 import { packFrame } from "./frames.ts";
 
 const SOUND: readonly object[] = [

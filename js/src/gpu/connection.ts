@@ -12,10 +12,10 @@ import {
   type OrderedRequest,
   PROTOCOL_VERSION,
   type PageMessage,
-  parseRequests,
   type Request,
   unpackFrame,
 } from "../protocol.ts";
+import { parseRequests } from "../requests.ts";
 import { wasmEngines, wasmReport } from "../wasm/engine.ts";
 import type { DeviceSource } from "./device.ts";
 import { gpuEngines } from "./engine.ts";
