@@ -129,7 +129,7 @@ def test_twenty_panels_share_bundle_worker_socket_device_and_pipeline(lab: Lab, 
     for position in (1, 2):
         notebook.run_cell(position)
 
-    assert page.locator(".wb-panel").count() == 20
+    expect(page.locator(".wb-panel")).to_have_count(20)
     assert notebook.texts()[2].endswith("1"), "sockets, as the kernel counts them"
     assert counts(page) == {
         "evaluations": 1,
