@@ -16,9 +16,10 @@ from workbench.completion.attach import attach
 from workbench.completion.surroundings import Option
 from workbench.session.cell import run_cell
 from workbench.session.devices import LISTED, devices
-from workbench.session.kernel import Kernel, KernelSchedule, kernels
+from workbench.session.kernel import Kernel, kernels
 from workbench.session.memory import MemoryTable, memory
 from workbench.session.subject import subject_of
+from workbench.session.schedules import KernelSchedule, Turned
 from workbench.widget.views import view_names
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class WorkbenchMagics(Magics):
     @argument("--on", default="auto", choices=["auto", *LISTED], help="the device to run on")
     @argument("--lang", default="index", choices=["index", "wgsl"], help="the language of the cell")
     @argument("--schedule", help="a schedule: the name of one in this cell, or a Python variable")
-    @argument("--show", default="stages,run", help=f"views, of {','.join(SHOWS)}; with commas")
+    @argument("--show", help=f"views, of {','.join(SHOWS)}; with commas; default: stages,run")
     @argument("--time", action="store_true", help="repeat the run and report the median")
     @argument("--live", action="store_true", help="run it in the page again and again, and draw it")
     @argument("--check", default="on", choices=["on", "off"], help="execute and compare each stage")
@@ -73,7 +74,7 @@ class WorkbenchMagics(Magics):
         namespace = self._namespace()
         line, cell = fill(line, namespace), fill(cell, namespace)
         options = parse_argstring(self.wgpu_kernel, line)
-        views = _views(options.show)
+        views = _views(options.show or "stages,run")
         _refuse_mixed(options)
         if options.lang == "wgsl":
             self._shader(f"// %%wgpu_kernel {line}".rstrip() + "\n" + cell, options, views)
@@ -84,6 +85,8 @@ class WorkbenchMagics(Magics):
             self._bind(found)
             k = _chosen(found, options.name)
             schedule = _schedule(k, options.schedule, options.knobs, namespace)
+            if options.show is None and isinstance(schedule, Turned) and schedule.knobs:
+                views = (*views, "schedule")
             run = run_cell(
                 k,
                 namespace,
@@ -287,7 +290,7 @@ def _schedule(
         known = ", ".join(k.schedules) or "none"
         raise ScheduleError(f"no schedule '{name}'; schedules of {k.name}: {known}")
     if isinstance(chosen, KernelSchedule):
-        return chosen(**knobs)
+        return Turned(chosen, knobs)
     if knobs:
         raise ScheduleError(f"--set {settings[0]}: the schedule has no knobs")
     return chosen

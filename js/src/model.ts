@@ -1,7 +1,7 @@
 // What a panel shows and the messages it exchanges with Python: the page's side of
 // workbench/widget/messages.py, and the one place here that knows them. Nothing here draws.
 
-export const version = 2;
+export const version = 3;
 
 export type CheckState = "tick" | "cross" | "pending" | "none";
 export type Language = "python" | "wgsl" | "llvm" | "asm" | "wasm" | "text";

@@ -19,6 +19,7 @@ from workbench.measure.checks import Checks, check
 from workbench.runtime.arrays import Array
 from workbench.runtime.device import LaterError, Timing, open_device
 from workbench.session.devices import LISTED, choose
+from workbench.session.schedules import KernelSchedule, Turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,7 +48,9 @@ class CellRun:
     """Everything one cell did. `outputs` is empty where its arrays did not exist.
 
     `schedule` are the reader's own steps, None where the default rule decided everything.
-    `transfers` say, by array, what was taken to the device and read back.
+    `turned` is the `@schedule` function that they stand in, where it is one of the kernel's.
+    `arguments` are what it ran on. `transfers` say, by array, what was taken to the device and
+    read back.
     """
 
     kernel: Kernel
@@ -60,6 +63,8 @@ class CellRun:
     repeats: int = 0
     answers: tuple[DeviceAnswer, ...] = ()
     schedule: Schedule | None = None
+    turned: Turned | None = None
+    arguments: Mapping[str, Any] | None = None
     transfers: Mapping[str, tuple[Transfer, ...]] = field(
         default_factory=dict[str, "tuple[Transfer, ...]"]
     )
@@ -80,10 +85,12 @@ def run_cell(
     """
     device, reason = choose(on, dtypes=k.graph.dtypes())
     values = arguments(k, namespace)
+    turned = _turned(k, schedule)
     mine = k.steps_of(schedule)
     if values is None:
         c = k.compile(schedule=mine, on=device)
-        return CellRun(k, c, device, reason, check(c) if checked else None, schedule=mine)
+        checks = check(c) if checked else None
+        return CellRun(k, c, device, reason, checks, schedule=mine, turned=turned)
     result = k(**values, on=device, schedule=mine)
     last = k.last
     assert last is not None
@@ -94,7 +101,7 @@ def run_cell(
     transfers = {**last.transfers, **{n: a.transfers for n, a in outputs.items()}}
     run = CellRun(
         k, c, device, last.reason, outputs=outputs, timing=finished(result), schedule=mine,
-        transfers=transfers,
+        turned=turned, arguments=values, transfers=transfers,
     )  # fmt: skip
     if timed:
         run = _timed(run, values)
@@ -103,6 +110,19 @@ def run_cell(
         answers = _answers(run, values, reference)
         run = replace(run, checks=check(c, last.inputs), answers=answers)
     return run
+
+
+def _turned(k: Kernel, schedule: Any) -> Turned | None:
+    """A schedule as a function of the kernel's own text, where it is one."""
+    match schedule:
+        case Turned(function=function):
+            return schedule if function in k.schedules.values() else None
+        case str() if schedule in k.schedules:
+            return Turned(k.schedules[schedule])
+        case KernelSchedule() if schedule in k.schedules.values():
+            return Turned(schedule)
+        case _:
+            return None
 
 
 def arguments(k: Kernel, namespace: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -30,7 +30,7 @@ from workbench.session.arguments import (
 from workbench.session.caller import calling_line
 from workbench.session.compilations import Compilations, unscheduled
 from workbench.session.devices import choose
-from workbench.session.schedules import KernelSchedule
+from workbench.session.schedules import KernelSchedule, Turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -202,7 +202,7 @@ class Kernel:
         match schedule:
             case None | Schedule():
                 return schedule
-            case KernelSchedule():
+            case KernelSchedule() | Turned():
                 return schedule()
             case str() if schedule in self.schedules:
                 return self.schedules[schedule]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workbench.lang import ScheduleText
+    from workbench.lang.module import Plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +51,25 @@ class KernelSchedule:
     def __repr__(self) -> str:
         knobs = ", ".join(f"{k}={v}" for k, v in self.text.knobs.items())
         return f"<schedule {self.text.name}({knobs})>"
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A schedule function and the knobs that were given; the others have their defaults."""
+
+    function: KernelSchedule
+    given: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def __call__(self) -> Schedule:
+        """The schedule for these knobs. Raises what calling the function raises."""
+        return self.function(**self.given)
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return self.function.text.name
+
+    @property
+    def knobs(self) -> dict[str, Plain]:
+        """Every knob with its value."""
+        return {**self.function.text.knobs, **self.given}

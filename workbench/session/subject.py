@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from workbench.schedule.step import Schedule
     from workbench.session.cell import CellRun
     from workbench.session.kernel import Kernel
+    from workbench.session.schedules import Turned
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,9 @@ class Subject:
     """A compilation to be looked at, and where it came from, if anybody knows.
 
     `schedule` are the reader's own steps, None where the default rule decided everything;
-    `device` is the one that it was compiled for, `run` what the cell did with it.
+    `turned` the `@schedule` function of the kernel's text that they stand in, if they do;
+    `device` is the one that it was compiled for, `run` what the cell did with it: with another
+    compilation, where the text or the schedule was edited since.
     """
 
     compilation: Compilation
@@ -25,8 +28,15 @@ class Subject:
     schedule: Schedule | None = None
     device: str = ""
     run: CellRun | None = None
+    turned: Turned | None = None
+
+    @property
+    def fresh(self) -> CellRun | None:
+        """The run, unless something was edited since."""
+        run = self.run
+        return run if run is not None and run.compilation is self.compilation else None
 
 
 def subject_of(run: CellRun) -> Subject:
     """What the panel of a cell shows pictures of."""
-    return Subject(run.compilation, run.kernel, run.schedule, run.device, run)
+    return Subject(run.compilation, run.kernel, run.schedule, run.device, run, run.turned)

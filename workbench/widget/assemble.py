@@ -10,7 +10,17 @@ from workbench.base.errors import WorkbenchError
 from workbench.runtime.device import open_device
 from workbench.runtime.transfers import transfer_words
 from workbench.session.subject import subject_of
-from workbench.widget.messages import Agreement, Check, Output, PanelState, Picture, Run, Stage
+from workbench.session.written import cell_text, fluent, function_text
+from workbench.widget.messages import (
+    Agreement,
+    Check,
+    Editing,
+    Output,
+    PanelState,
+    Picture,
+    Run,
+    Stage,
+)
 from workbench.widget.states import failure_of, number_origins, output_of
 from workbench.widget.views import view, view_names
 
@@ -25,9 +35,20 @@ if TYPE_CHECKING:
 
 def cell_state(run: CellRun, views: tuple[str, ...] = ("stages", "run")) -> PanelState:
     """The panel of a cell that compiled, and ran where its arrays existed."""
-    state = compilation_state(subject_of(run), views, run.checks)
+    return subject_state(subject_of(run), views)
+
+
+def subject_state(subject: Subject, views: tuple[str, ...]) -> PanelState:
+    """The panel of a subject; a run from before its last edit says so."""
+    fresh, run = subject.fresh, subject.run
+    state = compilation_state(subject, views, None if fresh is None else fresh.checks)
+    if run is None:
+        return state
     shown = _run(run) if "run" in views else None
-    return replace(state, title=run.kernel.signature(), run=shown)
+    if shown is not None and fresh is None:
+        shown = replace(shown, reason=f"before the last edit: {shown.reason}")
+    k = subject.kernel or run.kernel
+    return replace(state, title=k.signature(), run=shown)
 
 
 def compilation_state(
@@ -59,6 +80,19 @@ def compilation_state(
         views=views,
         offers=tuple((n, view(n).title) for n in view_names() if n not in views),
         pictures=tuple(picture(v, subject) for v in pictures),
+        editing=editing_of(subject),
+    )
+
+
+def editing_of(subject: Subject) -> Editing:
+    """What the page can edit, and the lines that replay the schedule."""
+    c, turned = subject.compilation, subject.turned
+    knobs = () if turned is None else tuple(turned.knobs.items())
+    return Editing(
+        knobs=tuple((name, value) for name, value in knobs if type(value) is int),
+        calls=fluent(c.name, c.schedule),
+        function="" if turned is None else function_text(turned),
+        cell=cell_text(c.source.text, turned),
     )
 
 

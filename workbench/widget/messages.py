@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-VERSION = 2
+VERSION = 3
 TEXT_BUDGET = 200_000
 """Characters of stage text that travel with the state; the page asks for the stages beyond it."""
 
@@ -155,11 +155,27 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Editing:
+    """What can be edited: `knobs` as name and value, and the schedule as lines to copy.
+
+    `calls` make the schedule in Python, `function` is the `@schedule` function, "" where there is
+    none. `cell` is the text of the cell that shows the same again, None where no cell does;
+    `undo` is how many edits can be taken back.
+    """
+
+    knobs: tuple[tuple[str, int], ...] = ()
+    calls: str = ""
+    function: str = ""
+    cell: str | None = None
+    undo: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PanelState:
     """Everything one panel shows; `views` names the views of `js/src/views` in order.
 
     `offers` are the pictures that the page can ask for, as name and title; `pictures` are the
-    twins of those that stand in `views`.
+    twins of those that stand in `views`. `editing` is None where nothing can be edited.
     """
 
     title: str
@@ -170,6 +186,7 @@ class PanelState:
     views: tuple[str, ...] = ("error", "stages", "run")
     offers: tuple[tuple[str, str], ...] = ()
     pictures: tuple[Picture, ...] = ()
+    editing: Editing | None = None
 
     def stage(self, name: str) -> Stage | None:
         """The stage of that name, or None."""
@@ -193,7 +210,8 @@ def encode(state: PanelState, *, budget: int = TEXT_BUDGET) -> bytes:
         "stages": [_stage(stage, whole=stage.name in carried) for stage in state.stages],
         "origins": _origins(state),
         "run": None if state.run is None else _run(state.run),
-        "failure": None if state.failure is None else _failure(state.failure),
+        "failure": None if state.failure is None else failure_message(state.failure),
+        "editing": None if state.editing is None else _editing(state.editing),
     }
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -307,7 +325,18 @@ def _output(output: Output) -> dict[str, Json]:
     }
 
 
-def _failure(failure: Failure) -> dict[str, Json]:
+def _editing(editing: Editing) -> dict[str, Json]:
+    return {
+        "knobs": [[name, value] for name, value in editing.knobs],
+        "calls": editing.calls,
+        "function": editing.function,
+        "cell": editing.cell,
+        "undo": editing.undo,
+    }
+
+
+def failure_message(failure: Failure) -> dict[str, Json]:
+    """An error as the page reads it."""
     return {
         "kind": failure.kind,
         "message": failure.message,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workbench.ir.show import loops_text
 from workbench.widget.messages import Caret, Failure, Language, MarkedText, Origins, Output
 from workbench.widget.picture import png_url
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from workbench.base.errors import WorkbenchError
     from workbench.base.source import Origin, Source
     from workbench.base.text import Text
+    from workbench.ir.loops import Loops
+    from workbench.schedule.step import Verdict
 
 CORNER = 3
 """Rows and columns shown from each corner of a result."""
@@ -91,6 +94,20 @@ def failure_of(error: WorkbenchError) -> Failure:
             for key, source in sources.items()
         ),
     )
+
+
+def underlined(loops: Loops, verdict: Verdict) -> MarkedText:
+    """The loops before a step that was refused, the places that the verdict means underlined."""
+    text = loops_text(loops)
+    meant = {id(o) for o in verdict.where}
+    carets: list[Caret] = []
+    for mark in text.marks:
+        if id(mark.origin) in meant:
+            before = text.value[: mark.start]
+            first = text.value[mark.start : mark.end].partition("\n")[0]
+            column = len(before) - before.rfind("\n") - 1
+            carets.append(Caret(before.count("\n") + 1, column, max(1, len(first))))
+    return MarkedText("loops before the step", text.value, tuple(dict.fromkeys(carets)))
 
 
 def _language(source: Source) -> Language:

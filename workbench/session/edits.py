@@ -1,0 +1,193 @@
+"""Edits of what a panel shows: a step more, another text, other knobs; each gives a new `Subject`.
+
+The text of the cell is the one thing that is edited: a step becomes a line of a `@schedule`
+function in it. Texts are parsed and checked as a cell's are, never executed. Nothing is run
+here but by `rerun`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias, assert_never, cast
+
+from workbench.base.errors import CallError, Mistake, ScheduleError, WorkbenchError
+from workbench.base.source import Source
+from workbench.pipeline import compile_graph
+from workbench.schedule.history import applied
+from workbench.session.cell import run_cell
+from workbench.session.compilations import unscheduled
+from workbench.session.kernel import DEFAULT_DIM, kernels
+from workbench.session.subject import Subject, subject_of
+from workbench.session.schedules import Turned
+from workbench.session.written import lines_of, with_function, with_lines
+
+if TYPE_CHECKING:
+    from workbench.ir.loops import Loops
+    from workbench.schedule.step import Schedule, Verdict
+    from workbench.session.kernel import Kernel
+
+
+@dataclass(frozen=True, slots=True)
+class AddStep:
+    """One step after all others, as a line of a schedule: `split("k", 8)`."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Another text in place of the cell's."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Values of knobs; those that are not named stay."""
+
+    knobs: Mapping[str, int]
+
+
+Edit: TypeAlias = AddStep | Rewrite | Turn
+
+
+class RefusedStepError(ScheduleError):
+    """A step that was refused, with the loops it was asked of, for those who underline them."""
+
+    def __init__(self, mistakes: tuple[Mistake, ...], verdict: Verdict, loops: Loops) -> None:
+        """Keep the verdict and the loops before the step."""
+        self.verdict = verdict
+        self.loops = loops
+        super().__init__(*mistakes)
+
+
+def edit_of(message: object) -> Edit:
+    """The edit in a message of the page: {"step": LINE}, {"text": TEXT} or {"knobs": {T: 8}}.
+
+    Raises `WorkbenchError` for anything else.
+    """
+    match message:
+        case {"step": str(line), **rest} if not rest:
+            return AddStep(line)
+        case {"text": str(text), **rest} if not rest:
+            return Rewrite(text)
+        case {"knobs": dict(knobs), **rest} if not rest:
+            values = cast("dict[object, object]", knobs)
+            if all(isinstance(k, str) and type(v) is int for k, v in values.items()):
+                return Turn(cast("dict[str, int]", knobs))
+        case _:
+            pass
+    raise WorkbenchError(f"no edit: {message!r:.80}", hint='{"step": "split(\'k\', 8)"}')
+
+
+def edited(subject: Subject, edit: Edit) -> Subject:
+    """The subject after an edit, compiled and not run; `run` is still the one before.
+
+    Raises `SourceError` and `ScheduleError` at places in the new text, a `RefusedStepError`
+    where a step is illegal, and whatever else compiling raises.
+    """
+    k = _kernel(subject)
+    match edit:
+        case AddStep(line):
+            text, name = _with_step(subject, line)
+            return _reread(subject, k, text, name)
+        case Rewrite(text):
+            name = None if subject.turned is None else subject.turned.name
+            return _reread(subject, k, text, name)
+        case Turn(knobs):
+            if subject.turned is None:
+                raise ScheduleError(
+                    f"{k.name}: its schedule has no knobs", hint="def tiled(T=8): ..."
+                )
+            turned = replace(subject.turned, given={**subject.turned.given, **knobs})
+            return _compiled(replace(subject, kernel=k), k, turned(), turned)
+        case _:
+            assert_never(edit)
+
+
+def rerun(subject: Subject) -> Subject:
+    """The subject after running it, timed, on the arrays that its cell ran on.
+
+    Without such arrays it is as it was. Raises what calling raises.
+    """
+    run, k = subject.run, subject.kernel
+    if run is None or k is None or run.arguments is None:
+        return subject
+    missing = [n for n in k.graph.parameters if n not in run.arguments]
+    if missing:
+        raise CallError(
+            f"{k.name}: the cell ran without '{missing[0]}'", hint="write to cell, and run it"
+        )
+    checked = run.checks is not None
+    again = run_cell(
+        k, run.arguments, on=run.device, schedule=subject.turned or subject.schedule,
+        checked=checked, timed=True,
+    )  # fmt: skip
+    return subject_of(again)
+
+
+def _kernel(subject: Subject) -> Kernel:
+    """The kernel of a subject; of a compilation alone it is read again from its source."""
+    if subject.kernel is not None:
+        return subject.kernel
+    return kernels(subject.compilation.source)[subject.compilation.name]
+
+
+def _with_step(subject: Subject, line: str) -> tuple[str, str]:
+    """The text with one more step, and the name of the schedule function it stands in.
+
+    What the reader sees is what the step is added to: the default rule's steps come with it.
+    """
+    if "\n" in line or not line.strip():
+        raise ScheduleError(f"{line!r} is no line of a schedule", hint='split("k", 8)')
+    c = subject.compilation
+    text, turned = c.source.text, subject.turned
+    if turned is None:
+        return with_function(text, c.name, [*lines_of(c.schedule.steps), line])
+    rest = lines_of(c.schedule.steps[len(turned().steps) :])
+    return with_lines(text, turned.function.text, [*rest, line]), turned.name
+
+
+def _reread(subject: Subject, old: Kernel, text: str, name: str | None) -> Subject:
+    """The subject of another text; its schedule is the function of that name, if it is there."""
+    found = kernels(Source(text, subject.compilation.source.name))
+    k = found.get(old.name) or list(found.values())[-1]
+    function = k.schedules.get(name or "")
+    if function is None:
+        kept = subject.schedule if subject.turned is None else None
+        return _compiled(subject, k, kept, None)
+    before = {} if subject.turned is None else subject.turned.given
+    given = {n: v for n, v in before.items() if n in function.text.knobs}
+    turned = Turned(function, given)
+    return _compiled(subject, k, turned(), turned)
+
+
+def _compiled(
+    subject: Subject, k: Kernel, schedule: Schedule | None, turned: Turned | None
+) -> Subject:
+    """The subject with another kernel or schedule, for the same dims, target and limits."""
+    c = subject.compilation
+    if schedule is not None and subject.schedule is not None and subject.schedule.exact:
+        schedule = replace(schedule, exact=True)
+    dims = {n: c.dims.get(n, DEFAULT_DIM) for n in k.graph.symbols()}
+    try:
+        new = compile_graph(
+            k.graph, k.source, dims, schedule=schedule, target=c.target, limits=c.limits,
+            parse_seconds=k.parse_seconds,
+        )  # fmt: skip
+    except ScheduleError as error:
+        found = _refused(schedule, unscheduled(k.graph, dims))
+        if found is None:
+            raise
+        raise RefusedStepError(error.mistakes, *found) from error
+    return replace(subject, compilation=new, kernel=k, schedule=schedule, turned=turned)
+
+
+def _refused(schedule: Schedule | None, loops: Loops) -> tuple[Verdict, Loops] | None:
+    """The first refusal of a schedule, and the loops before that step."""
+    if schedule is not None:
+        for x in applied(schedule.steps, loops, exact=schedule.exact):
+            if not x.verdict:
+                return x.verdict, x.before
+    return None
