@@ -18,8 +18,8 @@ from workbench.session.cell import run_cell
 from workbench.session.devices import LISTED, devices
 from workbench.session.kernel import Kernel, kernels
 from workbench.session.memory import MemoryTable, memory
-from workbench.session.subject import subject_of
 from workbench.session.schedules import KernelSchedule, Turned
+from workbench.session.subject import subject_of
 from workbench.widget.views import view_names
 
 if TYPE_CHECKING:

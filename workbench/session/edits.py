@@ -18,13 +18,14 @@ from workbench.schedule.history import applied
 from workbench.session.cell import run_cell
 from workbench.session.compilations import unscheduled
 from workbench.session.kernel import DEFAULT_DIM, kernels
-from workbench.session.subject import Subject, subject_of
 from workbench.session.schedules import Turned
+from workbench.session.subject import Subject, subject_of
 from workbench.session.written import lines_of, with_function, with_lines
 
 if TYPE_CHECKING:
     from workbench.ir.loops import Loops
-    from workbench.schedule.step import Schedule, Verdict
+    from workbench.schedule.history import Applied
+    from workbench.schedule.step import Schedule
     from workbench.session.kernel import Kernel
 
 
@@ -55,10 +56,9 @@ Edit: TypeAlias = AddStep | Rewrite | Turn
 class RefusedStepError(ScheduleError):
     """A step that was refused, with the loops it was asked of, for those who underline them."""
 
-    def __init__(self, mistakes: tuple[Mistake, ...], verdict: Verdict, loops: Loops) -> None:
-        """Keep the verdict and the loops before the step."""
-        self.verdict = verdict
-        self.loops = loops
+    def __init__(self, mistakes: tuple[Mistake, ...], refused: Applied) -> None:
+        """Keep the step, its verdict and the loops before it."""
+        self.refused = refused
         super().__init__(*mistakes)
 
 
@@ -67,17 +67,19 @@ def edit_of(message: object) -> Edit:
 
     Raises `WorkbenchError` for anything else.
     """
-    match message:
-        case {"step": str(line), **rest} if not rest:
-            return AddStep(line)
-        case {"text": str(text), **rest} if not rest:
-            return Rewrite(text)
-        case {"knobs": dict(knobs), **rest} if not rest:
-            values = cast("dict[object, object]", knobs)
-            if all(isinstance(k, str) and type(v) is int for k, v in values.items()):
-                return Turn(cast("dict[str, int]", knobs))
-        case _:
-            pass
+    if isinstance(message, dict) and len(cast("dict[object, object]", message)) == 1:
+        match cast("dict[object, object]", message):
+            case {"step": str(line)}:
+                return AddStep(line)
+            case {"text": str(text)}:
+                return Rewrite(text)
+            case {"knobs": dict() as knobs}:
+                values = cast("dict[object, object]", knobs)
+                found = {k: v for k, v in values.items() if isinstance(k, str) and type(v) is int}
+                if len(found) == len(values):
+                    return Turn(found)
+            case _:
+                pass
     raise WorkbenchError(f"no edit: {message!r:.80}", hint='{"step": "split(\'k\', 8)"}')
 
 
@@ -157,7 +159,7 @@ def _reread(subject: Subject, old: Kernel, text: str, name: str | None) -> Subje
     if function is None:
         kept = subject.schedule if subject.turned is None else None
         return _compiled(subject, k, kept, None)
-    before = {} if subject.turned is None else subject.turned.given
+    before = Turned(function).given if subject.turned is None else subject.turned.given
     given = {n: v for n, v in before.items() if n in function.text.knobs}
     turned = Turned(function, given)
     return _compiled(subject, k, turned(), turned)
@@ -180,14 +182,14 @@ def _compiled(
         found = _refused(schedule, unscheduled(k.graph, dims))
         if found is None:
             raise
-        raise RefusedStepError(error.mistakes, *found) from error
+        raise RefusedStepError(error.mistakes, found) from error
     return replace(subject, compilation=new, kernel=k, schedule=schedule, turned=turned)
 
 
-def _refused(schedule: Schedule | None, loops: Loops) -> tuple[Verdict, Loops] | None:
-    """The first refusal of a schedule, and the loops before that step."""
+def _refused(schedule: Schedule | None, loops: Loops) -> Applied | None:
+    """The first step of a schedule that is refused."""
     if schedule is not None:
         for x in applied(schedule.steps, loops, exact=schedule.exact):
             if not x.verdict:
-                return x.verdict, x.before
+                return x
     return None

@@ -72,6 +72,6 @@ def failure_to_edit(error: WorkbenchError) -> Failure:
     """What the page shows of a refused edit; of a refused step, with its loops underlined."""
     failure = failure_of(error)
     if isinstance(error, RefusedStepError):
-        shown = underlined(error.loops, error.verdict)
-        failure = replace(failure, texts=(*failure.texts, shown))
+        texts = (*failure.texts, underlined(error.refused))
+        failure = replace(failure, kind="ScheduleError", texts=texts)
     return failure

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.ir.show import loops_text
+from workbench.ir.stmt import For
+from workbench.schedule.history import loop_names
+from workbench.schedule.names import find
 from workbench.widget.messages import Caret, Failure, Language, MarkedText, Origins, Output
 from workbench.widget.picture import png_url
 
@@ -21,8 +24,7 @@ if TYPE_CHECKING:
     from workbench.base.errors import WorkbenchError
     from workbench.base.source import Origin, Source
     from workbench.base.text import Text
-    from workbench.ir.loops import Loops
-    from workbench.schedule.step import Verdict
+    from workbench.schedule.history import Applied
 
 CORNER = 3
 """Rows and columns shown from each corner of a result."""
@@ -96,10 +98,12 @@ def failure_of(error: WorkbenchError) -> Failure:
     )
 
 
-def underlined(loops: Loops, verdict: Verdict) -> MarkedText:
-    """The loops before a step that was refused, the places that the verdict means underlined."""
-    text = loops_text(loops)
-    meant = {id(o) for o in verdict.where}
+def underlined(refused: Applied) -> MarkedText:
+    """The loops before a refused step; those it names and what the verdict means underlined."""
+    text = loops_text(refused.before)
+    named = (find(refused.before, name) for name in loop_names(refused.step))
+    meant = {id(x.origin) for x in named if isinstance(x, For)}
+    meant |= {id(o) for o in refused.verdict.where}
     carets: list[Caret] = []
     for mark in text.marks:
         if id(mark.origin) in meant:
