@@ -1,6 +1,8 @@
 // What a panel shows and the messages it exchanges with Python: the page's side of
 // workbench/widget/messages.py, and the one place here that knows them. Nothing here draws.
 
+import { writeCell } from "./cell.ts";
+
 export const version = 3;
 
 export type CheckState = "tick" | "cross" | "pending" | "none";
@@ -73,6 +75,22 @@ export interface Failure {
   readonly texts: readonly MarkedText[];
 }
 
+/** What can be edited, and the schedule as lines to copy; see workbench/widget/messages.py. */
+export interface Editing {
+  readonly knobs: readonly (readonly [string, number])[];
+  readonly calls: string;
+  readonly function: string;
+  readonly cell: string | null;
+  readonly undo: number;
+}
+
+/** An edit as Python reads it (workbench/session/edits.py). */
+export type Edit =
+  | { readonly step: string }
+  | { readonly text: string }
+  | { readonly knobs: Readonly<Record<string, number>> }
+  | { readonly undo: true };
+
 export interface PanelState {
   readonly version: number;
   readonly title: string;
@@ -83,6 +101,7 @@ export interface PanelState {
   readonly origins: Origins;
   readonly run: Run | null;
   readonly failure: Failure | null;
+  readonly editing: Editing | null;
 }
 
 /** What the panel needs of a widget's model; anywidget's model is one. */
@@ -104,6 +123,13 @@ export interface Session {
   request(stage: string): void;
   /** Asks Python for the value of a picture; rejects with a `Refusal` where there is none. */
   ask(view: string, given: Readonly<Record<string, unknown>>): Promise<unknown>;
+  /**
+   * Edits the text or the schedule; says why not where it is refused. The new state arrives as a
+   * change. An edit that is not released is on its way to the next, and is not run.
+   */
+  edit(edit: Edit, release: boolean): Promise<Failure | null>;
+  /** Writes what is edited into its cell; says why not where it cannot, else "". */
+  writeCell(): string;
 }
 
 /** Why there is no such picture, in Python's words. */
@@ -118,6 +144,7 @@ const empty: PanelState = {
   origins: { parents: [], spans: [], notes: [] },
   run: null,
   failure: null,
+  editing: null,
 };
 
 /** Reads the bytes of the widget's `state`; an absent or empty state shows nothing. */
@@ -136,7 +163,9 @@ export function openSession(model: WidgetModel, signal: AbortSignal): Session {
   const listeners = new Set<(state: PanelState) => void>();
   const asked = new Set<string>();
   const questions = questionsTo(model);
+  const edits = editsTo(model);
   let state = decode(model.get("state"));
+  const write = cellWriter(model, state);
   const publish = (next: PanelState): void => {
     state = next;
     for (const listener of [...listeners]) listener(next);
@@ -146,7 +175,7 @@ export function openSession(model: WidgetModel, signal: AbortSignal): Session {
     publish(decode(model.get("state")));
   };
   const arrived = (content: unknown): void => {
-    if (questions.answered(content)) return;
+    if (questions.answered(content) || edits.answered(content)) return;
     const stage = answeredStage(content);
     if (stage === null) return;
     asked.delete(stage.name);
@@ -174,7 +203,27 @@ export function openSession(model: WidgetModel, signal: AbortSignal): Session {
       model.send({ kind: "stage", name: stage });
     },
     ask: (view, given) => questions.ask(view, given),
+    edit: (edit, release) => edits.send(edit, release),
+    writeCell: () => write(state),
   };
+}
+
+/** Writes the text of a state into the cell that made the first one. */
+function cellWriter(model: WidgetModel, first: PanelState): (state: PanelState) => string {
+  const known = [original(first)];
+  return ({ editing }) => {
+    const cell = editing?.cell ?? null;
+    if (cell === null) return "no cell of this notebook made it";
+    const refused = writeCell(model, known, cell);
+    if (refused === "") known.push(cell);
+    return refused;
+  };
+}
+
+/** The cell as it was run: its source, whose first line the magic made a comment of. */
+function original({ stages }: PanelState): string {
+  const source = stages.find((stage) => stage.name === "source")?.text ?? "";
+  return source.replace(/^# /, "");
 }
 
 /** The questions of a panel that Python has not answered yet. */
@@ -199,6 +248,30 @@ function questionsTo(model: WidgetModel) {
       if (picture === null) return false;
       waiting.get(picture.number)?.(picture);
       waiting.delete(picture.number);
+      return true;
+    },
+  };
+}
+
+/** The edits of a panel that Python has not answered yet. */
+function editsTo(model: WidgetModel) {
+  const waiting = new Map<number, (failure: Failure | null) => void>();
+  let count = 0;
+  return {
+    send(edit: Edit, release: boolean): Promise<Failure | null> {
+      count += 1;
+      const number = count;
+      return new Promise((resolve) => {
+        waiting.set(number, resolve);
+        model.send({ kind: "edit", number, edit, release });
+      });
+    },
+    answered(content: unknown): boolean {
+      if (typeof content !== "object" || content === null) return false;
+      const message = content as { kind?: unknown; number: number; failure: Failure | null };
+      if (message.kind !== "edited") return false;
+      waiting.get(message.number)?.(message.failure);
+      waiting.delete(message.number);
       return true;
     },
   };

@@ -16,7 +16,7 @@ import numpy as np
 %load_ext workbench
 A, B = np.ones((30, 20), np.float32), np.ones((20, 10), np.float32)
 """,
-    """%%wgpu_kernel --on native --schedule tiled
+    """%%wgpu_kernel --on native --schedule tiled --show stages,run
 def matmul(A: f32[M, K], B: f32[K, N]) -> f32[M, N]:
     C[i, j] = sum(A[i, k] * B[k, j] for k in range(K))
     return C

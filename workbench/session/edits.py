@@ -25,6 +25,7 @@ from workbench.session.written import lines_of, with_function, with_lines
 if TYPE_CHECKING:
     from workbench.ir.loops import Loops
     from workbench.schedule.history import Applied
+    from workbench.schedule.next_steps import Next
     from workbench.schedule.step import Schedule
     from workbench.session.kernel import Kernel
 
@@ -127,6 +128,17 @@ def rerun(subject: Subject) -> Subject:
         checked=checked, timed=True,
     )  # fmt: skip
     return subject_of(again)
+
+
+def next_steps(subject: Subject, loop: str) -> tuple[Next, ...]:
+    """The legal steps at a loop after all those taken, each with its predicted effect.
+
+    Raises `ScheduleError` for a loop that is not there.
+    """
+    c = subject.compilation
+    exact = subject.schedule is not None and subject.schedule.exact
+    schedule = replace(_kernel(subject).schedule(c.dims), steps=c.schedule.steps, exact=exact)
+    return schedule.steps_at(loop)
 
 
 def _kernel(subject: Subject) -> Kernel:

@@ -4,6 +4,7 @@ import type { KeyBinding } from "@codemirror/view";
 import type { Lit } from "../link.ts";
 import type { Stage } from "../model.ts";
 import { codePane } from "./code.ts";
+import { copyText } from "./copy.ts";
 import { element } from "./dom.ts";
 
 export interface PaneOptions {
@@ -87,14 +88,4 @@ function copyButton(
   });
   made.addEventListener("blur", () => { made.textContent = "copy"; });
   return made;
-}
-
-/** Whether the clipboard took the text; pages without a secure context have none. */
-async function copyText(text: string): Promise<boolean> {
-  const clipboard = navigator.clipboard as Clipboard | undefined;
-  if (clipboard === undefined) return false;
-  return clipboard.writeText(text).then(
-    () => true,
-    () => false,
-  );
 }

@@ -89,6 +89,32 @@ export const style = `
 .wb-badge[data-place="invocation"], .wb-badge[data-place="worker"] {
   border-color: var(--wb-brand);
 }
+.wb-loop {
+  appearance: none; margin: 0; padding: 0; border: 0; background: none; color: inherit;
+  font: inherit; text-align: start; cursor: pointer;
+}
+.wb-loop code { text-decoration: underline dotted var(--wb-faint); text-underline-offset: 3px; }
+.wb-loop:hover, .wb-loop[aria-expanded="true"] { background: var(--wb-lit); }
+.wb-next { padding: 4px 12px 6px; border-top: 1px solid var(--wb-line); }
+.wb-next ul { display: flex; flex-wrap: wrap; gap: 2px 6px; margin: 0; padding: 0; }
+.wb-next li { list-style: none; }
+.wb-next .wb-button { color: inherit; }
+.wb-button:disabled { opacity: 0.5; cursor: default; }
+.wb-preview { display: flex; flex-direction: column; gap: 4px; min-inline-size: 0; }
+.wb-preview .wb-traffic { padding-inline: 0; }
+.wb-lines { border-top: 1px solid var(--wb-line); }
+.wb-replay { display: flex; align-items: flex-start; gap: 8px; padding: 3px 6px 3px 12px; }
+.wb-panel .wb-replay pre {
+  flex: 1; margin: 0; min-inline-size: 0; overflow-x: auto; background: none; color: inherit;
+  font: var(--wb-code-size)/1.45 var(--wb-code-font);
+}
+.wb-knobs { display: flex; flex-wrap: wrap; gap: 4px 20px; padding: 4px 12px; }
+.wb-knob { display: flex; align-items: center; gap: 8px; }
+.wb-knob input[type="range"] { inline-size: 180px; accent-color: var(--wb-brand); }
+.wb-knob input[type="number"] {
+  inline-size: 5em; border: 1px solid var(--wb-line); border-radius: 3px;
+  background: var(--wb-background); color: inherit; font: inherit;
+}
 .wb-boards { display: flex; flex-wrap: wrap; gap: 8px 20px; padding: 4px 12px; }
 .wb-board { margin: 0; }
 .wb-board canvas { display: block; border: 1px solid var(--wb-line); color: var(--wb-text); }

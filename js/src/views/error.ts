@@ -1,11 +1,6 @@
 // The error view: what is wrong, where, and what to write instead.
 
-import type { Range } from "@codemirror/state";
-import { Decoration, WidgetType } from "@codemirror/view";
-import type { EditorView } from "@codemirror/view";
-import type { Caret, Failure, MarkedText } from "../model.ts";
-import { codePane } from "../ui/code.ts";
-import { element } from "../ui/dom.ts";
+import { drawFailure } from "../ui/failure.ts";
 import type { View } from "../ui/view.ts";
 
 const view: View = {
@@ -28,79 +23,3 @@ const view: View = {
   },
 };
 export default view;
-
-function drawFailure(el: HTMLElement, failure: Failure, signal: AbortSignal): void {
-  el.append(
-    element(
-      "div",
-      { class: "wb-failure", role: "alert" },
-      element("span", { class: "wb-kind" }, failure.kind),
-      element("pre", { class: "wb-message" }, failure.message),
-    ),
-  );
-  for (const text of failure.texts) el.append(placed(text, signal));
-  if (failure.hint !== "") {
-    const hint = element("pre", { class: "wb-message" }, failure.hint);
-    const word = element("span", { class: "wb-kind" }, "try");
-    el.append(element("div", { class: "wb-hint" }, word, hint));
-  }
-}
-
-/** A text with its places underlined and the words under each. */
-function placed(text: MarkedText, signal: AbortSignal): HTMLElement {
-  const body = element("div", { class: "wb-code" });
-  const starts = lineStarts(text.text);
-  const ranges = text.carets.flatMap((caret) => decorationsOf(caret, starts, text.text.length));
-  const label = `${text.name}, ${text.carets.length} places underlined`;
-  const code = codePane(body, { label, signal });
-  code.show(text.text, text.language, label);
-  code.decorate(ranges);
-  return element(
-    "section",
-    { class: "wb-pane wb-placed", "aria-label": label },
-    element("div", { class: "wb-pane-head" }, element("span", { class: "wb-note" }, text.name)),
-    body,
-  );
-}
-
-function lineStarts(text: string): readonly number[] {
-  const starts = [0];
-  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
-  return starts;
-}
-
-function decorationsOf(
-  caret: Caret,
-  starts: readonly number[],
-  length: number,
-): readonly Range<Decoration>[] {
-  const start = starts[caret.line - 1];
-  if (start === undefined) return [];
-  const from = Math.min(start + caret.column, length);
-  const to = Math.min(from + Math.max(caret.length, 1), length);
-  const end = (starts[caret.line] ?? length + 1) - 1;
-  const places = from < to ? [Decoration.mark({ class: "wb-wrong" }).range(from, to)] : [];
-  if (caret.words === "") return places;
-  const words = new Words(`${" ".repeat(caret.column)}^ ${caret.words}`);
-  return [...places, Decoration.widget({ widget: words, block: true, side: 1 }).range(end)];
-}
-
-/** A line of words between two lines of a text. */
-class Words extends WidgetType {
-  readonly #words: string;
-
-  constructor(words: string) {
-    super();
-    this.#words = words;
-  }
-
-  override eq(other: Words): boolean {
-    return other.#words === this.#words;
-  }
-
-  override toDOM(view: EditorView): HTMLElement {
-    const made = element("div", { class: "wb-words" }, this.#words);
-    made.style.whiteSpace = view.lineWrapping ? "pre-wrap" : "pre";
-    return made;
-  }
-}

@@ -10,6 +10,7 @@ import pytest
 
 import workbench as wb
 from workbench.base.errors import WorkbenchError
+from workbench.measure.traffic import traffic
 from workbench.session.subject import Subject
 from workbench.widget.assemble import compilation_state
 from workbench.widget.messages import encode
@@ -108,3 +109,31 @@ class _Pair:
 def test_values_become_json() -> None:
     assert plain(_Pair(1.5, (1, 2))) == {"one": 1.5, "two": [1, 2]}
     assert plain(float("nan")) is None
+
+
+def test_a_loop_of_the_nest_has_its_next_steps(subject: Subject) -> None:
+    found = view("nest").draw(subject, {"loop": "k_i"})
+    lines = [s.text for s in found.steps]
+
+    assert 'unroll("k_i")' in lines
+    assert all(s.words for s in found.steps)
+    for line in lines[:4]:
+        assert view("nest").draw(subject, {"step": line}).after
+
+
+def test_a_preview_counts_the_traffic_before_and_after(subject: Subject) -> None:
+    found = view("nest").draw(subject, {"step": 'cache("A", "private", at="k_i")'})
+    rows = {row[:2]: row[2:] for row in found.rows}
+    before = {a.array: a for a in traffic(subject.compilation).nests[0].arrays}
+
+    assert found.before == subject.compilation.stages["scheduled"].text
+    assert "A_private" in found.after
+    assert rows["A", "storage"][0] == f"{before['A'].reads.value:,}"
+    assert rows["A_private", "private"][0] == ""
+    assert rows["A_private", "private"][1] != ""
+
+
+def test_a_loop_that_is_not_there_is_refused_in_words(subject: Subject) -> None:
+    answer = drawn(subject, 1, "nest", {"loop": "q"})
+
+    assert "no loop named 'q'" in str(answer["refusal"])

@@ -1,4 +1,7 @@
-"""The loop nest: the scheduled loops as rows, coloured by their share of the work."""
+"""The loop nest: the scheduled loops as rows, coloured by their share of the work.
+
+Asked with a loop, it gives the legal next steps there; asked with a step, what that would do.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,11 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workbench.ir.count import NONE, Count
 from workbench.measure.nests import Row, rows
+from workbench.measure.traffic import traffic
+from workbench.session.edits import AddStep, edited, next_steps
+from workbench.session.written import lines_of
 from workbench.widget.views import Arguments, View
 from workbench.widget.views.traffic import said
 
@@ -34,7 +41,80 @@ class LoopNest:
     lines: tuple[Line, ...]
 
 
-def _draw(subject: Subject, _: Arguments) -> LoopNest:
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """A legal step: the line that takes it, what it changes, and what it notes of the numbers."""
+
+    text: str
+    words: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NextSteps:
+    """The legal next steps at a loop."""
+
+    loop: str
+    steps: tuple[NextStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a step would do: the scheduled loops and the traffic of arrays, before and after.
+
+    A row is an array, its memory, its reads and its writes before, and both after; a number is
+    "" where the array is not there.
+    """
+
+    before: str
+    after: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+_HEADS = ("array", "memory", "reads", "then", "writes", "then")
+
+
+def _draw(subject: Subject, given: Arguments) -> LoopNest | NextSteps | Preview:
+    match given:
+        case {"step": str(line)}:
+            return _preview(subject, edited(subject, AddStep(line)))
+        case {"loop": str(loop)}:
+            found = next_steps(subject, loop)
+            return NextSteps(
+                loop,
+                tuple(NextStep(lines_of([n.step])[0], n.words, n.verdict.notes) for n in found),
+            )
+        case _:
+            return _nest(subject)
+
+
+def _preview(before: Subject, after: Subject) -> Preview:
+    old, new = _moved(before), _moved(after)
+    none = ("", "")
+    return Preview(
+        before=before.compilation.stages["scheduled"].text,
+        after=after.compilation.stages["scheduled"].text,
+        heads=_HEADS,
+        rows=tuple(
+            (*key, old.get(key, none)[0], new.get(key, none)[0],
+             old.get(key, none)[1], new.get(key, none)[1])
+            for key in dict.fromkeys([*old, *new])
+        ),
+    )  # fmt: skip
+
+
+def _moved(subject: Subject) -> dict[tuple[str, str], tuple[str, str]]:
+    """Reads and writes of each array and its memory, of all nests together."""
+    totals: dict[tuple[str, str], tuple[Count, Count]] = {}
+    for nest in traffic(subject.compilation).nests:
+        for a in nest.arrays:
+            reads, writes = totals.get((a.array, a.memory), (NONE, NONE))
+            totals[a.array, a.memory] = (reads + a.reads, writes + a.writes)
+    return {key: (said(reads), said(writes)) for key, (reads, writes) in totals.items()}
+
+
+def _nest(subject: Subject) -> LoopNest:
     c = subject.compilation
     return LoopNest(tuple(map(_line, rows(c.stages["scheduled"].value, c.dims))))
 

@@ -1,0 +1,130 @@
+"""Editing a panel in a real JupyterLab: knobs, steps of the loop nest, the cell, other widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, expect
+
+from tests.browser.test_views_lab import CELLS
+from tests.lab import Lab, Notebook
+
+CELL = CELLS[1].replace("--show stages,run", "--check off --show run,schedule,nest")
+WIDGETS = """
+import ipywidgets
+from workbench.session.cell import run_cell
+from workbench.session.subject import subject_of
+from workbench.widget.assemble import cell_state
+from workbench.widget.panel import Panel
+panel = Panel(*(lambda run: (cell_state(run, ("run",)), subject_of(run)))(
+    run_cell(matmul, globals(), on="cpu", schedule="tiled", checked=False)))
+slider = ipywidgets.IntSlider(value=4, min=1, max=16, continuous_update=False)
+time = ipywidgets.Label()
+ipywidgets.link((slider, "value"), (panel, "knobs"),
+                (lambda T: {"T": T}, lambda knobs: knobs["T"]))
+ipywidgets.dlink((panel, "seconds"), (time, "value"), lambda s: "timed" if s else "not timed")
+drawn = ipywidgets.interact(lambda T: panel.set_trait("knobs", {"T": T}), T=(1, 8))
+display(ipywidgets.VBox([slider, time, panel]))
+"""
+
+
+@pytest.fixture(scope="module")
+def notebook(lab: Lab, context: BrowserContext) -> Iterator[Notebook]:
+    """The notebook; its cells have run."""
+    page = context.new_page()
+    cells = (CELLS[0], CELL, WIDGETS, "print(panel.knobs, panel.seconds > 0)")
+    opened = lab.open(page, cells, name="editing.ipynb")
+    for position in range(2):
+        opened.run_cell(position)
+    yield opened
+    page.close()
+    lab.stop_kernels()
+
+
+def panel(notebook: Notebook, position: int = 1) -> Locator:
+    """The panel of a cell, scrolled to."""
+    found = notebook.page.locator(".jp-Notebook .jp-Cell").nth(position).locator(".wb-panel")
+    found.scroll_into_view_if_needed()
+    return found
+
+
+def test_a_knob_redraws_and_its_release_runs_again(notebook: Notebook) -> None:
+    shown = panel(notebook)
+    shown.get_by_role("slider", name="T").fill("8")
+
+    expect(shown.locator(".wb-replay").first).to_contain_text('split("k", 8)')
+    expect(shown.locator(".wb-nest")).to_contain_text("A_workgroup: f32[8, 8]")
+    expect(shown.locator(".wb-view-run")).to_contain_text("median of")
+    expect(shown.locator(".wb-view-run")).not_to_contain_text("before the last edit")
+
+
+def test_a_refused_knob_is_said_and_the_old_schedule_stays(notebook: Notebook) -> None:
+    shown = panel(notebook)
+    field = shown.get_by_role("spinbutton", name="T")
+    field.fill("0")
+    field.press("Enter")
+    said = shown.locator(".wb-view-schedule [role=alert]")
+    expect(said).to_contain_text("parallelize('i', 'workgroup.y', 0)")
+    notebook.light()
+    notebook.screenshot("editing_refused_light", height=1300)
+    field.fill("8")
+    field.press("Enter")
+
+    expect(said).to_have_count(0)
+    expect(shown.locator(".wb-replay").first).to_contain_text('split("k", 8)')
+
+
+def test_a_step_of_the_nest_is_previewed_taken_and_taken_back(notebook: Notebook) -> None:
+    shown = panel(notebook)
+    loop = shown.locator(".wb-loop", has_text="for k_i in range(8)")
+    loop.focus()
+    loop.press("Enter")
+    step = shown.locator(".wb-next").get_by_role("button", name='unroll("k_i")')
+    step.focus()
+    step.press("Enter")
+    preview = shown.locator(".wb-preview")
+    expect(preview.locator(".wb-traffic")).to_contain_text("A_workgroup")
+    expect(preview.locator(".wb-diff")).to_contain_text("unrolled")
+    for theme in (notebook.light, notebook.dark):
+        theme()
+        preview.scroll_into_view_if_needed()
+        notebook.screenshot(f"editing_step_{theme.__name__}", height=1500)
+    notebook.light()
+    preview.get_by_role("button", name="take this step").press("Enter")
+    lines = shown.locator(".wb-view-nest .wb-replay")
+    expect(lines.first).to_contain_text('.unroll("k_i")')
+    expect(lines.nth(1)).to_contain_text('    unroll("k_i")')
+    shown.locator(".wb-view-nest").get_by_role("button", name="undo").press("Enter")
+
+    expect(lines.first).not_to_contain_text("unroll")
+
+
+def test_the_cell_is_written_and_runs_as_shown(notebook: Notebook) -> None:
+    shown = panel(notebook)
+    place = shown.locator(".wb-view-schedule")
+    place.get_by_role("button", name="write to cell").click()
+    expect(place).to_contain_text("written: run the cell to keep it")
+    source = notebook.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.content.widgets[1].model.sharedModel.source"
+    )
+
+    assert source.splitlines()[0].endswith("--schedule tiled --set T=8")
+    notebook.run_cell(1)
+    expect(panel(notebook).locator(".wb-replay").first).to_contain_text('split("k", 8)')
+    assert notebook.problems == []
+
+
+def test_other_widgets_turn_the_knobs_and_follow_the_result(notebook: Notebook) -> None:
+    notebook.run_cell(2)
+    assert notebook.errors() == []
+    cell = notebook.page.locator(".jp-Notebook .jp-Cell").nth(2)
+    expect(cell.get_by_text("timed", exact=True)).to_be_visible()
+    handle = cell.locator(".jupyter-widget-slider [role=slider]").last
+    handle.focus()
+    handle.press("ArrowRight")
+    expect(cell.locator(".jupyter-widget-slider .widget-readout").last).to_have_text("5")
+    notebook.run_cell(3)
+
+    assert notebook.texts()[3].endswith("True")
+    assert notebook.errors() == []
