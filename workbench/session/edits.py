@@ -74,7 +74,7 @@ def edit_of(message: object) -> Edit:
                 return AddStep(line)
             case {"text": str(text)}:
                 return Rewrite(text)
-            case {"knobs": dict() as knobs}:
+            case {"knobs": object() as knobs} if isinstance(knobs, dict):
                 values = cast("dict[object, object]", knobs)
                 found = {k: v for k, v in values.items() if isinstance(k, str) and type(v) is int}
                 if len(found) == len(values):

@@ -33,9 +33,11 @@ export function picture<Value>(
       const ask = async (): Promise<void> => {
         asked += 1;
         const mine = asked;
+        place.setAttribute("aria-busy", "true");
         try {
           const value = (await session.ask(name, given)) as Value;
           if (signal.aborted || mine !== asked) return;
+          place.setAttribute("aria-busy", "false");
           drawn.abort();
           drawn = new AbortController();
           words.hidden = true;
@@ -44,6 +46,7 @@ export function picture<Value>(
         } catch (error) {
           if (!(error instanceof Refusal)) throw error;
           if (mine !== asked) return;
+          place.setAttribute("aria-busy", "false");
           drawn.abort();
           place.replaceChildren();
           words.hidden = false;

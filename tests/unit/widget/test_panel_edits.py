@@ -89,7 +89,7 @@ def test_a_released_edit_is_run_and_timed(panel: Panel, sent: list[dict[str, Any
 
     assert sent[0]["failure"] is None
     assert panel.result.repeats > 0
-    assert panel.seconds > 0
+    assert panel.seconds
     assert (panel.result.outputs["C"].numpy() == 8).all()
     assert 'split("i", 2)' in editing(panel)["function"]
     assert '.split("i", 2)' in editing(panel)["calls"]
