@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.schedule.programs import (
     add,
+    chained,
     function,
     histogram,
     i,
@@ -163,7 +164,28 @@ def test_what_floats_become_in_another_order_is_noted_and_can_be_forbidden() -> 
     assert not Schedule(exact=True).rfactor("k").check(summed())
 
 
+def test_decompose_gives_first_values_a_loop_of_their_own() -> None:
+    assert body_text(S.decompose("j").apply(matmul(m=2, n=3, p=4))) == (
+        "for i in range(2):  # parallel\n"
+        "    for j_1 in range(3):  # parallel\n"
+        "        C[i, j_1] = 0.0\n"
+        "    for j in range(3):  # parallel\n"
+        "        for k in range(4):\n"
+        "            C[i, j] += A[i, k] * B[k, j]"
+    )
+
+
+def test_decompose_shows_the_value_that_would_be_stored_too_early() -> None:
+    verdict = S.decompose("T.i").check(chained(1))
+
+    assert verdict.reason == "a first value of s would be stored too early"
+    assert "T.i" not in verdict.example
+    assert verdict.example
+
+
 REFUSED = [
+    (S.decompose("k"), summed(), "'k' does not begin with first values"),
+    (S.parallelize("i", "worker").decompose("i"), summed(), "'i' is worker"),
     (S.rfactor("q"), summed(), "no loop named 'q'"),
     (S.rfactor("k", memory="registers"), summed(), "no memory 'registers'"),
     (S.rfactor("i"), summed(), "'i' is parallel"),
