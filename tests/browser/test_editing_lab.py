@@ -102,6 +102,7 @@ def test_a_step_of_the_nest_is_previewed_taken_and_taken_back(notebook: Notebook
     lines = shown.locator(".wb-view-nest .wb-replay")
     expect(lines.first).to_contain_text('.unroll("k_i")')
     expect(lines.nth(1)).to_contain_text('    unroll("k_i")')
+    expect(shown.locator(".wb-view-nest .wb-nest")).to_contain_text("unrolled")  # drawn anew
     shown.locator(".wb-view-nest").get_by_role("button", name="undo").press("Enter")
 
     expect(lines.first).not_to_contain_text("unroll")
