@@ -78,11 +78,19 @@ def write_out(loops: Loops, lanes: int | None = None) -> Loops:
                 continue
             if id(s) not in done:
                 wanted = any(_expands(x, lanes) for x in walk_stmts((s,)))
-                done[id(s)] = tuple(_statement(s, {}, names, lanes)) if wanted else (s,)
+                done[id(s)] = tuple(_statement(_nest(s), {}, names, lanes)) if wanted else (s,)
             out += done[id(s)]
         return tuple(out)
 
     return replace(loops, body=nests(loops.body))
+
+
+def _nest(s: Stmt) -> Stmt:
+    """An outermost loop as it is written out: what declares something for its body stays one."""
+    apart = isinstance(s, For) and s.kind in {LoopKind.UNROLLED, LoopKind.VECTOR}
+    if not apart or not any(isinstance(x, Local | Alloc) for x in walk_stmts(s.body)):
+        return s
+    return replace(s, kind=LoopKind.SERIAL)
 
 
 def _expands(s: Stmt, lanes: int | None) -> bool:

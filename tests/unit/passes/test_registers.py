@@ -158,3 +158,12 @@ def test_a_scalar_read_of_a_packed_array_takes_a_component() -> None:
 
     assert "array<vec4<f32>, 8>" in wgsl
     np.testing.assert_array_equal(result, x * x[(np.arange(32) * 7 + 3) % 32])
+
+
+def test_an_outermost_loop_stays_one_where_its_body_declares_an_array() -> None:
+    """Written out it would leave nests that are run on their own, without the array."""
+    loops = S.unroll("i").cache("A", "private", at="i").apply(matmul(2, 3, 2))
+
+    assert body_text(write_out(loops)).startswith(
+        "for i in range(2):\n    A_private: f32[2]  # private memory\n"
+    )
