@@ -87,8 +87,9 @@ def write_out(loops: Loops, lanes: int | None = None) -> Loops:
 
 def _nest(s: Stmt) -> Stmt:
     """An outermost loop as it is written out: what declares something for its body stays one."""
-    apart = isinstance(s, For) and s.kind in {LoopKind.UNROLLED, LoopKind.VECTOR}
-    if not apart or not any(isinstance(x, Local | Alloc) for x in walk_stmts(s.body)):
+    if not isinstance(s, For) or s.kind not in {LoopKind.UNROLLED, LoopKind.VECTOR}:
+        return s
+    if not any(isinstance(x, Local | Alloc) for x in walk_stmts(s.body)):
         return s
     return replace(s, kind=LoopKind.SERIAL)
 
