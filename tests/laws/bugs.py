@@ -267,9 +267,9 @@ def _short_floats(f: Any) -> Any:
 
 
 def _as_signed(f: Any) -> Any:
-    def instruction(op: str, operands: list[str], dtype: Any) -> Any:
+    def instruction(op: str, operands: list[str], dtype: Any, lanes: int = 1) -> Any:
         signed = dtypes.I8 if dtype is dtypes.U8 and ops.OPS[op].compares else dtype
-        return f(op, operands, signed)
+        return f(op, operands, signed, lanes)
 
     return instruction
 
@@ -292,7 +292,7 @@ DTYPES = {
     "i8 loses its sign": conversion("sext i8", "zext i8", "i8"),
     "u8 gets a sign": conversion("zext i8", "sext i8", "u8"),
     "u8 compares as signed": replace(
-        changed(llvm_expr, "_instruction", _as_signed, "byte"), on=("cpu",)
+        changed(llvm_expr, "instruction", _as_signed, "byte"), on=("cpu",)
     ),
     "floats become u8 as they become i8": conversion("fptoui.sat.i8", "fptosi.sat.i8", "u8("),
     "sums of small ints stay small": Bug(

@@ -17,7 +17,7 @@ from tests.laws.opened import opened
 from tests.laws.schedules import some_schedule
 from tests.laws.trial import Meaning, devices, meaning, trial
 
-PROGRAMS = 400
+PROGRAMS = 500
 
 
 @cache
