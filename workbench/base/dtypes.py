@@ -26,6 +26,11 @@ class DType:
         )
 
     @property
+    def bytes(self) -> int:
+        """Bytes of an element in a device's memory."""
+        return self.bits // 8
+
+    @property
     def _width(self) -> str:
         return "" if self.kind == "b" else str(self.bits)
 

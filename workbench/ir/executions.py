@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING
 
 from workbench.ir.access import leaves
 from workbench.ir.expr import Apply, Expr, Var, apply, integer, substitute, walk
-from workbench.ir.stmt import Assign, For, If, Local, Stmt, Store, While, expressions, walk_stmts
+from workbench.ir.stmt import (
+    Assign,
+    For,
+    If,
+    Local,
+    LoopKind,
+    Stmt,
+    Store,
+    While,
+    expressions,
+    walk_stmts,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from workbench.ir.stmt import Body
 
@@ -70,6 +81,17 @@ def range_of(s: For) -> tuple[Expr, ...]:
         return tests
     rest = apply("mod", apply("sub", Var(s.var), s.start), integer(s.step))
     return (*tests, apply("eq", rest, integer(0)))
+
+
+def repeated_by_all(names: Sequence[str], loops: Mapping[str, For]) -> tuple[str, ...]:
+    """The invocation loops around a cooperative copy, which all invocations make together once.
+
+    `names` are the loops around a place, outermost first; none where it is in no such copy.
+    """
+    around = [loops[n] for n in names if n in loops]
+    if not any(s.kind is LoopKind.COOPERATIVE for s in around):
+        return ()
+    return tuple(s.var for s in around if s.kind.on_invocations)
 
 
 def float_operations(s: Stmt) -> int:

@@ -177,7 +177,7 @@ def _parallel(lanes: Lanes, s: For, mask: Mask) -> Flow:
     count = trips(start, stop, s.step, mask)
     grid, separate = lanes.shape, lanes.separate
     at_once = max(1, AT_ONCE // max(1, _width(lanes, s)))
-    own = not s.kind.value.startswith("invocation.")
+    own = not s.kind.on_invocations
     for first in range(0, count, at_once):
         length = min(at_once, count - first)
         steps = np.arange(first, first + length, dtype=np.int32) * np.int32(s.step)

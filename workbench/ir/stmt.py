@@ -46,7 +46,17 @@ class LoopKind(Enum):
     @property
     def mapped(self) -> bool:
         """True for workgroup and invocation axes."""
-        return self.value.startswith(("workgroup.", "invocation."))
+        return self.on_workgroups or self.on_invocations
+
+    @property
+    def on_workgroups(self) -> bool:
+        """True for the axes of workgroups."""
+        return self.value.startswith("workgroup.")
+
+    @property
+    def on_invocations(self) -> bool:
+        """True for the axes of invocations inside a workgroup."""
+        return self.value.startswith("invocation.")
 
 
 class Memory(Enum):

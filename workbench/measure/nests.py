@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, assert_never
 from workbench.base.text import Writer
 from workbench.ir.bound import bound
 from workbench.ir.count import Count, count_points
-from workbench.ir.executions import Execution, executions, float_operations
+from workbench.ir.executions import Execution, executions, float_operations, repeated_by_all
 from workbench.ir.expr import Expr, integer, loads, substitute
 from workbench.ir.show import write_body
 from workbench.ir.stmt import (
@@ -72,9 +72,9 @@ def rows(loops: Loops, dims: Mapping[str, int]) -> tuple[Row, ...]:
         for s in walk_stmts(known.body)
         if isinstance(s, Alloc) and s.memory is Memory.PRIVATE
     }
-    kinds = {s.var: s.kind for s in walk_stmts(known.body) if isinstance(s, For)}
+    inner = {s.var: s for s in walk_stmts(known.body) if isinstance(s, For)}
     runs = list(executions(known.body))
-    times = [_times(run, kinds) for run in runs]
+    times = [_times(run, inner) for run in runs]
     own = [t.times(_work(r.statement, private)) for r, t in zip(runs, times, strict=True)]
     work = _summed(runs, own)
     whole = max(1, sum(x.value for x in own))
@@ -83,11 +83,9 @@ def rows(loops: Loops, dims: Mapping[str, int]) -> tuple[Row, ...]:
     )
 
 
-def _times(run: Execution, kinds: Mapping[str, LoopKind]) -> Count:
+def _times(run: Execution, inner: Mapping[str, For]) -> Count:
     """How often a statement runs; in a cooperative copy, once for all invocations."""
-    once: dict[str, Expr] = {}
-    if any(kinds[n] is LoopKind.COOPERATIVE for n in run.loops):
-        once = {n: integer(0) for n in run.loops if kinds[n].value.startswith("invocation.")}
+    once: dict[str, Expr] = {n: integer(0) for n in repeated_by_all(run.loops, inner)}
     names = [n for n in run.loops if n not in once]
     found = count_points(names, [substitute(c, once) for c in run.conditions])
     return found if run.exact else replace(found, tag="modelled")

@@ -17,7 +17,7 @@ from workbench.base.errors import CodegenError
 from workbench.ir.access import Access, accesses
 from workbench.ir.bound import bound
 from workbench.ir.count import NONE, Count, Tag, count_points, points_of, worse
-from workbench.ir.executions import executions, float_operations, range_of
+from workbench.ir.executions import executions, float_operations, range_of, repeated_by_all
 from workbench.ir.expr import Expr, Select, integer, substitute, walk
 from workbench.ir.stmt import (
     Alloc,
@@ -136,7 +136,7 @@ def _nest(loops: Loops, nest: Stmt, around: tuple[For, ...], c: Compilation) -> 
     buffers = [b for b in loops.buffers if b.name in written]
     operations = _operations(nest, turns)
     moved = sum(a.bytes.value for a in arrays if a.memory == "storage")
-    invocations = _over(inner.values(), _invocation).value
+    invocations = _over(inner.values(), lambda s: s.kind.on_invocations).value
     return NestTraffic(
         computes=tuple(written),
         outputs=sum(math.prod(b.sizes) for b in buffers),
@@ -183,7 +183,7 @@ def _array(
     distinct, uses = (None, 0) if memory is Memory.PRIVATE else _tile(mine, inner)
     reuse = None if distinct is None or not distinct.value else uses / distinct.value
     return ArrayTraffic(
-        name, memory.value, _element_bytes(dtype),
+        name, memory.value, dtype.bytes,
         _times(reads, turns), _times(writes, turns), distinct, reuse,
     )  # fmt: skip
 
@@ -192,15 +192,10 @@ def _times(count: Count, turns: Count) -> Count:
     return Count(count.value * turns.value, worse(count.tag, turns.tag))
 
 
-def _element_bytes(dtype: DType) -> int:
-    return max(1, (dtype.bits or 32) // 8)
-
-
 def _shared(a: Access, inner: Mapping[str, For]) -> Access:
     """An access in a cooperative copy: one invocation stands for its workgroup."""
-    if not any(n in inner and inner[n].kind is LoopKind.COOPERATIVE for n in a.loops):
-        return a
-    return _fixed(a, {n: 0 for n in a.loops if n in inner and _invocation(inner[n])})
+    alike = repeated_by_all(a.loops, inner)
+    return _fixed(a, dict.fromkeys(alike, 0)) if alike else a
 
 
 def _fixed(a: Access, values: Mapping[str, int]) -> Access:
@@ -214,12 +209,8 @@ def _fixed(a: Access, values: Mapping[str, int]) -> Access:
     )
 
 
-def _invocation(s: For) -> bool:
-    return s.kind.value.startswith("invocation.")
-
-
 def _outer(s: For) -> bool:
-    return s.kind.value.startswith("workgroup.") or s.kind is LoopKind.WORKER
+    return s.kind.on_workgroups or s.kind is LoopKind.WORKER
 
 
 def _instances(loops: Sequence[str], conditions: Sequence[Expr], *, exact: bool) -> Count:
@@ -297,7 +288,7 @@ def _uses(nest: Stmt, invocations: int, c: Compilation) -> tuple[Use, ...]:
     if c.target != "wgsl":
         return ()
     shared = sum(
-        math.prod(s.shape) * _element_bytes(s.dtype)
+        math.prod(s.shape) * s.dtype.bytes
         for s in walk_stmts((nest,))
         if isinstance(s, Alloc) and s.memory is Memory.WORKGROUP
     )

@@ -215,7 +215,7 @@ def _conflict(loops: Loops, found: For, kinds: tuple[LoopKind, ...]) -> Verdict:
     shared = any(
         isinstance(s, Alloc) and s.memory is Memory.WORKGROUP for s in walk_stmts(found.body)
     )
-    if shared and any(k.value.startswith("invocation.") for k in kinds):
+    if shared and any(k.on_invocations for k in kinds):
         reason = "it stands around an array that the workgroup shares"
         return no(reason, found.origin, hint="parallelize before cache")
     return YES

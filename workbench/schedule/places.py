@@ -84,7 +84,7 @@ def shared(loops: Loops, at: str, path: Sequence[Stmt]) -> Verdict:
 
 def invocation(s: For) -> bool:
     """Whether the iterations of a loop run on invocations."""
-    return s.kind.value.startswith("invocation.")
+    return s.kind.on_invocations
 
 
 def _bound_names(s: For) -> set[str]:

@@ -257,7 +257,7 @@ def _whole(step: Rfactor, loops: Loops, r: _Reduction) -> Verdict:
         if not isinstance(s, For) or (step.memory == "storage" and not _open(loops, s)):
             reason = f"{name} stands around it and is no plain loop from 0"
             return no(reason, s.origin, hint="rfactor before split and parallelize")
-        if s.kind.value.startswith("invocation.") or s.kind in _SHARED:
+        if s.kind.on_invocations or s.kind in _SHARED:
             hint = "parallelize(loop, 'workgroup.x') without a size: a workgroup for each result"
             return no(f"{name} is mapped onto {s.kind.value}", s.origin, hint=hint)
         if len(s.body) != (2 if n == len(r.outer) else 1):

@@ -111,7 +111,7 @@ def _playback(tape: Tape, names: tuple[str, ...], number: int) -> Playback:
 def _element_bytes(kernel: DeviceKernel) -> dict[str, int]:
     dtypes = {b.name: b.dtype for b in kernel.buffers}
     dtypes |= {s.name: s.dtype for s in walk_stmts(kernel.body) if isinstance(s, Alloc)}
-    return {name: max(1, (t.bits or 32) // 8) for name, t in dtypes.items()}
+    return {name: t.bytes for name, t in dtypes.items()}
 
 
 def _grid(tape: Tape, name: str, element_bytes: int) -> Grid:
