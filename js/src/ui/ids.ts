@@ -1,4 +1,4 @@
-// Fields for an (x, y, z) id; axes of extent 1 have none.
+// Choosing a kernel, and an (x, y, z) id; axes of extent 1 have no field.
 
 import { element } from "./dom.ts";
 
@@ -25,4 +25,18 @@ export function idFields(
   });
   const alone = extents.every((extent) => extent === 1);
   return element("span", { class: "wb-ids" }, alone ? null : `${label} `, ...fields);
+}
+
+/** A list of the kernels of a program, from which one is chosen by its number. */
+export function kernelChoice(
+  names: readonly string[],
+  chosen: number,
+  change: (kernel: number) => void,
+): HTMLElement {
+  const list = element("select", { class: "wb-choice", "aria-label": "kernel" });
+  names.forEach((name, n) => {
+    list.append(element("option", { value: n, selected: n === chosen }, name));
+  });
+  list.addEventListener("change", () => { change(Number(list.value)); });
+  return list;
 }

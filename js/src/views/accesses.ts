@@ -1,7 +1,7 @@
 // One workgroup's way through memory, played: what each invocation reaches, moment by moment.
 
 import { element } from "../ui/dom.ts";
-import { idFields } from "../ui/ids.ts";
+import { idFields, kernelChoice } from "../ui/ids.ts";
 import { picture } from "../ui/picture.ts";
 import type { PictureContext } from "../ui/picture.ts";
 import { board } from "../ui/board.ts";
@@ -87,11 +87,9 @@ function legend({ line, banks, whole, moments }: Playback): string {
 
 /** Which kernel and which workgroup. */
 function choices(value: Playback, again: PictureContext<Playback>["again"]): HTMLElement {
-  const kernel = element("select", { class: "wb-choice", "aria-label": "kernel" });
-  value.kernels.forEach((name, n) => {
-    kernel.append(element("option", { value: n, selected: n === value.kernel }, name));
+  const kernel = kernelChoice(value.kernels, value.kernel, (number) => {
+    again({ kernel: number });
   });
-  kernel.addEventListener("change", () => { again({ kernel: Number(kernel.value) }); });
   const workgroup = idFields("workgroup", value.workgroups, value.workgroup, (id) => {
     again({ kernel: value.kernel, workgroup: id });
   });

@@ -1,7 +1,7 @@
 // One invocation, stepped through its kernel: the line it is at and the values it has there.
 
 import { element } from "../ui/dom.ts";
-import { idFields } from "../ui/ids.ts";
+import { idFields, kernelChoice } from "../ui/ids.ts";
 import { picture } from "../ui/picture.ts";
 import type { PictureContext } from "../ui/picture.ts";
 import { player } from "../ui/player.ts";
@@ -100,11 +100,9 @@ function choices(value: Way, again: PictureContext<Way>["again"]): HTMLElement {
     const { kernel, workgroup, invocation } = value;
     again({ kernel, workgroup, invocation, ...change });
   };
-  const kernel = element("select", { class: "wb-choice", "aria-label": "kernel" });
-  value.kernels.forEach((name, n) => {
-    kernel.append(element("option", { value: n, selected: n === value.kernel }, name));
+  const kernel = kernelChoice(value.kernels, value.kernel, (number) => {
+    again({ kernel: number });
   });
-  kernel.addEventListener("change", () => { again({ kernel: Number(kernel.value) }); });
   const workgroup = idFields("workgroup", value.workgroups, value.workgroup, (id) => {
     ask({ workgroup: id });
   });
