@@ -17,8 +17,8 @@ from tests.unit.schedule.programs import (
     stale,
     sums,
 )
+from tests.unit.schedule.refused import assert_refused, each_refused
 from tests.unit.schedule.test_steps import S, body_text
-from workbench.base.errors import ScheduleError
 from workbench.base.source import Source
 from workbench.ir.expr import Load, Var, apply, integer
 from workbench.ir.interpret import run_loops
@@ -196,18 +196,11 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("schedule", "program", "message"),
-    REFUSED,
-    ids=[repr(s).removeprefix("Schedule().") for s, _, _ in REFUSED],
-)
+@each_refused(REFUSED)
 def test_refusals_name_the_step_and_the_reason(
     schedule: Schedule, program: Loops, message: str
 ) -> None:
-    with pytest.raises(ScheduleError) as caught:
-        schedule.apply(program)
-
-    assert message in str(caught.value)
+    assert_refused(schedule, program, message)
 
 
 def test_a_refusal_of_another_reader_names_the_step_that_would_help() -> None:

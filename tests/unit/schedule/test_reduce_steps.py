@@ -20,9 +20,9 @@ from tests.unit.schedule.programs import (
     serial,
     zero,
 )
+from tests.unit.schedule.refused import assert_refused, each_refused
 from tests.unit.schedule.test_steps import S, body_text
 from workbench.base.dtypes import F32
-from workbench.base.errors import ScheduleError
 from workbench.ir.expr import Const, integer
 from workbench.ir.interpret import run_loops
 from workbench.ir.loops import Loops
@@ -208,15 +208,8 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("schedule", "program", "message"),
-    REFUSED,
-    ids=[repr(s).removeprefix("Schedule().") for s, _, _ in REFUSED],
-)
+@each_refused(REFUSED)
 def test_refusals_name_the_step_and_the_reason(
     schedule: Schedule, program: Loops, message: str
 ) -> None:
-    with pytest.raises(ScheduleError) as caught:
-        schedule.apply(program)
-
-    assert message in str(caught.value)
+    assert_refused(schedule, program, message)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 import workbench as wb
 from tests.unit.schedule.programs import (
     add,
@@ -21,7 +19,7 @@ from tests.unit.schedule.programs import (
     serial,
     strided,
 )
-from workbench.base.errors import ScheduleError
+from tests.unit.schedule.refused import assert_refused, each_refused
 from workbench.ir.loops import Loops
 from workbench.ir.show import loops_text
 from workbench.ir.stmt import Break, If, Store
@@ -239,18 +237,11 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("schedule", "program", "message"),
-    REFUSED,
-    ids=[repr(s).removeprefix("Schedule().") for s, _, _ in REFUSED],
-)
+@each_refused(REFUSED)
 def test_refusals_name_the_step_and_the_reason(
     schedule: Schedule, program: Loops, message: str
 ) -> None:
-    with pytest.raises(ScheduleError) as caught:
-        schedule.apply(program)
-
-    assert message in str(caught.value)
+    assert_refused(schedule, program, message)
 
 
 def test_a_while_does_not_hinder_what_does_not_touch_it() -> None:
