@@ -109,11 +109,21 @@ def _definition(r: Run, s: ast.stmt) -> None:
             r.declared[name] = _annotation(annotation)
             if value is not None:
                 _filled(r, name, evaluate(r, value))
+        case _:
+            _around(r, s)
+
+
+def _around(r: Run, s: ast.stmt) -> None:
+    """A block, or control flow around definitions."""
+    match s:
         case ast.For(iter=ast.Call(func=ast.Name(id="grid"))):
             _block(r, s)
         case ast.For(target=ast.Name(id=name), iter=ast.Call(args=args), body=body):
             _over_time(r, body, counted(r, name, args))
             r.names.pop(name, None)
+        case ast.If(test=test, body=body, orelse=orelse):
+            for line in body if evaluate(r, test).value else orelse:
+                _definition(r, line)
         case _:
             raise FormError(ast.dump(s))
 

@@ -89,7 +89,7 @@ def grow(pick: Pick) -> Program:
     inputs = inputs_of(more) | (PLACES if pick([False, True]) else {})
     functions, heads = _functions(Scope(pick, forms, reduces=0, steady=True, more=more))
     callees: tuple[Callee, ...] = ()
-    if pick([False, False, False, True]):
+    if pick([False, False, True]):
         own = Scope(
             pick, forms, inputs_of(more), numbers=("N", "M"), functions=functions, more=more
         )
@@ -339,11 +339,45 @@ def _time(draft: Draft) -> None:
     _update(inner, of=[*draft.results, "a", "m", "b"])
     if scope.rarely(3):
         _update(inner, of=[*draft.results, "a", "u"])
+    if scope.rarely(2):
+        _under(inner, var)
     draft.made = inner.made
     draft.results[:] = [n for n in inner.results if n in outside]
     declared = [x for x in inner.lines if re.match(r"x\d+: ", x)]
     lines = [x for x in inner.lines if x not in declared]
     draft.lines += [*declared, f"for {var} in range({bounds}):", *indented(lines)]
+
+
+def _under(draft: Draft, turn: str) -> None:
+    """An update in a loop whose bounds need the turn of the loop around, or in an `if` on it."""
+    scope, pick = draft.scope, draft.scope.pick
+    start = len(draft.lines)
+    if pick([False, True]):
+        scope.forms.add("loop of turns")
+        draft.made += 1
+        var = f"t{draft.made}"
+        bounds = pick([turn, f"{turn} + 1", f"{turn}, 3", f"h - {turn}", f"{turn} % 2, {turn}"])
+        numbers = scope.numbers
+        draft.scope = replace(scope, numbers=(*numbers, var, var))
+        _update(draft, of=[*draft.results, "a", "m"])
+        if scope.rarely(3):
+            _under(draft, pick([turn, var]))
+        draft.scope = scope
+        head = f"for {var} in range({bounds}):"
+    else:
+        scope.forms.add("if of turns")
+        _update(draft, of=[*draft.results, "a", "m"])
+        if scope.rarely(3):
+            _under(draft, turn)
+        head = "if " + pick(
+            [f"{turn} % 2 == 0", f"{turn} > 0 and h > 1", f"{turn} < M or N < 3", f"{turn} != h"]
+        ) + ":"  # fmt: skip
+    lines = draft.lines[start:]
+    draft.lines[start:] = [head, *indented(lines)]
+    if head.startswith("if") and scope.rarely(3):
+        below = len(draft.lines)
+        _update(draft, of=[*draft.results, "a", "m"])
+        draft.lines[below:] = ["else:", *indented(draft.lines[below:])]
 
 
 # Functions ----------------------------------------------------------------------------------
