@@ -66,3 +66,9 @@ def test_a_step_refuses_a_loop_that_is_not_there(name: str) -> None:
     args, options = EXAMPLES[name]
 
     assert not make(name, *args, **options).check(rows())
+
+
+def test_the_laws_draw_a_step(name: str) -> None:
+    from tests.laws.schedules import DRAWERS
+
+    assert name in DRAWERS

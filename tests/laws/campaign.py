@@ -19,9 +19,11 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from tests.laws.cells import attempt, changed
 from tests.laws.growing import Program, grow, programs
 from tests.laws.opened import opened
-from tests.laws.schedules import some_schedule
+from tests.laws.schedules import dependent, some_schedule
 from tests.laws.smaller import smallest
 from tests.laws.trial import Trial, devices, meaning, trial
+from workbench.ir.loops import Loops
+from workbench.schedule.step import Schedule
 
 ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "docs" / "laws.md"
@@ -33,14 +35,18 @@ PATHS = {"native": 2 / 5, "cpu": 1 / 4, "wasm": 1 / 8, "simt": 1 / 5}
 
 One with dtypes that some of them cannot hold is tried, or has to be refused, twice as often.
 """
-SCHEDULED = 2 / 5
-"""How often also by a schedule, on one device."""
+SCHEDULED = {"native": 2, "cpu": 3, "wasm": 1, "simt": 3}
+"""How often a path is the one that a program is tried on by a schedule as well."""
 SLOW = (HealthCheck.too_slow, HealthCheck.large_base_example, HealthCheck.data_too_large)
 TITLE = """# Laws: what was tried by chance
 
 Programs are grown as text by `tests/laws/growing`, evaluated directly by `tests/laws/direct`, and
 compared with the interpreter at both widths, and by chance with the simulation of workgroups and
-with the devices here, by the default schedule and by one chosen by chance.
+with the devices here by the default schedule.
+Each is also given a schedule chosen by chance: of its steps most are refused, those that are legal
+are applied, and the loops as they are then and one of the other paths give the same.
+`scheduled loops` counts those cases; `dependence` the programs in which an iteration of a loop
+needs what another one wrote.
 Half of them have dtypes that some targets cannot hold: there they have to be refused, with the
 place and what to write instead.
 Others are run at size after size, primes, one and nothing among them, by code whose dims are open.
@@ -71,20 +77,25 @@ class Wrong(Exception):  # noqa: N818  (what a law looks for)
         return re.split(r"[,:(]", str(self))[0]
 
 
-def tried(program: Program) -> Trial:
-    """A program tried on some paths that its text decides. Raises `Wrong`."""
-    chance, here = random.Random(program.text), devices()
+def tried(program: Program, seen: Counter[str] | None = None) -> Trial:
+    """A program tried on some paths that its text decides, and by a schedule. Raises `Wrong`.
+
+    `seen` counts the steps that were drawn for it.
+    """
+    chance, on_hand = random.Random(program.text), (*devices(), "simt")
     often = 2 if program.more else 1
-    on = [n for n in (*here, "simt") if chance.random() < often * PATHS[n]]
+    on = [n for n in on_hand if chance.random() < often * PATHS[n]]
     on = ["wide", "interpreter", *on]
-    also = [chance.choice(here)] if chance.random() < SCHEDULED else []
+    also = chance.choice([n for n, times in SCHEDULED.items() if n in on_hand for _ in range(times)])
+    counted = Counter[str]() if seen is None else seen
+
+    def schedule(loops: Loops, path: str) -> Schedule:
+        counted["dependence"] += dependent(loops)
+        return some_schedule(chance.choice, loops, path, counted)
+
     wanted = meaning(program)
     try:
-        found = trial(
-            program,
-            lambda loops, device: some_schedule(chance.choice, loops, device),
-            on=tuple(on), also=tuple(also), wanted=wanted,
-        )  # fmt: skip
+        found = trial(program, schedule, on=tuple(on), also=(also,), wanted=wanted)
     except Exception as error:
         words = f"breaks with {error!r}\n{program.text}{program.inputs}"
         raise Wrong(words, program) from error
@@ -112,13 +123,14 @@ def law(examples: int, start: int | None = None) -> Counter[str]:
     seen: Counter[str] = Counter()
 
     def try_one(program: Program) -> None:
-        found = tried(program)
-        scheduled = any("Schedule" in path for path in found.ran)
+        found = tried(program, seen)
+        scheduled = [path for path in found.ran if "Schedule" in path]
         seen.update(["program", *program.forms, *(program.more or {"usual dtypes"})])
         seen.update(f"refused on {path.split(',', maxsplit=1)[0]}" for path in found.unheld)
-        ran = [path.split(",", maxsplit=1)[0] for path in found.ran]
+        ran = [path.split(",", maxsplit=1)[0] for path in found.ran if path not in scheduled]
         seen.update(path for path in ran if path not in {"wide", "interpreter"})
-        seen.update(refused=bool(found.refused), vague=found.vague, scheduled=scheduled)
+        seen.update(f"scheduled {path.split(',', maxsplit=1)[0]}" for path in scheduled)
+        seen.update(refused=bool(found.refused), vague=found.vague, scheduled=bool(scheduled))
         seen.update(compared=len(found.ran), reported=found.reported)
 
     quiet = settings(

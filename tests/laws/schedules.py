@@ -2,112 +2,154 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from workbench.ir.access import accesses
+from workbench.ir.deps import carried
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import For
 from workbench.schedule.compute_steps import ComputeAt, Inline
+from workbench.schedule.decompose_steps import Decompose
 from workbench.schedule.layout_steps import TransformLayout
 from workbench.schedule.loop_steps import Reorder, Split
 from workbench.schedule.memory_steps import Cache
 from workbench.schedule.names import find, shown
 from workbench.schedule.nest_steps import Fuse, Peel, Specialize, Tile, Unroll
-from workbench.schedule.nests import around, loops_in, repeated
+from workbench.schedule.nests import around, loops_in, nest_of, repeated
 from workbench.schedule.parallel_steps import AXES, Parallelize
 from workbench.schedule.reduce_steps import Rfactor
-from workbench.schedule.step import Schedule, Step
+from workbench.schedule.step import Schedule, Step, step_classes
 from workbench.schedule.tails import TAILS
 from workbench.schedule.vector_steps import Vectorize
 
-KINDS = (
-    "split", "reorder", "reorder", "parallelize", "cache",
-    "tile", "fuse", "unroll", "peel", "vectorize", "specialize", "inline", "compute_at",
-    "rfactor", "rfactor", "transform_layout",
-)  # fmt: skip
-"""The steps drawn; an order is often the one that stands, or not legal."""
 MEMORIES = ["private", "workgroup"]
 Pick = Callable[[list[Any]], Any]
-ON_DEVICE = {
-    "cpu": ("worker",),
-    "wasm": ("worker",),
-    "native": tuple(axis for axis in AXES if axis != "worker"),
+GPU = tuple(axis for axis in AXES if axis != "worker")
+ON_DEVICE = {"cpu": ("worker",), "wasm": ("worker",), "native": GPU, "simt": GPU}
+"""The axes of each path; "simt" simulates what would run natively."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What a step is drawn from: choices, the loops, a name of one of them, the axes."""
+
+    pick: Pick
+    loops: Loops
+    name: str
+    axes: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """A factor, a size of a workgroup."""
+        return self.pick([1, 2, 3, 4])
+
+    @property
+    def tail(self) -> str:
+        """What is done where a factor does not divide."""
+        return self.pick(list(TAILS))
+
+    @property
+    def array(self) -> str:
+        """An array in storage."""
+        return self.pick([b.name for b in self.loops.buffers])
+
+    @property
+    def between(self) -> str:
+        """An array that is no result, where there is one."""
+        names = [b.name for b in self.loops.buffers if b.role == "temporary"]
+        return self.pick(names) if names else self.array
+
+    @property
+    def nested(self) -> list[str]:
+        """The names of the loop and of some that stand around or inside it."""
+        loop = find(self.loops, self.name)
+        assert isinstance(loop, For)
+        path = around(self.loops.body, loop.var)
+        chain = [s for s in path if isinstance(s, For) and not repeated(s)]
+        return [shown(self.loops, x.var) for x in (*chain, *loops_in(loop.body[-1:]))][:5]
+
+    @property
+    def shuffled(self) -> list[str]:
+        """Those in any order: often the one that stands, or not legal."""
+        rest, result = self.nested, list[str]()
+        while rest:
+            result.append(rest.pop(rest.index(self.pick(rest))))
+        return result
+
+
+def _parallelize(d: Draw) -> Step:
+    axis = d.pick(list(d.axes))
+    return Parallelize(d.name, axis, d.size if axis.startswith("workgroup") else None)
+
+
+def _tile(d: Draw) -> Step:
+    sizes = (part for n in d.nested[:2] for part in (n, d.pick([2, 3])))
+    return Tile(tuple(sizes), tail=d.tail)
+
+
+def _cache(d: Draw) -> Step:
+    lies = {"transposed": d.pick([False, False, True]), "pad": d.pick([0, 0, 1])}
+    return Cache(d.array, d.pick(MEMORIES), at=d.name, **lies)
+
+
+DRAWERS: dict[str, Callable[[Draw], Step]] = {
+    "split": lambda d: Split(d.name, d.size, d.tail),
+    "reorder": lambda d: Reorder(tuple(d.shuffled)),
+    "parallelize": _parallelize,
+    "cache": _cache,
+    "rfactor": lambda d: Rfactor(d.name, memory=d.pick([*MEMORIES, "storage"])),
+    "decompose": lambda d: Decompose(d.name),
+    "transform_layout": lambda d: TransformLayout(d.array, d.pick([0, 1]), d.pick([1, 2, 3])),
+    "inline": lambda d: Inline(d.between),
+    "compute_at": lambda d: ComputeAt(d.between, d.name, memory=d.pick(MEMORIES)),
+    "tile": _tile,
+    "fuse": lambda d: Fuse(tuple(d.nested[:2])),
+    "unroll": lambda d: Unroll(d.name, d.pick([None, 2, 3]), tail=d.tail),
+    "peel": lambda d: Peel(d.name, first=d.pick([0, 1]), last=d.pick([0, 1, 2])),
+    "vectorize": lambda d: Vectorize(d.name, d.pick([None, 2, 4])),
+    "specialize": lambda d: Specialize(
+        d.name, d.pick([s.name for s in d.loops.scalars] or ["N"]), d.pick([0, 1, 2, 3])
+    ),
 }
+"""How a step of each kind is drawn; a new step adds its own."""
 
 
-def some_step(pick: Pick, loops: Loops, axes: tuple[str, ...] = tuple(AXES)) -> Step:
-    """A step that names a loop of the function, legal or not."""
+def some_step(
+    pick: Pick, loops: Loops, axes: tuple[str, ...] = tuple(AXES), kinds: tuple[str, ...] = ()
+) -> Step:
+    """A step that names a loop of the function, legal or not; of any kind without `kinds`."""
     name = pick([shown(loops, x.var) for x in loops_in(loops.body) if not repeated(x)])
-    between = any(b.role == "temporary" for b in loops.buffers)
-    match pick([k for k in KINDS if between or k not in {"inline", "compute_at"}]):
-        case "split":
-            return Split(name, pick([1, 2, 3, 4]), pick(list(TAILS)))
-        case "tile":
-            sizes = (part for n in _nested(loops, name)[:2] for part in (n, pick([2, 3])))
-            return Tile(tuple(sizes), tail=pick(list(TAILS)))
-        case "fuse":
-            return Fuse(tuple(_nested(loops, name)[:2]))
-        case "unroll":
-            return Unroll(name, pick([None, 2, 3]), tail=pick(list(TAILS)))
-        case "peel":
-            return Peel(name, first=pick([0, 1]), last=pick([0, 1, 2]))
-        case "vectorize":
-            return Vectorize(name, pick([None, 2, 4]))
-        case "specialize":
-            return Specialize(name, pick([s.name for s in loops.scalars] or ["N"]), pick([2, 3]))
-        case "reorder":
-            return Reorder(tuple(_shuffled(pick, _nested(loops, name))))
-        case "parallelize":
-            axis = pick(list(axes))
-            size = pick([1, 2, 3]) if axis.startswith("workgroup") else None
-            return Parallelize(name, axis, size)
-        case kind:
-            return _memory_step(pick, loops, kind, name)
+    kind = pick([*(kinds or (*sorted(step_classes()), "reorder"))])
+    return DRAWERS[kind](Draw(pick, loops, name, axes))
 
 
-def _memory_step(pick: Pick, loops: Loops, kind: str, name: str) -> Step:
-    """A step that says where values live, or where they are computed."""
-    between = [b.name for b in loops.buffers if b.role == "temporary"]
-    arrays = [b.name for b in loops.buffers]
-    match kind:
-        case "rfactor":
-            return Rfactor(name, memory=pick([*MEMORIES, "storage"]))
-        case "transform_layout":
-            return TransformLayout(pick(arrays), pick([0, 1]), pick([1, 2, 3]))
-        case "inline":
-            return Inline(pick(between or arrays))
-        case "compute_at":
-            return ComputeAt(pick(between or arrays), name, memory=pick(MEMORIES))
-        case _:
-            lies = {"transposed": pick([False, False, True]), "pad": pick([0, 0, 1])}
-            return Cache(pick(arrays), pick(MEMORIES), at=name, **lies)
-
-
-def some_schedule(pick: Pick, loops: Loops, device: str) -> Schedule:
-    """Up to six legal steps for a device's target; most that are drawn are not."""
+def some_schedule(
+    pick: Pick, loops: Loops, device: str, seen: Counter[str] | None = None
+) -> Schedule:
+    """The legal ones of up to nine steps for a path; `seen` counts the drawn and the refused."""
     steps: list[Step] = []
+    seen = Counter() if seen is None else seen
     can = any(not repeated(x) for x in loops_in(loops.body))
-    wanted = pick([1, 3, 6]) if can else 0
-    for _ in range(3 * wanted + 4 if can else 0):
+    for _ in range(pick([3, 6, 9]) if can else 0):
         step = some_step(pick, loops, ON_DEVICE[device])
-        if step.check(loops):
+        legal = bool(step.check(loops))
+        seen.update(["drawn step", "step taken" if legal else "step refused"])
+        if legal:
             loops = step.apply(loops)
             steps.append(step)
-        if len(steps) == wanted:
-            break
     return Schedule(tuple(steps))
 
 
-def _nested(loops: Loops, name: str) -> list[str]:
-    """The names of the loop and of some that stand around or inside it."""
-    loop = find(loops, name)
-    assert isinstance(loop, For)
-    chain = [s for s in around(loops.body, loop.var) if isinstance(s, For) and not repeated(s)]
-    return [shown(loops, x.var) for x in (*chain, *loops_in(loop.body[-1:]))][:5]
-
-
-def _shuffled(pick: Pick, names: list[str]) -> list[str]:
-    rest, result = list(names), list[str]()
-    while rest:
-        result.append(rest.pop(rest.index(pick(rest))))
-    return result
+def dependent(loops: Loops) -> bool:
+    """Whether an iteration of a loop needs what another one wrote, sums left aside."""
+    for x in loops_in(loops.body):
+        if repeated(x):
+            continue
+        inside = [a for a in accesses((nest_of(loops, x.var),)) if a.op is None]
+        clash = carried(inside, x.var)
+        if clash is not None and clash.exact:
+            return True
+    return False

@@ -37,11 +37,12 @@ def finds(number: int, on: tuple[str, ...] = EVERYWHERE) -> bool:
     """Whether a program shows that something is wrong; each is right without a bug."""
     chance = random.Random(number)
     here = [n for n in devices() if n in on]
+    also = (chance.choice(here),) if here else ()
     try:
         found = trial(
             grown(number),
             lambda loops, device: some_schedule(chance.choice, loops, device),
-            on=on, also=(chance.choice(here),), wanted=wanted(number),
+            on=on, also=also, wanted=wanted(number),
         )  # fmt: skip
     except Exception:  # noqa: BLE001  (a compiler that breaks on a program is found as well)
         return True

@@ -14,7 +14,8 @@ from tests.laws import direct
 from tests.laws.growing import Program
 from workbench.base.errors import CodegenError, DeviceError, RunError, SourceError
 from workbench.ir.compare import agreement
-from workbench.ir.interpret import run_graph
+from workbench.ir.interpret import run_graph, run_loops
+from workbench.ir.loops import Loops
 from workbench.ir.simt import run_mapped
 from workbench.passes.graph import specialise
 from workbench.runtime.device import open_device
@@ -92,8 +93,9 @@ def trial(
 
     A path is a device, "interpreter" or "wide" (with floats of 64 bits), or "simt", which
     simulates what would run natively.
-    `schedule` is given the loops and a device, and gives steps that are legal on them;
-    `also` are the devices that it is for. `wanted` is `meaning(program)` where it is known.
+    `schedule` is given the loops and a path, and gives steps that are legal on them; `also` are
+    the devices, or "simt", that it is for. The scheduled loops are interpreted, too.
+    `wanted` is `meaning(program)` where it is known.
     """
     wanted = wanted or meaning(program)
     if wanted.vague:
@@ -170,12 +172,15 @@ def _paths(
     def interpreted(*, wide: bool) -> Results:
         return tuple(run_graph(specialise(k.graph, dims), *given(), wide=wide).values())
 
-    def simulated() -> Results:
-        mapped = k.compile(on="native", dims=dims).stages["kernel"].value
+    def simulated(steps: Schedule | None = None) -> Results:
+        mapped = k.compile(steps, on="native", dims=dims).stages["kernel"].value
         results, findings = run_mapped(mapped, *given(), seed=1)
         if not findings.ok:
             raise RunError(findings.words)
         return tuple(results.values())
+
+    def stepped(loops: Loops, steps: Schedule) -> Results:
+        return tuple(run_loops(steps.apply(loops), *given()).values())
 
     def called(device: str, steps: Schedule | None) -> Results:
         results = k(**program.inputs, on=device, schedule=steps)
@@ -190,8 +195,14 @@ def _paths(
     for path in on:
         yield path, own[path] if path in own else lambda d=path: called(d, None)
     for device in also:
-        steps = schedule(k.loops(dims), device)
-        if steps.steps:
+        loops = k.loops(dims)
+        steps = schedule(loops, device)
+        if not steps.steps:
+            continue
+        yield f"loops, {steps!r}", lambda x=loops, s=steps: stepped(x, s)
+        if device == "simt":
+            yield f"{device}, {steps!r}", lambda s=steps: simulated(s)
+        else:
             yield f"{device}, {steps!r}", lambda d=device, s=steps: called(d, s)
 
 

@@ -153,7 +153,7 @@ def _definition(draft: Draft) -> None:
         _parts,
     ]  # fmt: skip
     if draft.callees:
-        makers += [_call_of_kernel, _call_of_kernel]
+        makers += [_call_of_kernel] * 5
     if any(len(f.gives) == 2 for f in draft.scope.functions):
         makers.append(_pair)
     if not draft.inside:
