@@ -86,7 +86,9 @@ def tried(program: Program, seen: Counter[str] | None = None) -> Trial:
     often = 2 if program.more else 1
     on = [n for n in on_hand if chance.random() < often * PATHS[n]]
     on = ["wide", "interpreter", *on]
-    also = chance.choice([n for n, times in SCHEDULED.items() if n in on_hand for _ in range(times)])
+    also = chance.choice(
+        [n for n, times in SCHEDULED.items() if n in on_hand for _ in range(times)]
+    )
     counted = Counter[str]() if seen is None else seen
 
     def schedule(loops: Loops, path: str) -> Schedule:

@@ -15,8 +15,8 @@ from tests.laws.schedules import GPU, some_step
 from tests.unit.schedule import programs as made
 from workbench.base.dtypes import F32, I32
 from workbench.base.errors import CodegenError, RunError
-from workbench.ir.findings import Race
 from workbench.ir.expr import Const, Load, Var, apply, integer
+from workbench.ir.findings import Race
 from workbench.ir.interpret import run_loops
 from workbench.ir.loops import Loops
 from workbench.ir.simt import run_mapped
@@ -37,6 +37,7 @@ from workbench.passes.mapping import map_kernels
 from workbench.passes.registers import keep_in_registers
 from workbench.passes.unrolled import write_out
 from workbench.schedule import memory_steps
+from workbench.schedule.memory_steps import Cache
 from workbench.schedule.nests import loops_in, nest_of, replace_loop, with_values
 from workbench.schedule.step import YES, Step, Verdict
 
@@ -90,9 +91,7 @@ def rows_until(m: int, n: int) -> Loops:
     leave = If(apply("gt", made.load("x", i, k), Const(4.0, F32)), (Break(),))
     count = Store("y", (), made.load("x", i, k), "add")
     nest = made.serial("i", m, made.serial("k", n, leave, count))
-    return made.function(
-        (Store("y", (), made.zero()), nest), x=("input", (m, n)), y=("output", ())
-    )
+    return made.function((Store("y", (), made.zero()), nest), x=("input", (m, n)), y=("output", ()))
 
 
 def skipping(m: int, n: int) -> Loops:
@@ -145,9 +144,16 @@ LOAD_S = made.load("s", i)
 def partly(m: int, n: int) -> Loops:
     """`T[i, j]` gets new elements where they are positive; the others stay as they are."""
     clear = made.parallel("i_1", m, made.parallel("j_1", n, Store("T", CLEAR, Const(1.0, F32))))
-    new = If(apply("gt", made.load("x", i, j), made.zero()), (Store("T", (i, j), made.load("x", i, j)),))
+    new = If(
+        apply("gt", made.load("x", i, j), made.zero()), (Store("T", (i, j), made.load("x", i, j)),)
+    )
     nest = made.parallel("i", m, made.parallel("j", n, new))
     return made.function((clear, nest), x=("input", (m, n)), T=("output", (m, n)))
+
+
+def squared(m: int, n: int) -> Loops:
+    """A matmul, both of whose axes every element needs."""
+    return made.matmul(m, n, n)
 
 
 def while_small(m: int, n: int) -> Loops:
@@ -161,7 +167,7 @@ def while_small(m: int, n: int) -> Loops:
 
 KINDS = (
     Kind("parallelize", "need each other"),
-    Kind("parallelize", "is taken by", before="parallelize"),
+    Kind("parallelize", "is taken by", before="parallelize", of=squared),
     Kind("parallelize", "a break ends"),
     Kind("vectorize", "need each other"),
     Kind("reorder", "change the order"),
@@ -193,7 +199,8 @@ def some_program(pick: Callable[[list[Any]], Any]) -> Loops:
         lambda: made.histogram(3 * size(), 4), lambda: until(size(), size()),
         lambda: rows_until(size(), size()), lambda: skipping(size(), size()),
         lambda: running(size(), size()), lambda: triangle(size()),
-        lambda: beside(size(), size()), lambda: partly(size(), size()), lambda: while_small(size(), size()),
+        lambda: beside(size(), size()), lambda: partly(size(), size()),
+        lambda: while_small(size(), size()),
     ]  # fmt: skip
     return pick(makers)()
 
@@ -222,6 +229,7 @@ def forced(case: Illegal) -> Loops | None:
         return case.step.apply(case.loops)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memory_steps, case.kind.question, lambda *_: YES)
+        assert isinstance(case.step, Cache)
         plan = memory_steps._plan(case.step, case.loops)
         if isinstance(plan, Verdict):
             return None

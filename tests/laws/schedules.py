@@ -144,12 +144,10 @@ def some_schedule(
 
 
 def dependent(loops: Loops) -> bool:
-    """Whether an iteration of a loop needs what another one wrote, sums left aside."""
+    """Whether an iteration of a loop surely needs what another one wrote, sums left aside."""
     for x in loops_in(loops.body):
-        if repeated(x):
-            continue
-        inside = [a for a in accesses((nest_of(loops, x.var),)) if a.op is None]
-        clash = carried(inside, x.var)
+        nest = around(loops.body, x.var)[0] if repeated(x) else nest_of(loops, x.var)
+        clash = carried([a for a in accesses((nest,)) if a.op is None], x.var)
         if clash is not None and clash.exact:
             return True
     return False

@@ -9,7 +9,7 @@ from tests.laws.growing import grow
 from tests.laws.opened import opened
 from tests.laws.trial import devices
 
-PROGRAMS = 40
+PROGRAMS = 24
 
 
 def test_open_dims_give_what_the_program_means_at_every_size() -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from tests.laws.campaign import law
 
 PROGRAMS = 1000
+SCHEDULED = 600
+"""The cases in which a schedule of legal steps, drawn by chance, gives what the program means."""
 RARE = (
     "0-d", "atomic", "break", "data", "filter", "function", "if", "intermediate", "kernel call",
     "parts", "private", "scan", "several results", "step", "time loop", "triangle", "tuple",
@@ -22,12 +24,17 @@ def test_programs_give_what_they_mean_everywhere() -> None:
     seen = law(PROGRAMS)
     total = seen["program"]
     shares = {form: count / total for form, count in seen.most_common()}
-    print(f"\n{total} programs:", ", ".join(f"{f} {s:.0%}" for f, s in shares.items()))
+    print(f"\n{total} programs:", ", ".join(f"{f} {s:.1%}" for f, s in shares.items()))
+    print(f"{seen['step refused']} of {seen['drawn step']} steps refused")
 
     assert total >= PROGRAMS
     assert shares["block with a recurrence"] >= 0.3
     assert shares["border"] >= 0.3
-    assert shares["scheduled"] >= 0.3
+    assert seen["scheduled"] >= SCHEDULED
+    assert min(seen[f"scheduled {path}"] for path in ("cpu", "native", "simt")) >= SCHEDULED / 8
+    assert seen["scheduled wasm"] >= SCHEDULED / 20
+    assert 0.2 <= seen["step refused"] / seen["drawn step"] <= 0.8
+    assert shares["dependence"] >= 0.3
     assert min(shares.get(form, 0) for form in RARE) >= 0.03
     assert shares["reported"] >= 0.005
     assert shares["refused"] == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -165,14 +166,12 @@ def _paths(
     """Every way to compute the results, as a function that does."""
     dims = {n: int(program.inputs.get(n, program.dims.get(n, 0))) for n in k.graph.symbols()}
 
-    def given() -> tuple[dict[str, Any], dict[str, Any]]:
-        arrays = {a.name: program.inputs[a.name] for a in k.graph.inputs}
-        return arrays, {s.name: program.inputs[s.name] for s in k.graph.scalars}
+    given = partial(_given, k, program)
 
     def interpreted(*, wide: bool) -> Results:
         return tuple(run_graph(specialise(k.graph, dims), *given(), wide=wide).values())
 
-    def simulated(steps: Schedule | None = None) -> Results:
+    def simulated(steps: Schedule | None) -> Results:
         mapped = k.compile(steps, on="native", dims=dims).stages["kernel"].value
         results, findings = run_mapped(mapped, *given(), seed=1)
         if not findings.ok:
@@ -183,6 +182,8 @@ def _paths(
         return tuple(run_loops(steps.apply(loops), *given()).values())
 
     def called(device: str, steps: Schedule | None) -> Results:
+        if device == "simt":
+            return simulated(steps)
         results = k(**program.inputs, on=device, schedule=steps)
         several = results if isinstance(results, tuple) else (results,)
         return tuple(np.asarray(x) for x in several)
@@ -190,20 +191,21 @@ def _paths(
     own = {
         "wide": lambda: interpreted(wide=True),
         "interpreter": lambda: interpreted(wide=False),
-        "simt": simulated,
     }
     for path in on:
-        yield path, own[path] if path in own else lambda d=path: called(d, None)
+        yield path, own[path] if path in own else partial(called, path, None)
     for device in also:
         loops = k.loops(dims)
         steps = schedule(loops, device)
-        if not steps.steps:
-            continue
-        yield f"loops, {steps!r}", lambda x=loops, s=steps: stepped(x, s)
-        if device == "simt":
-            yield f"{device}, {steps!r}", lambda s=steps: simulated(s)
-        else:
-            yield f"{device}, {steps!r}", lambda d=device, s=steps: called(d, s)
+        ways = {"loops": partial(stepped, loops), device: partial(called, device)}
+        for path, way in ways.items() if steps.steps else ():
+            yield f"{path}, {steps!r}", partial(way, steps)
+
+
+def _given(k: wb.Kernel, program: Program) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arrays and the scalars that a kernel takes."""
+    arrays = {a.name: program.inputs[a.name] for a in k.graph.inputs}
+    return arrays, {s.name: program.inputs[s.name] for s in k.graph.scalars}
 
 
 def _difference(compute: Callable[[], Results], wanted: Meaning) -> str:

@@ -137,7 +137,7 @@ def _assembled(draft: Draft, heads: list[str]) -> Program:
         sizes["N"] = LARGE
     dims = {d: pick(options) for d, options in sizes.items()}
     rng = np.random.default_rng(pick(list(range(20))))
-    astray = "g" in inputs and scope.rarely(5)
+    astray = "g" in inputs and scope.rarely(2)
     more = set(scope.more) & set(re.findall(r"\w+", text))
     given = {n: values(rng, n, dims, astray=astray) for n in inputs}
     return Program(text, dims, given, frozenset(scope.forms), frozenset(more))

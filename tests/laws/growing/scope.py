@@ -123,7 +123,9 @@ def values(
     if name in PLACES:
         found = rng.integers(0, max(1, min(dims.values())), size).astype(np.int32)
         if astray:
-            found[rng.integers(0, size[0])] = rng.choice([-1, *dims.values(), dims["N"] + 3])
+            found[rng.integers(0, size[0])] = rng.choice(
+                [-1, *dims.values(), *dims.values(), dims["N"] + 3]
+            )
         return found
     found = _of_dtype(rng, dtype, size)
     return found if shape else found.item()
