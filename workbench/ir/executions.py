@@ -1,11 +1,15 @@
-"""Executions: every statement of a body with the loops around it and what must hold there."""
+"""Executions: every statement of a body with the loops around it and what must hold there.
+
+`times` counts them, and accesses as well: the one place that says how often something happens.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from workbench.ir.access import leaves
+from workbench.ir.access import Access, leaves
+from workbench.ir.count import Count, count_points
 from workbench.ir.expr import Apply, Expr, Var, apply, integer, substitute, walk
 from workbench.ir.stmt import (
     Assign,
@@ -81,6 +85,17 @@ def range_of(s: For) -> tuple[Expr, ...]:
         return tests
     rest = apply("mod", apply("sub", Var(s.var), s.start), integer(s.step))
     return (*tests, apply("eq", rest, integer(0)))
+
+
+def times(x: Execution | Access, loops: Mapping[str, For]) -> Count:
+    """How often a statement runs or an access happens; `loops` has those around it by variable.
+
+    A cooperative copy is made once by all invocations. Modelled where something else decides.
+    """
+    once: dict[str, Expr] = {n: integer(0) for n in repeated_by_all(x.loops, loops)}
+    names = [n for n in x.loops if n not in once]
+    found = count_points(names, [substitute(c, once) for c in x.conditions])
+    return found if x.exact else replace(found, tag="modelled")
 
 
 def repeated_by_all(names: Sequence[str], loops: Mapping[str, For]) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal, assert_never
 
 from workbench.base.text import Writer
 from workbench.ir.bound import bound
-from workbench.ir.count import Count, count_points
-from workbench.ir.executions import Execution, executions, float_operations, repeated_by_all
-from workbench.ir.expr import Expr, integer, loads, substitute
+from workbench.ir.count import Count
+from workbench.ir.executions import Execution, executions, float_operations, times
+from workbench.ir.expr import loads
 from workbench.ir.show import write_body
 from workbench.ir.stmt import (
     Alloc,
@@ -74,21 +74,14 @@ def rows(loops: Loops, dims: Mapping[str, int]) -> tuple[Row, ...]:
     }
     inner = {s.var: s for s in walk_stmts(known.body) if isinstance(s, For)}
     runs = list(executions(known.body))
-    times = [_times(run, inner) for run in runs]
-    own = [t.times(_work(r.statement, private)) for r, t in zip(runs, times, strict=True)]
+    counts = [times(run, inner) for run in runs]
+    own = [t.times(_work(r.statement, private)) for r, t in zip(runs, counts, strict=True)]
     work = _summed(runs, own)
     whole = max(1, sum(x.value for x in own))
     return tuple(
-        _row(loops, run, t, w, w.value / whole) for run, t, w in zip(runs, times, work, strict=True)
+        _row(loops, run, t, w, w.value / whole)
+        for run, t, w in zip(runs, counts, work, strict=True)
     )
-
-
-def _times(run: Execution, inner: Mapping[str, For]) -> Count:
-    """How often a statement runs; in a cooperative copy, once for all invocations."""
-    once: dict[str, Expr] = {n: integer(0) for n in repeated_by_all(run.loops, inner)}
-    names = [n for n in run.loops if n not in once]
-    found = count_points(names, [substitute(c, once) for c in run.conditions])
-    return found if run.exact else replace(found, tag="modelled")
 
 
 def _work(s: Stmt, private: set[str]) -> int:
@@ -110,7 +103,7 @@ def _summed(runs: Sequence[Execution], own: Sequence[Count]) -> list[Count]:
     return total
 
 
-def _row(loops: Loops, run: Execution, times: Count, work: Count, share: float) -> Row:
+def _row(loops: Loops, run: Execution, count: Count, work: Count, share: float) -> Row:
     s = run.statement
     is_loop = isinstance(s, For)
     named = is_loop and s.kind is not LoopKind.REPEAT
@@ -121,7 +114,7 @@ def _row(loops: Loops, run: Execution, times: Count, work: Count, share: float) 
         loop=shown(loops, s.var) if is_loop and named else "",
         runs_as=s.kind.value if is_loop else "",
         memory=s.memory.value if isinstance(s, Alloc) else "",
-        times=times,
+        times=count,
         work=work,
         share=share,
     )

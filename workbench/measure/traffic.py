@@ -17,7 +17,7 @@ from workbench.base.errors import CodegenError
 from workbench.ir.access import Access, accesses
 from workbench.ir.bound import bound
 from workbench.ir.count import NONE, Count, Tag, count_points, points_of, worse
-from workbench.ir.executions import executions, float_operations, range_of, repeated_by_all
+from workbench.ir.executions import executions, float_operations, range_of, times
 from workbench.ir.expr import Expr, Select, integer, substitute, walk
 from workbench.ir.stmt import (
     Alloc,
@@ -134,7 +134,7 @@ def _nest(loops: Loops, nest: Stmt, around: tuple[For, ...], c: Compilation) -> 
     )
     written = dict.fromkeys(a.array for a in found if a.changes and a.array not in memories)
     buffers = [b for b in loops.buffers if b.name in written]
-    operations = _operations(nest, turns)
+    operations = _operations(nest, inner, turns)
     moved = sum(a.bytes.value for a in arrays if a.memory == "storage")
     invocations = _over(inner.values(), lambda s: s.kind.on_invocations).value
     return NestTraffic(
@@ -174,10 +174,10 @@ def _array(
     inner: Mapping[str, For],
     turns: Count,
 ) -> ArrayTraffic:
-    mine = [_shared(a, inner) for a in found if a.array == name]
+    mine = [a for a in found if a.array == name]
     reads, writes = NONE, NONE
     for a in mine:
-        n = _instances(a.loops, a.conditions, exact=a.exact)
+        n = times(a, inner)
         reads += n if a.kind != "writes" else NONE
         writes += n if a.changes else NONE
     distinct, uses = (None, 0) if memory is Memory.PRIVATE else _tile(mine, inner)
@@ -190,12 +190,6 @@ def _array(
 
 def _times(count: Count, turns: Count) -> Count:
     return Count(count.value * turns.value, worse(count.tag, turns.tag))
-
-
-def _shared(a: Access, inner: Mapping[str, For]) -> Access:
-    """An access in a cooperative copy: one invocation stands for its workgroup."""
-    alike = repeated_by_all(a.loops, inner)
-    return _fixed(a, dict.fromkeys(alike, 0)) if alike else a
 
 
 def _fixed(a: Access, values: Mapping[str, int]) -> Access:
@@ -213,16 +207,11 @@ def _outer(s: For) -> bool:
     return s.kind.on_workgroups or s.kind is LoopKind.WORKER
 
 
-def _instances(loops: Sequence[str], conditions: Sequence[Expr], *, exact: bool) -> Count:
-    found = count_points(loops, conditions)
-    return found if exact else Count(found.value, "modelled")
-
-
 def _tile(mine: Sequence[Access], inner: Mapping[str, For]) -> tuple[Count | None, int]:
     """The distinct elements that the tile in the middle touches, and how often it touches one."""
     middle = {n: _middle(s) for n, s in inner.items() if _outer(s)}
     there = [_fixed(a, {n: v for n, v in middle.items() if n in a.loops}) for a in mine]
-    uses = sum(count_points(a.loops, a.conditions).value for a in there)
+    uses = sum(times(a, inner).value for a in there)
     found: list[NDArray[np.int64]] = []
     for a in there:
         known = [e for e in a.index if e is not None]
@@ -253,7 +242,7 @@ def _over(loops: Iterable[For], chosen: Callable[[For], bool]) -> Count:
     return Count(math.prod(x.value for x in longest.values()), worse(*tags))
 
 
-def _operations(nest: Stmt, turns: Count) -> Count:
+def _operations(nest: Stmt, inner: Mapping[str, For], turns: Count) -> Count:
     """Operations on floats, a comparison is one as well; of a choice both sides are counted."""
     total = NONE
     for run in executions((nest,)):
@@ -261,7 +250,7 @@ def _operations(nest: Stmt, turns: Count) -> Count:
         if ops:
             each = (x for e in expressions(run.statement) for x in walk(e))
             exact = run.exact and not any(isinstance(x, Select) for x in each)
-            total += _instances(run.loops, run.conditions, exact=exact).times(ops)
+            total += times(replace(run, exact=exact), inner).times(ops)
     return _times(total, turns)
 
 

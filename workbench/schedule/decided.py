@@ -44,7 +44,7 @@ def _stmt(s: Stmt, ranges: Ranges) -> Body:
             return decided(then if truth else orelse, ranges)
         case _:
             outer = map_bodies(s, lambda b: decided(b, ranges))
-            return (_own_exprs(outer, ranges),)
+            return (_shallow(outer, ranges),)
 
 
 def _with_exprs(loop: For, ranges: Ranges) -> For:
@@ -53,12 +53,8 @@ def _with_exprs(loop: For, ranges: Ranges) -> For:
     return loop if same else replace(loop, start=start, stop=stop)
 
 
-def _own_exprs(s: Stmt, ranges: Ranges) -> Stmt:
-    """The statement with its own expressions changed; those in its bodies are done."""
-    return s if isinstance(s, For) else _shallow(s, ranges)
-
-
 def _shallow(s: Stmt, ranges: Ranges) -> Stmt:
+    """The statement with its own expressions changed; those in its bodies are done."""
     if isinstance(s, If):
         cond = _expr(s.cond, ranges=ranges)
         return s if cond is s.cond else replace(s, cond=cond)

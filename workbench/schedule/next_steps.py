@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.base.errors import Mistake, ScheduleError
-from workbench.ir.count import NONE, Count, count_points
-from workbench.ir.executions import executions
-from workbench.ir.expr import loads
+from workbench.ir.access import accesses
+from workbench.ir.count import NONE, Count
+from workbench.ir.executions import executions, times
 from workbench.ir.loops import Loops
-from workbench.ir.stmt import Alloc, Assign, For, Local, LoopKind, Store, expressions, walk_stmts
+from workbench.ir.stmt import Alloc, Assign, For, Local, LoopKind, Store, walk_stmts
 from workbench.schedule.history import applied, explained, judged
 from workbench.schedule.names import find, shown
 from workbench.schedule.nests import around, extent, repeated
@@ -95,23 +95,21 @@ def steps_at(schedule: Schedule, name: str) -> tuple[Next, ...]:
 def effect(loops: Loops) -> Effect:
     """The counts of loops; open dims count once, as modelled."""
     stored = {b.name for b in loops.buffers}
-    kinds = {s.var: s for s in walk_stmts(loops.body) if isinstance(s, For)}
+    inner = {s.var: s for s in walk_stmts(loops.body) if isinstance(s, For)}
     runs, reads, writes, code = NONE, NONE, NONE, NONE
     for x in executions(loops.body):
-        s = x.statement
-        if isinstance(s, For | Alloc):
+        if isinstance(x.statement, For | Alloc):
             continue
-        times = count_points(x.loops, x.conditions)
-        times = times if x.exact else Count(times.value, "modelled")
-        around_it = [kinds[v] for v in x.loops if v in kinds]
+        around_it = [inner[v] for v in x.loops if v in inner]
         code += Count(_product(around_it, LoopKind.UNROLLED))
-        if isinstance(s, Store | Local | Assign):
-            lanes = _product(around_it, LoopKind.VECTOR)
-            runs += Count(-(-times.value // lanes), times.tag)
-        reads += times.times(sum(e.array in stored for y in expressions(s) for e in loads(y)))
-        if isinstance(s, Store) and s.array in stored:
-            reads += times.times(int(s.reduce is not None))
-            writes += times
+        if isinstance(x.statement, Store | Local | Assign):
+            found, lanes = times(x, inner), _product(around_it, LoopKind.VECTOR)
+            runs += Count(-(-found.value // lanes), found.tag)
+    for a in accesses(loops.body):
+        if a.array in stored:
+            found = times(a, inner)
+            reads += found if a.kind != "writes" else NONE
+            writes += found if a.changes else NONE
     return Effect(runs, reads, writes, code)
 
 

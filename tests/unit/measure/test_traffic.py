@@ -18,6 +18,7 @@ from workbench.ir.stmt import Alloc, Assign, Body, For, If, Local, LoopKind, Sto
 from workbench.measure.nests import rows
 from workbench.measure.traffic import Traffic, traffic
 from workbench.pipeline import Compilation
+from workbench.schedule.next_steps import effect
 
 MATMUL = """
 def matmul(A: f32[M, K], B: f32[K, N]) -> f32[M, N]:
@@ -194,6 +195,17 @@ def test_what_data_decide_is_modelled() -> None:
     (nest,) = traffic(k.compile(on="cpu", dims={"R": 5, "Z": 9})).nests
 
     assert next(a for a in nest.arrays if a.array == "v").reads.tag == "modelled"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_predicted_effect_of_a_step_counts_what_a_walk_meets(name: str) -> None:
+    c = compiled(name)
+    loops = bound(c.stages["scheduled"].value, c.dims)
+    walk, stored = walked(c), {b.name for b in loops.buffers}
+    found = effect(loops)
+
+    assert found.reads == Count(sum(n for a, n in walk.reads.items() if a in stored))
+    assert found.writes == Count(sum(n for a, n in walk.writes.items() if a in stored))
 
 
 def test_turns_are_counted() -> None:
