@@ -6,6 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
+
+import numpy as np
+
+from workbench.runtime.arrays import array
+from workbench.session.kernel import Kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +47,16 @@ def interleaved(*functions: Callable[[], object], repeats: int = 15) -> list[flo
             if number > 1:
                 seconds[place].append(time.perf_counter() - start)
     return [median(s) for s in seconds]
+
+
+def called(k: Kernel, inputs: tuple[np.ndarray, ...], on: str, schedule: Any) -> Callable[[], None]:
+    """A call of a kernel on resident inputs, which returns once it has run."""
+    resident = [array(x) for x in inputs]
+
+    def call() -> None:
+        result = k(*resident, on=on, schedule=schedule)
+        assert not isinstance(result, tuple)
+        assert result.call is not None
+        result.call.wait()
+
+    return call

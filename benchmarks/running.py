@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from benchmarks.row import Row, interleaved
+from benchmarks.row import Row, called, interleaved
 from workbench.base.source import Source
 from workbench.demo import TEXT
-from workbench.runtime.arrays import array
 from workbench.schedule.step import Schedule
 from workbench.session.devices import devices
-from workbench.session.kernel import Kernel, kernels
+from workbench.session.kernel import kernels
 
 SIDE = 256
 
@@ -37,30 +34,18 @@ def rows() -> list[Row]:
         for name, schedule in (("by the rule", None), ("tiled", tiled)):
             if schedule is None or d.target == "wgsl":
                 ours, numpy = interleaved(
-                    _call(found["matmul"], (a, b), d.name, schedule), lambda: a @ b, repeats=5
+                    called(found["matmul"], (a, b), d.name, schedule), lambda: a @ b, repeats=5
                 )
                 result.append(
                     Row(f"matmul {SIDE}, {name}, {d.name}", ours * 1e3, "ms", numpy * 1e3, "NumPy")
                 )
         ours, numpy = interleaved(
-            _call(found["softmax"], (a,), d.name, None), lambda: _softmax(a), repeats=5
+            called(found["softmax"], (a,), d.name, None), lambda: _softmax(a), repeats=5
         )
         result.append(
             Row(f"softmax {SIDE}, by the rule, {d.name}", ours * 1e3, "ms", numpy * 1e3, "NumPy")
         )
     return result
-
-
-def _call(k: Kernel, inputs: tuple[np.ndarray, ...], on: str, schedule: Any) -> Any:
-    resident = [array(x) for x in inputs]
-
-    def call() -> None:
-        result = k(*resident, on=on, schedule=schedule)
-        assert not isinstance(result, tuple)
-        assert result.call is not None
-        result.call.wait()
-
-    return call
 
 
 def _softmax(x: np.ndarray) -> np.ndarray:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.row import Row, interleaved
+from benchmarks.row import Row, called, interleaved
 from workbench.base.source import Source
-from workbench.runtime.arrays import array
 from workbench.schedule.step import Schedule, step_text
 from workbench.session.devices import devices
 from workbench.session.kernel import Kernel, kernels
@@ -115,21 +114,9 @@ def _gains(k: Kernel) -> list[Row]:
         if not d.available:
             continue
         tile = GPU if d.target == "wgsl" else CPU
-        calls = (_call(k, (a, b), d.name, s) for s in (tile, None))
+        calls = (called(k, (a, b), d.name, s) for s in (tile, None))
         tiled, naive = interleaved(*calls, repeats=5)
         rate = 2 * SIDE**3 / tiled / 1e9
         name = f"matmul {SIDE}, {d.name}: {rate:.0f} GFLOP/s"
         result.append(Row(name, tiled * 1e3, "ms", naive * 1e3, "the default rule"))
     return result
-
-
-def _call(k: Kernel, inputs: tuple[np.ndarray, ...], on: str, schedule: Any) -> Any:
-    resident = [array(x) for x in inputs]
-
-    def call() -> None:
-        result = k(*resident, on=on, schedule=schedule)
-        assert not isinstance(result, tuple)
-        assert result.call is not None
-        result.call.wait()
-
-    return call

@@ -39,7 +39,7 @@ from workbench.ir.stmt import (
     walk_stmts,
 )
 from workbench.passes.fold import literal_int
-from workbench.schedule.nests import extent, fresh, taken
+from workbench.schedule.nests import extent, fresh, taken, with_nests
 
 if TYPE_CHECKING:
     from workbench.ir.loops import Loops
@@ -90,22 +90,11 @@ def keep_in_registers(loops: Loops) -> Loops:
     }
     if not parts:
         return loops
-    done: dict[int, Body] = {}
 
-    def nests(body: Body) -> Body:
-        """Nests that are the same object stay the same object."""
-        out: list[Stmt] = []
-        for s in body:
-            if isinstance(s, For) and s.kind is LoopKind.REPEAT:
-                out.append(map_bodies(s, nests))
-            else:
-                if id(s) not in done:
-                    changed = _body((s,), parts)
-                    done[id(s)] = tuple(map_exprs(x, partial(_expr, parts=parts)) for x in changed)
-                out += done[id(s)]
-        return tuple(out)
+    def change(s: Stmt) -> Body:
+        return tuple(map_exprs(x, partial(_expr, parts=parts)) for x in _body((s,), parts))
 
-    return replace(loops, body=nests(loops.body))
+    return replace(loops, body=with_nests(loops.body, change))
 
 
 def _small(s: Alloc) -> bool:

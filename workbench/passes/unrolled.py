@@ -31,12 +31,11 @@ from workbench.ir.stmt import (
     Stmt,
     Store,
     While,
-    map_bodies,
     map_exprs,
     walk_stmts,
 )
 from workbench.passes.fold import fold, literal_int
-from workbench.schedule.nests import extent, fresh, taken
+from workbench.schedule.nests import extent, fresh, taken, with_nests
 from workbench.schedule.vector_steps import uneven
 
 if TYPE_CHECKING:
@@ -67,22 +66,12 @@ def write_out(loops: Loops, lanes: int | None = None) -> Loops:
     if not any(_expands(s, lanes) for s in walk_stmts(loops.body)):
         return loops
     names = _Names(taken(loops), set())
-    done: dict[int, Body] = {}
 
-    def nests(body: Body) -> Body:
-        """Nests that are the same object stay the same object."""
-        out: list[Stmt] = []
-        for s in body:
-            if isinstance(s, For) and s.kind is LoopKind.REPEAT:
-                out.append(map_bodies(s, nests))
-                continue
-            if id(s) not in done:
-                wanted = any(_expands(x, lanes) for x in walk_stmts((s,)))
-                done[id(s)] = tuple(_statement(_nest(s), {}, names, lanes)) if wanted else (s,)
-            out += done[id(s)]
-        return tuple(out)
+    def change(s: Stmt) -> Body:
+        wanted = any(_expands(x, lanes) for x in walk_stmts((s,)))
+        return tuple(_statement(_nest(s), {}, names, lanes)) if wanted else (s,)
 
-    return replace(loops, body=nests(loops.body))
+    return replace(loops, body=with_nests(loops.body, change))
 
 
 def _nest(s: Stmt) -> Stmt:

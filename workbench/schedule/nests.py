@@ -242,3 +242,24 @@ def _renamed_vars(e: Expr, names: dict[str, str]) -> Expr:
     if isinstance(e, Var):
         return replace(e, name=names[e.name]) if e.name in names else e
     return rebuild(e, lambda x: _renamed_vars(x, names))
+
+
+def with_nests(body: Body, change: Callable[[Stmt], Body]) -> Body:
+    """The body with each nest changed, those in repeats in their place.
+
+    A nest that stands in several places as the same object is changed once and stays one.
+    """
+    done: dict[int, Body] = {}
+
+    def nests(inner: Body) -> Body:
+        out: list[Stmt] = []
+        for s in inner:
+            if repeated(s):
+                out.append(map_bodies(s, nests))
+                continue
+            if id(s) not in done:
+                done[id(s)] = change(s)
+            out += done[id(s)]
+        return tuple(out)
+
+    return nests(body)

@@ -6,9 +6,9 @@ Sizes are checked against the limits of a device when it is asked to run, not he
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
-from workbench.ir.access import accesses, breaks
-from workbench.ir.deps import carried
+from workbench.ir.access import breaks
 from workbench.ir.expr import Var, apply, integer
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import (
@@ -38,7 +38,7 @@ from workbench.schedule.nests import (
     trips,
     with_values,
 )
-from workbench.schedule.places import placed
+from workbench.schedule.places import independent, placed
 from workbench.schedule.step import YES, Verdict, no, step
 from workbench.schedule.tails import INNER, OUTER, split
 
@@ -73,7 +73,13 @@ class Parallelize:
         found = find(loops, self.loop)
         if isinstance(found, Verdict):
             return found
-        questions = (self._misspelt, self._unfit, self._dependent, _apart, self._misplaced)
+        questions = (
+            self._misspelt,
+            self._unfit,
+            partial(independent, name=self.loop),
+            _apart,
+            self._misplaced,
+        )
         return next((v for v in (q(loops, found) for q in questions) if not v), YES)
 
     def apply(self, loops: Loops) -> Loops:
@@ -126,18 +132,6 @@ class Parallelize:
         if AXES[self.axis] is not LoopKind.PARALLEL and count is None:
             return no(f"the bounds of '{self.loop}' are not literals", found.origin)
         return YES
-
-    def _dependent(self, loops: Loops, found: For) -> Verdict:
-        clash = carried(accesses((nest_of(loops, found.var),)), found.var)
-        if clash is None:
-            return YES
-        return no(
-            f"the iterations of '{self.loop}' need each other",
-            found.origin,
-            *clash.where,
-            example=clash.words,
-            hint="a loop whose iterations write elements of their own",
-        )
 
     def _misplaced(self, loops: Loops, found: For) -> Verdict:
         kinds = self._kinds()

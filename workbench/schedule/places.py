@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workbench.ir.access import leaves
+from workbench.ir.access import accesses, leaves
+from workbench.ir.deps import carried
 from workbench.ir.expr import free_names, loads
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import Alloc, For, If, LoopKind, Memory, Stmt, While, walk_stmts
 from workbench.schedule.names import shown
-from workbench.schedule.nests import loops_in
+from workbench.schedule.nests import loops_in, nest_of
 from workbench.schedule.step import YES, Verdict, no
 
 _PLACED = {LoopKind.COOPERATIVE, LoopKind.VECTOR}
@@ -29,6 +30,20 @@ def unplaced(loops: Loops, loop: For, *, hint: str) -> Verdict:
         return no(f"{name} is a copy shared by the workgroup", loop.origin)
     words = "a vector" if loop.kind is LoopKind.VECTOR else f"mapped onto {loop.kind.value}"
     return no(f"{name} is already {words}", loop.origin, hint=hint)
+
+
+def independent(loops: Loops, loop: For, name: str) -> Verdict:
+    """Refuses a loop, called so by the reader, whose iterations need each other."""
+    clash = carried(accesses((nest_of(loops, loop.var),)), loop.var)
+    if clash is None:
+        return YES
+    return no(
+        f"the iterations of '{name}' need each other",
+        loop.origin,
+        *clash.where,
+        example=clash.words,
+        hint="a loop whose iterations write elements of their own",
+    )
 
 
 def repeatable(loops: Loops, loop: For) -> Verdict:

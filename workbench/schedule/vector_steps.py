@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from workbench.ir.access import accesses, leaves
-from workbench.ir.deps import carried
+from workbench.ir.access import leaves
 from workbench.ir.expr import Apply, Expr, Select, loads, walk
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import For, Local, LoopKind, Stmt, Store, expressions
 from workbench.schedule.loop_steps import Split
 from workbench.schedule.names import find, shown
-from workbench.schedule.nests import extent, fresh, loops_in, nest_of, replace_loop, taken
-from workbench.schedule.places import unplaced
+from workbench.schedule.nests import extent, fresh, loops_in, replace_loop, taken
+from workbench.schedule.places import independent, unplaced
 from workbench.schedule.step import YES, Verdict, no, step
 from workbench.schedule.tails import INNER
 
@@ -53,7 +52,7 @@ class Vectorize:
             reason = f"{lanes} lanes; a vector has 2 to {MOST_LANES}"
             return no(reason, found.origin, hint=f"vectorize({self.loop!r}, 4)")
         placed = unplaced(loops, found, hint="vectorize before parallelize, or a loop inside")
-        questions = (placed, self._dependent(loops, found), self._mixed(loops, found))
+        questions = (placed, independent(loops, found, self.loop), self._mixed(loops, found))
         return next((v for v in questions if not v), YES)
 
     def apply(self, loops: Loops) -> Loops:
@@ -90,18 +89,6 @@ class Vectorize:
     def _ragged(self, found: For) -> bool:
         count = extent(found)
         return count is None or self.lanes is None or count % self.lanes != 0
-
-    def _dependent(self, loops: Loops, found: For) -> Verdict:
-        clash = carried(accesses((nest_of(loops, found.var),)), found.var)
-        if clash is None:
-            return YES
-        return no(
-            f"the iterations of '{self.loop}' need each other",
-            found.origin,
-            *clash.where,
-            example=clash.words,
-            hint="a loop whose iterations write elements of their own",
-        )
 
 
 def uneven(s: Stmt) -> str:
