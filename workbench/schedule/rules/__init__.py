@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.base.limits import GUARANTEED
-from workbench.ir.expr import Const, Var, free_names
+from workbench.ir.expr import Var, free_names
 from workbench.ir.stmt import Alloc, For, LoopKind, Store, walk_stmts
 from workbench.schedule.names import shown
+from workbench.schedule.nests import extent
 from workbench.schedule.rules.tiles import tiled
 from workbench.schedule.step import Schedule, make
 
@@ -98,7 +99,7 @@ def _gpu_nest(loops: Loops, nest: For) -> Iterator[Any]:
     """
     chain = _chain(nest)[-3:]
     if len(chain) == len(_AXES) and any(map(_is_long, chain, WORKGROUP[len(chain)])):
-        chain.remove(min(chain, key=_extent))
+        chain.remove(min(chain, key=lambda x: extent(x) or 0))
     innermost = ""
     sizes, spare = WORKGROUP[len(chain)], _AXES[len(chain) :]
     for axis, loop, size in zip(_AXES, reversed(chain), reversed(sizes), strict=False):
@@ -113,16 +114,12 @@ def _gpu_nest(loops: Loops, nest: For) -> Iterator[Any]:
         yield make("cache", array, "private", at=innermost)
 
 
-def _extent(loop: For) -> int:
-    return int(loop.stop.value) if isinstance(loop.stop, Const) else 0
-
-
 def _is_long(loop: For, size: int) -> bool:
     """Whether its workgroups are more than an axis may have; at most one loop of a nest is.
 
     Two would be the axes of an array of more than 2^31 elements.
     """
-    return _extent(loop) > _MOST_WORKGROUPS * size
+    return (extent(loop) or 0) > _MOST_WORKGROUPS * size
 
 
 def _cpu_nest(loops: Loops, nest: For) -> Iterator[Any]:

@@ -10,9 +10,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from workbench.base.dtypes import F32
-from workbench.ir.expr import Const, Var
+from workbench.ir.expr import Var
 from workbench.ir.stmt import For, Store
 from workbench.schedule.names import shown
+from workbench.schedule.nests import extent
 from workbench.schedule.step import make
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def tiled(loops: Loops, chain: Sequence[For]) -> list[Any]:
         return []
     row, column = chain[-2:]
     along = _sum_of(column)
-    terms, cells = math.prod(map(_extent, along)), math.prod(map(_extent, chain))
-    if not along or _extent(row) % ROWS or _extent(column) % COLUMNS:
+    terms, cells = _cells(along), _cells(chain)
+    if not along or _cells([row]) % ROWS or _cells([column]) % COLUMNS:
         return []
     if terms < LEAST_SUMMED or terms * cells < LEAST_WORK:
         return []
@@ -84,10 +85,6 @@ def _adds_at(body: Sequence[Stmt], index: tuple[Expr, ...], last: Var) -> bool:
             return False
 
 
-def _extent(loop: For) -> int:
-    """How many iterations a loop has; 0 where that is no literal."""
-    match loop.start, loop.stop:
-        case Const(start), Const(stop):
-            return max(0, -(-(int(stop) - int(start)) // loop.step))
-        case _:
-            return 0
+def _cells(loops: Sequence[For]) -> int:
+    """How many iterations loops have together; 0 where that is no literal."""
+    return math.prod(extent(x) or 0 for x in loops)
