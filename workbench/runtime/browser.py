@@ -35,6 +35,9 @@ _OPENING_SECONDS = 10.0
 _RETURN_SECONDS = 1.5
 """How long one that left is waited for by what it has left alone: its socket may have been cut."""
 
+_RELOADED_SECONDS = 2.0
+"""How long the page is waited for that a page of another version has been reloaded to."""
+
 _PROXY_REMEDY = (
     "run the cell again: a page that is reached by comm joins between cells; "
     "or pip install jupyter-server-proxy beside the notebook server, and reload the page"
@@ -230,6 +233,8 @@ class BrowserDevice:
             left = self._expected_until - time.monotonic()
             if self._seen:
                 left = max(left, server.parted_at + _RETURN_SECONDS - time.monotonic())
+            if server.turned_away:
+                left = _RELOADED_SECONDS
             page = server.wait_for_page(max(0.0, left))
         if page is not None:
             self._seen, self._expected_until = True, -math.inf

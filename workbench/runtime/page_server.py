@@ -101,6 +101,7 @@ class PageServer:
         self.content = content
         self.turned_away = ""
         """Why the last page could not join, where it is of another version of the package."""
+        self.turned_away_at = -math.inf
         self._loop: asyncio.AbstractEventLoop | None = None
         self._peers: list[Peer] = []
         """Those that showed a panel last come first, those that never did last."""
@@ -171,12 +172,13 @@ class PageServer:
     def wait_for_page(self, seconds: float) -> Peer | None:
         """The page, waiting so long for one to come; None where none did, or a wrong one.
 
+        One that was turned away before does not end the waiting: it may have been reloaded since.
         Waits in short slices, so that an interrupt gets through on every system.
         """
-        deadline = time.monotonic() + seconds
+        began = time.monotonic()
         while (page := self.page) is None:
-            left = deadline - time.monotonic()
-            if left <= 0 or self.turned_away:
+            left = began + seconds - time.monotonic()
+            if left <= 0 or self.turned_away_at >= began:
                 return None
             with self._changed:
                 self._changed.wait(min(left, 0.05))
@@ -251,7 +253,7 @@ class PageServer:
             else:
                 self._note(peer, peer.receive_text(frame))
         except messages.OtherVersionError as error:
-            self.turned_away = str(error)
+            self.turned_away, self.turned_away_at = str(error), time.monotonic()
             peer.end(Failure("version", str(error)))
         except ValueError as error:
             peer.end(Failure("internal", f"the page sent what it should not: {error}"))

@@ -327,6 +327,28 @@ def test_a_page_of_another_version_is_turned_away(server: PageServer) -> None:
     page.close()
 
 
+def test_a_page_that_was_turned_away_is_waited_for_once_it_is_reloaded(server: PageServer) -> None:
+    old, new = FakePage(server), FakePage(server)
+    old.hello(version=999)
+    assert old.socket.recv() == ""
+    threading.Timer(0.2, new.hello).start()
+    peer = server.wait_for_page(5)
+    old.close()
+    new.close()
+
+    assert peer is not None
+
+
+def test_waiting_for_a_page_ends_when_a_wrong_one_comes(server: PageServer) -> None:
+    page = FakePage(server)
+    threading.Timer(0.2, lambda: page.hello(version=999)).start()
+    began = time.monotonic()
+
+    assert server.wait_for_page(30) is None
+    assert time.monotonic() - began < 10
+    page.close()
+
+
 def test_waiting_for_a_page_ends_when_one_comes(server: PageServer) -> None:
     page = FakePage(server)
     threading.Timer(0.2, page.hello).start()
