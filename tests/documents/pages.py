@@ -7,17 +7,22 @@ The numbers of `docs/numerics.md` are measured by `numerics.py`.
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 import workbench as wb
-from tests.documents.refusals import GROUPS, NOT_YET, Call, Cell, Group
+from tests.documents.examples import Call, Cell, Group
+from tests.documents.refusals import GROUPS, NOT_YET
+from tests.documents.sites import Site, traced
 from workbench.base import errors
 from workbench.base.errors import WorkbenchError
 
 DOCS = Path(__file__).parents[2] / "docs"
+LONGEST_LINE = 200
+"""Characters of a line of the page."""
 BEGIN, END = "<!-- made by python -m tests.documents -->", "<!-- end of what is made -->"
 
 _ERRORS = """\
@@ -36,18 +41,25 @@ In the examples `k` is the kernel shown, and `np` is NumPy.
 """
 
 
+@cache
+def examined(example: Cell | Call) -> tuple[WorkbenchError | None, frozenset[Site]]:
+    """What an example ends in, None where it is accepted, and the sites that it reached."""
+    with traced() as reached:
+        try:
+            match example:
+                case Cell(text):
+                    wb.kernel(text)
+                case Call(text, python):
+                    names = {"k": wb.kernel(text), "np": np, "wb": wb}
+                    exec(compile(python, "docs/errors.md", "exec"), names)  # noqa: S102
+        except WorkbenchError as error:
+            return error, frozenset(reached)
+    return None, frozenset(reached)
+
+
 def refusal(example: Cell | Call) -> WorkbenchError | None:
     """What an example ends in; None where it is accepted."""
-    try:
-        match example:
-            case Cell(text):
-                wb.kernel(text)
-            case Call(text, python):
-                names = {"k": wb.kernel(text), "np": np, "wb": wb}
-                exec(compile(python, "docs/errors.md", "exec"), names)  # noqa: S102
-    except WorkbenchError as error:
-        return error
-    return None
+    return examined(example)[0]
 
 
 def errors_page() -> str:
@@ -65,13 +77,21 @@ def _group(group: Group) -> str:
 
 def _example(example: Cell | Call) -> str:
     error = refusal(example)
-    words = "nothing: it is accepted" if error is None else str(error)
+    words = "nothing: it is accepted" if error is None else _shortened(str(error))
     calls = f"\n```python call\n{example.python}\n```\n" if isinstance(example, Call) else ""
     return f"{_kernel(example.text)}{calls}\n```text\n{words}\n```\n"
 
 
 def _kernel(text: str) -> str:
-    return f"```python kernel\n{text}```\n"
+    return f"```python kernel\n{_shortened(text)}```\n"
+
+
+def _shortened(text: str) -> str:
+    """The text as the page shows it: the middle of long lines left out."""
+    return "".join(
+        x if len(x) <= LONGEST_LINE else f"{x[:60]} ... {x[-20:]}"
+        for x in text.replace("\0", "\\0").splitlines(keepends=True)
+    )
 
 
 def not_yet() -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import workbench as wb
+from tests.documents.examples import Call, Cell
 from tests.documents.numerics import (
     GRIDS,
     OTHERS,
@@ -23,7 +24,7 @@ from tests.documents.numerics import (
     special_values,
 )
 from tests.documents.pages import BEGIN, DOCS, errors_page, language_page, refusal
-from tests.documents.refusals import GROUPS, Call, Cell
+from tests.documents.refusals import GROUPS
 from workbench.base import errors
 from workbench.base.dtypes import DType
 from workbench.base.errors import WorkbenchError

@@ -135,16 +135,14 @@ def _check_outputs(draft: Draft, returned: list[ast.Name]) -> None:
         old = draft.names.get(name.id)
         if isinstance(old, Broken):
             continue
-        if name.id not in arrays:
-            if old is not None:
-                c.wrong(name, f"'{name.id}' is not an array", hint="return y")
-            elif name.id in draft.declared and not c.dunder(name, name.id):
-                _never_defined(draft, name, arrays)
-            continue
         if isinstance(old, ArrayName) and old.blocked:
-            c.wrong(name, old.blocked, hint=f"{name.id}[i] = ... before the loop")
-            continue
-        _check_result(draft, name, arrays[name.id])
+            c.wrong(name, old.blocked)
+        elif name.id in arrays:
+            _check_result(draft, name, arrays[name.id])
+        elif old is not None:
+            c.wrong(name, f"'{name.id}' is not an array", hint="return y")
+        elif name.id in draft.declared and not c.dunder(name, name.id):
+            _never_defined(draft, name, arrays)
     for name, said in draft.declared.items():
         if name not in draft.names and name not in {x.id for x in returned}:
             c.wrong(said.span, f"'{name}' is declared and never written", hint=f"{name}[i] = ...")

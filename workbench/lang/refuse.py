@@ -162,16 +162,6 @@ def subscripted(name: str, rank: int) -> str:
     return f"{name}[{', '.join(_INDICES[n % len(_INDICES)] for n in range(rank))}]"
 
 
-def block_update(c: Context, node: ast.Subscript, target: str) -> None:
-    """`h[b[i]] += e` on an array without values."""
-    rank = len(node.slice.elts) if isinstance(node.slice, ast.Tuple) else 1
-    c.wrong(
-        node,
-        f"'{target}' has no values before this block to update",
-        hint=f"{subscripted(target, rank)} = 0 on a line before it, or a local: acc += ...",
-    )
-
-
 def point_write(c: Context, node: ast.expr, target: str) -> None:
     """`y[0] = e`, `y[i + 1] = e`, `y[n] = e` as an equation."""
     c.wrong(

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from tests.documents.refusals import GROUPS, Cell
+from tests.documents.examples import Cell
+from tests.documents.refusals import GROUPS
 from workbench.base.errors import SourceError
 from workbench.base.source import Source
 from workbench.lang import parse
