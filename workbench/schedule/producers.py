@@ -186,7 +186,8 @@ def changed(p: Producer, later: Body) -> Clash | None:
 
     `later` are the statements that stood behind the nest, with the element's statements put in.
     """
-    inputs = {x.array for x in reads(p.element)}
+    own = {s.name for s in walk_stmts(p.element) if isinstance(s, Alloc)}
+    inputs = {x.array for x in reads(p.element)} - own
     if not inputs & {s.array for s in writes(later)}:
         return None
     moved = {id(x.origin) for x in reads(p.element)}

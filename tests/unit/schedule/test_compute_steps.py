@@ -163,6 +163,16 @@ def test_a_running_sum_is_not_taken_apart_into_its_elements() -> None:
     assert verdict.reason == "'acc', which s needs, is kept outside of its elements"
 
 
+def test_an_accumulator_of_the_array_itself_does_not_change_meanwhile() -> None:
+    text = (
+        "def f(x: f32[M, N]) -> f32[M, N]:\n"
+        "    mean[i] = sum(x[i, j] for j in range(N)) / N\n"
+        "    y[i, j] = x[i, j] - mean[i]\n"
+        "    return y"
+    )
+    assert S.compute_at("mean", "y.i").check(kernel(text).loops({"M": 3, "N": 4}))
+
+
 def test_the_origin_of_what_is_put_in_is_its_own_line() -> None:
     program = kernel("def f(x: f32[N]) -> f32[N]:\n    a[i] = x[i] * x[i]\n    y[i] = a[i]\n"
                      "    return y")  # fmt: skip
