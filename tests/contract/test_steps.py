@@ -23,6 +23,8 @@ EXAMPLES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "rfactor": (("k_i",), {"memory": "workgroup"}),
     "transform_layout": (("B", 1, 32), {}),
     "decompose": (("j",), {}),
+    "online_softmax": (("s.k",), {}),
+    "welford": (("k",), {}),
     "inline": (("e",), {}),
     "compute_at": (("top", "y.i"), {"memory": "workgroup"}),
 }

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.laws.formulas import changed_between, other_mean, other_row, wrong_mean
 from tests.laws.schedules import GPU, some_step
 from tests.unit.schedule import programs as made
 from workbench.base.dtypes import F32, I32
@@ -36,7 +37,7 @@ from workbench.ir.stmt import (
 from workbench.passes.mapping import map_kernels
 from workbench.passes.registers import keep_in_registers
 from workbench.passes.unrolled import write_out
-from workbench.schedule import memory_steps
+from workbench.schedule import algebra_steps, memory_steps, together
 from workbench.schedule.memory_steps import Cache
 from workbench.schedule.nests import loops_in, nest_of, replace_loop, with_values
 from workbench.schedule.step import YES, Step, Verdict
@@ -50,8 +51,8 @@ i, j, k = made.i, made.j, made.k
 class Kind:
     """A kind of refusal: the step, and what its reason says.
 
-    `before` is a step that leads to such a refusal. Mostly the verdict is passed over; `cache`
-    plans while it asks, so that it is one `question` of its own that is answered with yes.
+    `before` is a step that leads to such a refusal. Mostly the verdict is passed over; some plan
+    while they ask, so that it is one `question` in the module `asked` that gets another `answer`.
     `of` makes the programs in which such a step does harm; without it they are of any form.
     """
 
@@ -59,6 +60,8 @@ class Kind:
     reason: str
     before: str = ""
     question: str = ""
+    asked: Any = memory_steps
+    answer: object = YES
     of: Callable[[int, int], Loops] | None = None
 
     def __str__(self) -> str:
@@ -180,7 +183,12 @@ KINDS = (
     Kind("fuse", "does not stand alone"),
     Kind("cache", "is written in the nest", question="_only_read", before="parallelize"),
     Kind("cache", "does not write all of a box", question="_fills", of=partly),
-)
+    Kind("online_softmax", "differ$", "online_softmax", "_unlike", algebra_steps, of=other_row),
+    Kind("online_softmax", "too early", "online_softmax", "reordered", together, None,
+         changed_between),
+    Kind("welford", "differ$", "welford", "_unlike", algebra_steps, of=other_mean),
+    Kind("welford", "not the number", "welford", "_counts", algebra_steps, of=wrong_mean),
+)  # fmt: skip
 
 
 def some_program(pick: Callable[[list[Any]], Any]) -> Loops:
@@ -228,8 +236,9 @@ def forced(case: Illegal) -> Loops | None:
     if not case.kind.question:
         return case.step.apply(case.loops)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memory_steps, case.kind.question, lambda *_: YES)
-        assert isinstance(case.step, Cache)
+        patch.setattr(case.kind.asked, case.kind.question, lambda *_, **__: case.kind.answer)
+        if not isinstance(case.step, Cache):
+            return case.step.apply(case.loops)
         plan = memory_steps._plan(case.step, case.loops)
         if isinstance(plan, Verdict):
             return None

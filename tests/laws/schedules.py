@@ -11,6 +11,7 @@ from workbench.ir.access import accesses
 from workbench.ir.deps import carried
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import For
+from workbench.schedule.algebra_steps import OnlineSoftmax, Welford
 from workbench.schedule.compute_steps import ComputeAt, Inline
 from workbench.schedule.decompose_steps import Decompose
 from workbench.schedule.layout_steps import TransformLayout
@@ -102,6 +103,8 @@ DRAWERS: dict[str, Callable[[Draw], Step]] = {
     "cache": _cache,
     "rfactor": lambda d: Rfactor(d.name, memory=d.pick([*MEMORIES, "storage"])),
     "decompose": lambda d: Decompose(d.name),
+    "online_softmax": lambda d: OnlineSoftmax(d.name),
+    "welford": lambda d: Welford(d.name),
     "transform_layout": lambda d: TransformLayout(d.array, d.pick([0, 1]), d.pick([1, 2, 3])),
     "inline": lambda d: Inline(d.between),
     "compute_at": lambda d: ComputeAt(d.between, d.name, memory=d.pick(MEMORIES)),

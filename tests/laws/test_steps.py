@@ -19,6 +19,7 @@ from workbench.ir.stmt import For, LoopKind, walk_stmts
 from workbench.passes.mapping import map_kernels
 from workbench.passes.registers import keep_in_registers
 from workbench.passes.unrolled import write_out
+from workbench.schedule.algebra_steps import OnlineSoftmax, Welford
 from workbench.schedule.loop_steps import Reorder, Split
 from workbench.schedule.memory_steps import Cache
 from workbench.schedule.names import find, shown
@@ -44,6 +45,7 @@ small = st.one_of(
     st.builds(programs.smoothed, shifts, sizes, sizes),
     st.builds(programs.sums, sizes, sizes),
     st.builds(programs.stale, shifts, sizes),
+    st.builds(programs.softmax, sizes, sizes),
 )
 many = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -129,6 +131,23 @@ def turned(draw: st.DrawFn) -> tuple[Loops, Reorder]:
 
 
 @st.composite
+def in_one_pass(draw: st.DrawFn) -> tuple[Loops, Loops]:
+    """Two passes, and the same in one pass with legal steps behind it."""
+    program, first = draw(
+        st.one_of(
+            st.tuples(st.builds(programs.softmax, sizes, sizes), st.just(OnlineSoftmax("s.j"))),
+            st.tuples(st.builds(programs.moments, sizes, sizes), st.just(Welford("q.j"))),
+        )
+    )
+    loops = first.apply(program)
+    for _ in range(draw(st.integers(0, 5))):
+        kinds = ("split", "rfactor", "unroll", "peel", "parallelize", "cache", "reorder")
+        step = some_step(lambda options: draw(st.sampled_from(options)), loops, kinds=kinds)
+        loops = step.apply(loops) if step.check(loops) else loops
+    return program, loops
+
+
+@st.composite
 def _step(draw: st.DrawFn, loops: Loops) -> Step:
     return some_step(lambda options: draw(st.sampled_from(options)), loops)
 
@@ -156,6 +175,20 @@ def test_legal_schedules_keep_the_result(case: tuple[Loops, Schedule, Loops]) ->
             np.testing.assert_array_equal(array, expected[name])
     for name, array in run_loops(loops, inputs).items():
         np.testing.assert_array_equal(array, expected[name])
+
+
+@many
+@given(in_one_pass())
+def test_one_pass_gives_what_two_passes_give(case: tuple[Loops, Loops]) -> None:
+    program, loops = case
+    inputs = _inputs(program)
+    expected = run_loops(program, inputs)
+    written = keep_in_registers(write_out(_without_workers(loops), 4))
+    results, findings = run_mapped(map_kernels(written), inputs, {}, seed=2)
+
+    assert findings.ok, findings.faults
+    for name, array in (*results.items(), *run_loops(loops, inputs).items()):
+        np.testing.assert_allclose(array, expected[name], rtol=1e-5)
 
 
 @settings(many, max_examples=120)

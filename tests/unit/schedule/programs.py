@@ -219,3 +219,34 @@ def stale(shift: int, n: int = 7) -> Loops:
         serial("i_2", n, Store("s", (second,), add(load("s", second), load("t", place)))),
     )
     return function(nests, x=("input", (n,)), t=("temporary", (n,)), s=("output", (n,)))
+
+
+def softmax(m: int = 3, n: int = 5) -> Loops:
+    """`top[i] = max(x[i, j] for j)`, then `s[i] = sum(exp2(x[i, j] - top[i]) for j)`.
+
+    Of whole numbers that are not far apart both are exact.
+    """
+    row, column = Var("i_1"), Var("j_1")
+    least = Const(float("-inf"), F32)
+    greatest = serial("j", n, Store("top", (i,), load("x", i, j), "max"))
+    term = apply("exp2", sub(load("x", row, column), load("top", row)))
+    total = serial("j_1", n, Store("s", (row,), term, "add"))
+    nests = (
+        parallel("i", m, Store("top", (i,), least), greatest),
+        parallel("i_1", m, Store("s", (row,), zero()), total),
+    )
+    return function(nests, x=("input", (m, n)), top=("output", (m,)), s=("output", (m,)))
+
+
+def moments(m: int = 3, n: int = 4) -> Loops:
+    """`t[i] = sum(x[i, j] for j)`, then `q[i] = sum((x[i, j] - t[i] / n) ** 2 for j)`."""
+    row, column = Var("i_1"), Var("j_1")
+    total = serial("j", n, Store("t", (i,), load("x", i, j), "add"))
+    mean = apply("div", load("t", row), Const(float(n), F32))
+    apart = sub(load("x", row, column), mean)
+    squares = serial("j_1", n, Store("q", (row,), apply("mul", apart, apart), "add"))
+    nests = (
+        parallel("i", m, Store("t", (i,), zero()), total),
+        parallel("i_1", m, Store("q", (row,), zero()), squares),
+    )
+    return function(nests, x=("input", (m, n)), t=("output", (m,)), q=("output", (m,)))
