@@ -2,8 +2,10 @@
 // workbench/widget/messages.py, and the one place here that knows them. Nothing here draws.
 
 import { writeCell } from "./cell.ts";
+import { store } from "./ui/store.ts";
+import type { Store } from "./ui/store.ts";
 
-export const version = 3;
+export const version = 4;
 
 export type CheckState = "tick" | "cross" | "pending" | "none";
 export type Language = "python" | "wgsl" | "llvm" | "asm" | "wasm" | "text";
@@ -80,6 +82,7 @@ export interface Editing {
   readonly knobs: readonly (readonly [string, number])[];
   readonly calls: string;
   readonly function: string;
+  readonly draft: string;
   readonly cell: string | null;
   readonly undo: number;
 }
@@ -88,6 +91,7 @@ export interface Editing {
 export type Edit =
   | { readonly step: string }
   | { readonly text: string }
+  | { readonly schedule: string }
   | { readonly knobs: Readonly<Record<string, number>> }
   | { readonly undo: true };
 
@@ -128,8 +132,13 @@ export interface Session {
    * change. An edit that is not released is on its way to the next, and is not run.
    */
   edit(edit: Edit, release: boolean): Promise<Failure | null>;
-  /** Writes what is edited into its cell; says why not where it cannot, else "". */
-  writeCell(): string;
+  /**
+   * Writes what is edited into its cell, or a source in its place; says why not where it cannot,
+   * else "".
+   */
+  writeCell(source?: string): string;
+  /** Who holds a text that Python did not take, or did not answer yet: the state is older. */
+  readonly newer: Store<ReadonlySet<object>>;
 }
 
 /** Why there is no such picture, in Python's words. */
@@ -204,20 +213,29 @@ export function openSession(model: WidgetModel, signal: AbortSignal): Session {
     },
     ask: (view, given) => questions.ask(view, given),
     edit: (edit, release) => edits.send(edit, release),
-    writeCell: () => write(state),
+    writeCell: (source) => write(state, source),
+    newer: store<ReadonlySet<object>>(new Set()),
   };
 }
 
 /** Writes the text of a state into the cell that made the first one. */
-function cellWriter(model: WidgetModel, first: PanelState): (state: PanelState) => string {
+function cellWriter(model: WidgetModel, first: PanelState) {
   const known = [original(first)];
-  return ({ editing }) => {
-    const cell = editing?.cell ?? null;
-    if (cell === null) return "no cell of this notebook made it";
+  return ({ editing }: PanelState, source?: string): string => {
+    const accepted = editing?.cell ?? null;
+    if (accepted === null) return "no cell of this notebook made it";
+    // The magic's line says the options of what is shown; a source has it as a comment.
+    const [head = ""] = accepted.split("\n", 1);
+    const cell = source === undefined ? accepted : head + source.slice(lineEnd(source));
     const refused = writeCell(model, known, cell);
     if (refused === "") known.push(cell);
     return refused;
   };
+}
+
+function lineEnd(text: string): number {
+  const found = text.indexOf("\n");
+  return found < 0 ? text.length : found;
 }
 
 /** The cell as it was run: its source, whose first line the magic made a comment of. */

@@ -2,7 +2,7 @@
 
 import views from "views:./views";
 import { openSession } from "./model.ts";
-import type { WidgetModel } from "./model.ts";
+import type { Session, WidgetModel } from "./model.ts";
 import { element, toggle } from "./ui/dom.ts";
 import { keepKeys } from "./ui/keys.ts";
 import { style } from "./ui/style.ts";
@@ -32,6 +32,7 @@ export function renderPanel({ model, el, signal }: PanelContext): void {
   if (title !== "") root.append(element("header", { class: "wb-title" }, title));
   el.replaceChildren(root);
   const announce = (words: string): void => { live.textContent = words; };
+  followNewer(root, session, signal);
   const places = names.map((name) => element("section", { class: `wb-view wb-view-${name}` }));
   const more = element("div", { class: "wb-more" });
   root.append(...places, more, live);
@@ -44,6 +45,17 @@ export function renderPanel({ model, el, signal }: PanelContext): void {
     });
     offer(more, { session, announce, signal });
   });
+}
+
+/** Marks the panel as older than a text that is edited in it, while one is. */
+function followNewer(root: HTMLElement, session: Session, signal: AbortSignal): void {
+  const words = "stale: the last text without a mistake is shown";
+  const mark = element("p", { class: "wb-stale" }, words);
+  root.append(mark);
+  session.newer.follow((texts) => {
+    mark.hidden = texts.size === 0;
+    root.toggleAttribute("data-stale", texts.size > 0);
+  }, signal);
 }
 
 /** A button for each picture that the panel does not show yet; pressed again it closes. */

@@ -22,6 +22,7 @@ const editing: Editing = {
   knobs: [["T", 4]],
   calls: 'matmul.schedule().split("k", 4)',
   function: '@schedule(matmul)\ndef tiled(T=4):\n    split("k", T)',
+  draft: "",
   cell: "%%wgpu_kernel --schedule tiled --set T=8\ndef matmul(): ...",
   undo: 0,
 };
@@ -123,7 +124,7 @@ describe("the schedule", () => {
     draw(["schedule"]);
     [...el.querySelectorAll("button")].find((b) => b.textContent === "write to cell")?.click();
 
-    expect(find(".wb-lines .wb-foot").textContent).toContain("does not give its cells");
+    expect(find(".wb-lines > .wb-foot").textContent).toContain("does not give its cells");
   });
 });
 

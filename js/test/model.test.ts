@@ -24,7 +24,7 @@ describe("the state of the widget", () => {
   });
 
   test("of another version is refused in words", () => {
-    expect(() => decode(stateBytes({ version: 99 }))).toThrow("has version 99, this page reads 3");
+    expect(() => decode(stateBytes({ version: 99 }))).toThrow("has version 99, this page reads 4");
   });
 });
 

@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Locator, expect
 from tests.browser.test_views_lab import CELLS
 from tests.lab import Lab, Notebook
 
-CELL = CELLS[1].replace("--show stages,run", "--check off --show run,schedule,nest")
+CELL = CELLS[1].replace("--show stages,run", "--check off --show stages,run,schedule,nest")
 WIDGETS = """
 import ipywidgets
 from workbench.session.cell import run_cell
@@ -108,6 +108,91 @@ def test_a_step_of_the_nest_is_previewed_taken_and_taken_back(notebook: Notebook
     expect(lines.first).not_to_contain_text("unroll")
 
 
+def typed(shown: Locator, name: str, label: str) -> Locator:
+    """The text of an editor that a button of that name opens."""
+    shown.get_by_role("button", name=name, exact=True).first.press("Enter")
+    text = shown.get_by_role("textbox", name=f"{label}, editable")
+    expect(text).to_be_focused()
+    return text
+
+
+def test_the_source_is_compiled_when_typing_pauses_and_run_when_it_is_left(
+    notebook: Notebook,
+) -> None:
+    shown, keys = panel(notebook), notebook.page.keyboard
+    text = typed(shown, "edit", "source")
+    line = text.locator(".cm-line", has_text="C[i, j]")
+    line.click()
+    for key in ("End", "End"):  # of what is seen, then of the line
+        keys.press(key)
+    keys.type(" + z")
+    expect(text.locator(".wb-wrong")).to_have_text("z")
+    expect(text.locator(".wb-words")).to_contain_text("'z' is not known")
+    expect(text).to_have_attribute("aria-invalid", "true")
+    expect(shown.locator(".wb-stale")).to_be_visible()
+    expect(shown.locator(".wb-view-run")).to_contain_text("median of")  # the last good result
+    for theme in (notebook.light, notebook.dark):
+        theme()
+        shown.scroll_into_view_if_needed()
+        notebook.screenshot(f"editing_mistake_{theme.__name__}", height=1300)
+    notebook.light()
+    line.click()
+    for key in ("End", "End", "Backspace"):
+        keys.press(key)
+    keys.type("1.0")
+    expect(shown.locator(".wb-stale")).to_be_hidden()
+    expect(shown.locator(".wb-view-run")).to_contain_text("before the last edit")
+    keys.press("Escape")
+    expect(shown.get_by_role("button", name="edit", exact=True).first).to_be_focused()
+    settled(shown)
+
+    expect(shown.locator(".wb-view-run .wb-output")).to_contain_text("21")
+
+
+def test_tab_indents_and_after_escape_goes_on(notebook: Notebook) -> None:
+    shown, keys = panel(notebook), notebook.page.keyboard
+    text = shown.get_by_role("textbox", name="source, editable")
+    text.focus()
+    for key in ("Control+End", "Tab"):
+        keys.press(key)
+    expect(text.locator(".cm-line").last).to_have_text("    ")
+    keys.press("Control+z")
+    keys.press("Escape")
+    keys.press("Tab")
+
+    expect(text.locator(".cm-line").last).to_have_text("")
+    expect(text).not_to_be_focused()
+    expect(shown.get_by_role("button", name="edit", exact=True).first).not_to_be_focused()
+
+
+def test_the_schedule_is_typed_in_and_taken_back(notebook: Notebook) -> None:
+    shown, keys = panel(notebook), notebook.page.keyboard
+    place = shown.locator(".wb-view-schedule")
+    text = typed(place, "edit the schedule", "schedule")
+    keys.press("Control+End")
+    keys.type("\nunroll('q')")
+    expect(text.locator(".wb-wrong")).to_have_text("unroll('q')")
+    expect(text.locator(".wb-words")).to_contain_text("no loop named 'q'")
+    notebook.screenshot("editing_schedule_light", height=1500)
+    notebook.dark()
+    notebook.screenshot("editing_schedule_dark", height=1500)
+    notebook.light()
+    text.focus()
+    keys.press("Control+End")
+    for _ in "q')":
+        keys.press("Backspace")
+    keys.type("k_i')")
+    expect(shown.locator(".wb-nest")).to_contain_text("unrolled")
+    keys.press("Control+Enter")
+    expect(place.get_by_role("button", name="undo")).to_be_enabled()
+    settled(shown)
+    keys.press("Escape")
+    place.get_by_role("button", name="undo").press("Enter")
+
+    expect(text).not_to_contain_text("k_i")
+    expect(shown.locator(".wb-nest")).not_to_contain_text("unrolled")
+
+
 def test_the_cell_is_written_and_runs_as_shown(notebook: Notebook) -> None:
     shown = panel(notebook)
     place = shown.locator(".wb-view-schedule")
@@ -136,3 +221,23 @@ def test_other_widgets_turn_the_knobs_and_follow_the_result(notebook: Notebook) 
 
     assert notebook.texts()[3].endswith("True")
     assert notebook.errors() == []
+
+
+def test_a_text_outlives_its_kernel_and_can_be_written_to_its_cell(
+    notebook: Notebook, lab: Lab
+) -> None:
+    shown, keys = panel(notebook), notebook.page.keyboard
+    typed(shown, "edit", "source")
+    lab.stop_kernels()
+    keys.press("Control+End")
+    keys.type("# mine")
+    foot = shown.locator(".wb-editor .wb-foot")
+    expect(foot).to_contain_text("the kernel is busy or gone; the text is kept")
+    foot.get_by_role("button", name="write to cell").click()
+    expect(foot).to_contain_text("written: run the cell to keep it")
+    source = notebook.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.content.widgets[1].model.sharedModel.source"
+    )
+
+    assert source.splitlines()[0].startswith("%%wgpu_kernel --on native")
+    assert source.endswith("# mine")

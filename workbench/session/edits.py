@@ -20,7 +20,7 @@ from workbench.session.compilations import unscheduled
 from workbench.session.kernel import DEFAULT_DIM, kernels
 from workbench.session.schedules import Turned
 from workbench.session.subject import Subject, subject_of
-from workbench.session.written import lines_of, with_function, with_lines
+from workbench.session.written import lines_of, new_function, with_function, with_lines
 
 if TYPE_CHECKING:
     from workbench.ir.loops import Loops
@@ -45,13 +45,20 @@ class Rewrite:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteSchedule:
+    """Another text in place of the schedule function; a new function where there is none."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """Values of knobs; those that are not named stay."""
 
     knobs: Mapping[str, int]
 
 
-Edit: TypeAlias = AddStep | Rewrite | Turn
+Edit: TypeAlias = AddStep | Rewrite | WriteSchedule | Turn
 
 
 class RefusedStepError(ScheduleError):
@@ -64,8 +71,9 @@ class RefusedStepError(ScheduleError):
 
 
 def edit_of(message: object) -> Edit:
-    """The edit in a message of the page: {"step": LINE}, {"text": TEXT} or {"knobs": {T: 8}}.
+    """The edit in a message of the page.
 
+    It is {"step": LINE}, {"text": TEXT}, {"schedule": TEXT} or {"knobs": {T: 8}}.
     Raises `WorkbenchError` for anything else.
     """
     if isinstance(message, dict) and len(cast("dict[object, object]", message)) == 1:
@@ -74,6 +82,8 @@ def edit_of(message: object) -> Edit:
                 return AddStep(line)
             case {"text": str(text)}:
                 return Rewrite(text)
+            case {"schedule": str(text)}:
+                return WriteSchedule(text)
             case {"knobs": object() as knobs} if isinstance(knobs, dict):
                 values = cast("dict[object, object]", knobs)
                 found = {k: v for k, v in values.items() if isinstance(k, str) and type(v) is int}
@@ -98,6 +108,8 @@ def edited(subject: Subject, edit: Edit) -> Subject:
         case Rewrite(text):
             name = None if subject.turned is None else subject.turned.name
             return _reread(subject, k, text, name)
+        case WriteSchedule(function):
+            return _with_schedule(subject, k, function)
         case Turn(knobs):
             if subject.turned is None:
                 raise ScheduleError(
@@ -158,21 +170,44 @@ def _with_step(subject: Subject, line: str) -> tuple[str, str]:
     c = subject.compilation
     text, turned = c.source.text, subject.turned
     if turned is None:
-        return with_function(text, c.name, [*lines_of(c.schedule.steps), line])
+        function, name = new_function(text, c.name, [*lines_of(c.schedule.steps), line])
+        return with_function(text, function, None)[0], name
     rest = lines_of(c.schedule.steps[len(turned().steps) :])
     return with_lines(text, turned.function.text, [*rest, line]), turned.name
 
 
+def _with_schedule(subject: Subject, old: Kernel, written: str) -> Subject:
+    """The subject whose schedule is the function written, whatever it is called there."""
+    c, turned = subject.compilation, subject.turned
+    before = None if turned is None else turned.function.text
+    text, (start, end) = with_function(c.source.text, written, before)
+    names = [
+        s.text.name
+        for s in kernels(Source(text, c.source.name))[old.name].schedules.values()
+        if start <= s.text.span.start < end
+    ]
+    if len(names) != 1:
+        raise ScheduleError(
+            f"the text holds {len(names)} schedules of '{old.name}', not one",
+            hint=f"@schedule({old.name})",
+        )
+    return _reread(subject, old, text, names[0])
+
+
 def _reread(subject: Subject, old: Kernel, text: str, name: str | None) -> Subject:
-    """The subject of another text; its schedule is the function of that name, if it is there."""
+    """The subject of another text; its schedule is the function of that name, if it is there.
+
+    Knobs keep what they were turned to, where their defaults are as they were.
+    """
     found = kernels(Source(text, subject.compilation.source.name))
     k = found.get(old.name) or list(found.values())[-1]
     function = k.schedules.get(name or "")
     if function is None:
         kept = subject.schedule if subject.turned is None else None
         return _compiled(subject, k, kept, None)
-    before = Turned(function).given if subject.turned is None else subject.turned.given
-    given = {n: v for n, v in before.items() if n in function.text.knobs}
+    before = Turned(function) if subject.turned is None else subject.turned
+    old_knobs, knobs = before.function.text.knobs, function.text.knobs
+    given = {n: v for n, v in before.given.items() if n in knobs and knobs[n] == old_knobs[n]}
     turned = Turned(function, given)
     return _compiled(subject, k, turned(), turned)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from workbench.base.errors import ScheduleError
 from workbench.schedule.step import step_text
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MAGIC = "# %%wgpu_kernel"
 """The first line of the source of a cell, as the parser reads it."""
 _INDENT = "    "
+Range: TypeAlias = tuple[int, int]
+"""A part of a text: its first character, and the one after its last."""
 
 
 def with_lines(text: str, function: ScheduleText, lines: Sequence[str]) -> str:
@@ -42,13 +44,35 @@ def with_lines(text: str, function: ScheduleText, lines: Sequence[str]) -> str:
     return text[:end] + "".join(f"\n{indent}{line}" for line in lines) + text[end:]
 
 
-def with_function(text: str, kernel: str, lines: Sequence[str]) -> tuple[str, str]:
-    """The text with a new schedule function for a kernel, and the name of the function."""
+def new_function(text: str, kernel: str, lines: Sequence[str]) -> tuple[str, str]:
+    """A schedule function for a kernel of a text that has none of its name, and that name."""
     name, number = "mine", 2
     while re.search(rf"\b{name}\b", text):
         name, number = f"mine_{number}", number + 1
-    body = "\n".join(_INDENT + line for line in lines)
-    return f"{text.rstrip()}\n\n@schedule({kernel})\ndef {name}():\n{body}\n", name
+    body = "\n".join(_INDENT + line for line in lines or ["pass"])
+    return f"@schedule({kernel})\ndef {name}():\n{body}", name
+
+
+def with_function(text: str, function: str, old: ScheduleText | None) -> tuple[str, Range]:
+    """The text with a schedule function in place of an old one, else at its end; and where.
+
+    The place holds whole lines, without the line end of the last.
+    """
+    if old is None:
+        before, after = f"{text.rstrip()}\n\n", "\n"
+    else:
+        start, end = function_range(old)
+        before, after = text[:start], text[end:]
+    return f"{before}{function}{after}", (len(before), len(before) + len(function))
+
+
+def function_range(function: ScheduleText) -> Range:
+    """The lines of a schedule function in its text, from its decorator on."""
+    text, span = function.span.source.text, function.span
+    end = text.find("\n", span.end)
+    decorator = text.rfind("@schedule", 0, span.start)
+    assert decorator >= 0, "a schedule function stands under its decorator"
+    return text.rfind("\n", 0, decorator) + 1, len(text) if end < 0 else end
 
 
 def lines_of(steps: Sequence[object]) -> list[str]:
@@ -62,9 +86,9 @@ def fluent(kernel: str, schedule: Schedule) -> str:
 
 
 def function_text(turned: Turned) -> str:
-    """The schedule function as it is written, with its decorator."""
-    span = turned.function.text.span
-    return f"@schedule({turned.function.text.kernel})\n{span.text}"
+    """The schedule function as it is written, from its decorator on."""
+    start, end = function_range(turned.function.text)
+    return turned.function.text.span.source.text[start:end]
 
 
 def cell_text(text: str, turned: Turned | None) -> str | None:

@@ -10,7 +10,13 @@ from workbench.base.errors import WorkbenchError
 from workbench.runtime.device import open_device
 from workbench.runtime.transfers import transfer_words
 from workbench.session.subject import subject_of
-from workbench.session.written import cell_text, fluent, function_text
+from workbench.session.written import (
+    cell_text,
+    fluent,
+    function_text,
+    lines_of,
+    new_function,
+)
 from workbench.widget.messages import (
     Agreement,
     Check,
@@ -88,11 +94,13 @@ def editing_of(subject: Subject) -> Editing:
     """What the page can edit, and the lines that replay the schedule."""
     c, turned = subject.compilation, subject.turned
     knobs = () if turned is None else tuple(turned.knobs.items())
+    text, lines = c.source.text, lines_of(c.schedule.steps)
     return Editing(
         knobs=tuple((name, value) for name, value in knobs if type(value) is int),
         calls=fluent(c.name, c.schedule),
         function="" if turned is None else function_text(turned),
-        cell=cell_text(c.source.text, turned),
+        draft=new_function(text, c.name, lines)[0] if turned is None else "",
+        cell=cell_text(text, turned),
     )
 
 

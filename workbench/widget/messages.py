@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-VERSION = 3
+VERSION = 4
 TEXT_BUDGET = 200_000
 """Characters of stage text that travel with the state; the page asks for the stages beyond it."""
 
@@ -158,14 +158,16 @@ class Picture:
 class Editing:
     """What can be edited: `knobs` as name and value, and the schedule as lines to copy.
 
-    `calls` make the schedule in Python, `function` is the `@schedule` function, "" where there is
-    none. `cell` is the text of the cell that shows the same again, None where no cell does;
-    `undo` is how many edits can be taken back.
+    `calls` make the schedule in Python, `function` is the `@schedule` function as it stands in the
+    source, "" where there is none, and `draft` one that could be written then. `cell` is the text
+    of the cell that shows the same again, None where no cell does; `undo` is how many edits can be
+    taken back.
     """
 
     knobs: tuple[tuple[str, int], ...] = ()
     calls: str = ""
     function: str = ""
+    draft: str = ""
     cell: str | None = None
     undo: int = 0
 
@@ -330,6 +332,7 @@ def _editing(editing: Editing) -> dict[str, Json]:
         "knobs": [[name, value] for name, value in editing.knobs],
         "calls": editing.calls,
         "function": editing.function,
+        "draft": editing.draft,
         "cell": editing.cell,
         "undo": editing.undo,
     }

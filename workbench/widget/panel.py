@@ -72,8 +72,9 @@ class Panel(Twinned):
     def edit(self, message: object, *, release: bool = True) -> Failure | None:
         """Do what a message of the page asks, and show what came of it; else say why not.
 
-        The message is `{"step": LINE}`, `{"text": TEXT}`, `{"knobs": {NAME: VALUE}}` or
-        `{"undo": True}`. Released, it is run again where the cell ran.
+        The message is `{"step": LINE}`, `{"text": TEXT}`, `{"schedule": TEXT}`,
+        `{"knobs": {NAME: VALUE}}` or `{"undo": True}`. Released, it is run again where the cell
+        ran.
         """
         editor = self._editor
         if editor is None:

@@ -45,9 +45,9 @@ export interface CodePane {
   readonly find: () => void;
 }
 
-const redecorate = StateEffect.define<DecorationSet>();
+export const redecorate = StateEffect.define<DecorationSet>();
 
-const decorated = StateField.define<DecorationSet>({
+export const decorated = StateField.define<DecorationSet>({
   create: () => Decoration.none,
   update(value, transaction) {
     let next = transaction.docChanged ? Decoration.none : value;
@@ -59,7 +59,7 @@ const decorated = StateField.define<DecorationSet>({
   provide: (field) => EditorView.decorations.from(field),
 });
 
-function decorations(lighting: Lighting, doc: Text): DecorationSet {
+export function decorations(lighting: Lighting, doc: Text): DecorationSet {
   const kinds = [lighting.weak ? "wb-lit-weak" : "wb-lit", lighting.pinned ? "wb-pinned" : ""];
   const mark = Decoration.mark({ class: kinds.join(" ").trim() });
   const builder = new RangeSetBuilder<Decoration>();
@@ -179,7 +179,7 @@ function reveal(view: EditorView, ranges: readonly Range[]): void {
   if (!seen) view.dispatch({ effects: EditorView.scrollIntoView(first[0], { y: "center" }) });
 }
 
-const theme = EditorView.theme({
+export const theme = EditorView.theme({
   "&": {
     backgroundColor: "var(--wb-code-background)",
     color: "var(--wb-text)",

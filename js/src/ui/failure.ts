@@ -17,7 +17,7 @@ export function drawFailure(el: HTMLElement, failure: Failure, signal: AbortSign
       element("pre", { class: "wb-message" }, failure.message),
     ),
   );
-  for (const text of failure.texts) el.append(placed(text, signal));
+  for (const text of failure.texts) el.append(drawPlaced(text, signal));
   if (failure.hint !== "") {
     const hint = element("pre", { class: "wb-message" }, failure.hint);
     const word = element("span", { class: "wb-kind" }, "try");
@@ -26,7 +26,7 @@ export function drawFailure(el: HTMLElement, failure: Failure, signal: AbortSign
 }
 
 /** A text with its places underlined and the words under each. */
-function placed(text: MarkedText, signal: AbortSignal): HTMLElement {
+export function drawPlaced(text: MarkedText, signal: AbortSignal): HTMLElement {
   const body = element("div", { class: "wb-code" });
   const ranges = placesOf(text);
   const label = `${text.name}, ${text.carets.length} places underlined`;
@@ -66,26 +66,30 @@ function decorationsOf(
   const end = (starts[caret.line] ?? length + 1) - 1;
   const places = from < to ? [Decoration.mark({ class: "wb-wrong" }).range(from, to)] : [];
   if (caret.words === "") return places;
-  const words = new Words(`${" ".repeat(caret.column)}^ ${caret.words}`);
+  const words = new Words(caret.column, caret.words);
   return [...places, Decoration.widget({ widget: words, block: true, side: 1 }).range(end)];
 }
 
-/** A line of words between two lines of a text. */
+/** A line of words between two lines of a text, below its place where that does not move. */
 class Words extends WidgetType {
+  readonly #column: number;
   readonly #words: string;
 
-  constructor(words: string) {
+  constructor(column: number, words: string) {
     super();
+    this.#column = column;
     this.#words = words;
   }
 
   override eq(other: Words): boolean {
-    return other.#words === this.#words;
+    return other.#words === this.#words && other.#column === this.#column;
   }
 
   override toDOM(view: EditorView): HTMLElement {
-    const made = element("div", { class: "wb-words" }, this.#words);
-    made.style.whiteSpace = view.lineWrapping ? "pre-wrap" : "pre";
+    const wraps = view.lineWrapping;
+    const place = wraps ? "" : " ".repeat(this.#column);
+    const made = element("div", { class: "wb-words" }, `${place}^ ${this.#words}`);
+    made.style.whiteSpace = wraps ? "pre-wrap" : "pre";
     return made;
   }
 }

@@ -1,18 +1,21 @@
 // The lines that replay a schedule, with buttons that copy them, take edits back, or write them.
 
-import type { Editing } from "../model.ts";
+import type { Editing, PanelState } from "../model.ts";
 import { copies } from "./copy.ts";
-import { element } from "./dom.ts";
+import { element, toggle } from "./dom.ts";
+import { editor } from "./editor.ts";
+import type { Editor } from "./editor.ts";
 import { drawFailure } from "./failure.ts";
 import type { ViewContext } from "./view.ts";
 
 type LinesContext = Pick<ViewContext, "session" | "announce" | "signal">;
 
-/** The lines of the state there is; they follow it. */
-export function replayLines(context: LinesContext): HTMLElement {
+/** The lines of the state there is; they follow it. Editable, those of the cell can be typed. */
+export function replayLines(context: LinesContext, { typed = false } = {}): HTMLElement {
   const { session, announce, signal } = context;
   const calls = line("in Python", (editing) => editing.calls, context);
-  const written = line("in the cell", (editing) => editing.function, context);
+  const read = line("in the cell", (editing) => editing.function, context);
+  const written = typed ? typedLine(read, context) : read;
   const said = element("span", { class: "wb-soft" });
   const undo = element("button", { type: "button", class: "wb-button" }, "undo");
   const write = element("button", { type: "button", class: "wb-button" }, "write to cell");
@@ -25,7 +28,7 @@ export function replayLines(context: LinesContext): HTMLElement {
     });
   });
   write.addEventListener("click", () => {
-    const words = session.writeCell();
+    const words = session.writeCell(written.source());
     said.textContent = words === "" ? "written: run the cell to keep it" : `not written: ${words}`;
     announce(said.textContent);
   });
@@ -49,11 +52,75 @@ export function replayLines(context: LinesContext): HTMLElement {
   return element("div", { class: "wb-lines" }, calls.el, written.el, refused, foot);
 }
 
+interface Line {
+  readonly el: HTMLElement;
+  /** The source with what is typed here, where the state does not have that. */
+  readonly source: () => string | undefined;
+  readonly update: (editing: Editing | null) => void;
+}
+
+/** The lines of the cell with a button that opens an editor in their place. */
+function typedLine(read: Line, context: LinesContext): Line {
+  const { session, signal } = context;
+  const refused = element("div");
+  let made: Editor | null = null;
+  const place = (open: boolean): void => {
+    read.el.hidden = open || session.state.editing?.function === "";
+    if (made !== null) made.el.hidden = !open;
+  };
+  const open = (): void => {
+    if (made === null) {
+      made = scheduleEditor(context, () => { edit.focus(); });
+      el.append(made.el);
+    }
+    place(true);
+    made.focus();
+  };
+  const edit = toggle("edit the schedule", "type in the schedule", false, (pressed) => {
+    refused.replaceChildren();
+    const draft = session.state.editing?.draft ?? "";
+    if (!pressed) place(false);
+    else if (draft === "") open();
+    else {
+      // What the rule decided becomes a function first: the text that is edited.
+      void session.edit({ schedule: draft }, false).then((failure) => {
+        if (failure === null) open();
+        else drawFailure(refused, failure, signal);
+      });
+    }
+  });
+  const el = element("div", {}, read.el, element("div", { class: "wb-foot" }, edit), refused);
+  return {
+    el,
+    source() {
+      const now = session.state.editing?.function ?? "";
+      const text = made?.text() ?? now;
+      const { text: source } = session.state.stages.find(({ name }) => name === "source") ?? {};
+      return text === now ? undefined : source?.replace(now, () => text);
+    },
+    update(editing) {
+      read.update(editing);
+      place(made !== null && !made.el.hidden);
+    },
+  };
+}
+
+function scheduleEditor(
+  { session, announce, signal }: LinesContext,
+  onLeave: () => void,
+): Editor {
+  const textOf = ({ editing }: PanelState): string => editing?.function ?? "";
+  const editOf = (schedule: string) => ({ schedule });
+  return editor({
+    label: "schedule", session, textOf, editOf, whole: false, onLeave, announce, signal,
+  });
+}
+
 function line(
   name: string,
   textOf: (editing: Editing) => string,
   { session, announce }: LinesContext,
-) {
+): Line {
   const now = (): string => {
     const { editing } = session.state;
     return editing === null ? "" : textOf(editing);
@@ -63,6 +130,7 @@ function line(
   const el = element("div", { class: "wb-replay" }, code, copy);
   return {
     el,
+    source: () => undefined,
     update(editing: Editing | null): void {
       code.textContent = editing === null ? "" : textOf(editing);
       el.hidden = code.textContent === "";

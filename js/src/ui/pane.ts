@@ -4,8 +4,10 @@ import type { KeyBinding } from "@codemirror/view";
 import type { Lit } from "../link.ts";
 import type { Stage } from "../model.ts";
 import { codePane } from "./code.ts";
+import type { Lighting } from "./code.ts";
 import { copyText } from "./copy.ts";
-import { element } from "./dom.ts";
+import { element, toggle } from "./dom.ts";
+import type { Editor } from "./editor.ts";
 
 export interface PaneOptions {
   readonly label: string;
@@ -14,6 +16,8 @@ export interface PaneOptions {
   readonly onHover: (offset: number | null) => void;
   readonly onClick: (offset: number) => void;
   readonly onFocus: () => void;
+  /** The stage that can be edited, and its editor; Escape in it calls back. */
+  readonly edited: { readonly stage: string; readonly edit: (leave: () => void) => Editor } | null;
   readonly announce: (words: string) => void;
   readonly signal: AbortSignal;
 }
@@ -33,7 +37,8 @@ export function pane(options: PaneOptions): Pane {
   const find = button("find", "search (Ctrl-F)");
   const copy = copyButton(() => shown, options.announce);
   const body = element("div", { class: "wb-code" });
-  const head = element("div", { class: "wb-pane-head" }, choice, note, find, copy);
+  const editing = editSwitch(body, options.edited, (open) => { find.hidden = open; });
+  const head = element("div", { class: "wb-pane-head" }, choice, note, editing.el, find, copy);
   const el = element("section", { class: "wb-pane", "aria-label": options.label }, head, body);
   const code = codePane(body, { ...options, label: options.label });
   let shown: Stage | null = null;
@@ -50,6 +55,7 @@ export function pane(options: PaneOptions): Pane {
       shown = stage;
       note.textContent = stage.note;
       note.title = stage.note;
+      editing.show(stage.name);
       if (same) return;
       const label = `${stage.name}, ${stage.lines} lines; arrow keys move between linked parts`;
       code.show(stage.text ?? "the text comes when the kernel answers", stage.language, label);
@@ -62,10 +68,45 @@ export function pane(options: PaneOptions): Pane {
       choice.value = chosen;
     },
     light(lit, pinned) {
-      code.light({ ranges: lit?.ranges ?? [], weak: lit?.strength === "nearest", pinned });
+      const lighting = { ranges: lit?.ranges ?? [], weak: lit?.strength === "nearest", pinned };
+      code.light(lighting);
+      editing.light(lighting);
     },
     reveal: (lit) => { code.reveal(lit?.ranges ?? []); },
     wrap: code.wrap,
+  };
+}
+
+/** The button that opens an editor in place of the text, at the stage that has one. */
+function editSwitch(
+  body: HTMLElement,
+  edited: PaneOptions["edited"],
+  opened: (open: boolean) => void,
+) {
+  let made: Editor | null = null;
+  const place = (open: boolean): void => {
+    body.hidden = open;
+    if (made !== null) made.el.hidden = !open;
+    opened(open);
+  };
+  const el = toggle("edit", "type in this text", false, (pressed) => {
+    if (made === null && edited !== null) {
+      made = edited.edit(() => { el.focus(); });
+      body.after(made.el);
+    }
+    place(pressed);
+    if (pressed) made?.focus();
+  });
+  return {
+    el,
+    /** Shows the text of a stage, or its editor where that was opened. */
+    show(stage: string): void {
+      el.hidden = stage !== edited?.stage;
+      place(!el.hidden && el.getAttribute("aria-pressed") === "true");
+    },
+    light(lighting: Lighting): void {
+      if (!el.hidden) made?.light(lighting);
+    },
   };
 }
 

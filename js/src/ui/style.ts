@@ -48,6 +48,12 @@ export const style = `
   clip-path: inset(50%); white-space: nowrap;
 }
 .wb-title { padding: 5px 12px; font-weight: 600; border-bottom: 1px solid var(--wb-line); }
+.wb-stale {
+  position: sticky; inset-block-start: 0; z-index: 5; margin: 0; padding: 2px 12px;
+  border-bottom: 1px solid var(--wb-warn); background: var(--wb-raised);
+}
+.wb-panel[data-stale] :is(.wb-pane:not(.wb-placed) > .wb-code, .wb-facts, .wb-outputs, .wb-side,
+  [class*="wb-picture-"] > :not(.wb-lines)) { filter: grayscale(1); opacity: 0.8; }
 .wb-view { position: relative; }
 .wb-view + .wb-view { border-top: 1px solid var(--wb-line); }
 .wb-more:not(:empty) { border-top: 1px solid var(--wb-line); }
@@ -129,7 +135,7 @@ export const style = `
   position: absolute; inline-size: 1px; block-size: 3px; background: var(--wb-warn);
 }
 .wb-stepping { display: flex; flex-wrap: wrap; gap: 12px; padding: 4px 12px; }
-.wb-panel .wb-lines {
+.wb-panel .wb-listing {
   flex: 3 1 360px; margin: 0; padding: 6px 0; overflow: auto; max-block-size: 420px;
   font: var(--wb-code-size)/1.5 var(--wb-code-font); background: var(--wb-code-background);
 }
@@ -221,6 +227,9 @@ export const style = `
 }
 .wb-code { flex: 1; min-block-size: 0; }
 .wb-code .cm-editor { block-size: 100%; }
+.wb-editor { flex: 1; min-block-size: 0; display: flex; flex-direction: column; }
+.wb-editor .wb-code { overflow: auto; }
+.wb-editor .wb-line { white-space: normal; }
 .wb-diff { flex: 1; min-inline-size: 0; overflow: auto; }
 .wb-panes[data-show="diff"] { flex-wrap: wrap; align-content: flex-start; }
 .wb-panes[data-show="diff"] > .wb-pane { flex: 1 1 40%; block-size: 28px; }

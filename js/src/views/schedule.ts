@@ -39,7 +39,7 @@ function render(context: ViewContext): void {
   session.onChange(update, signal);
   update();
   const place = element("div", { class: "wb-picture-schedule" }, knobs, refused);
-  place.append(replayLines(context));
+  place.append(replayLines(context, { typed: true }));
   el.append(element("h3", { class: "wb-heading" }, "schedule"), place);
 }
 

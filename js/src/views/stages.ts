@@ -5,6 +5,7 @@ import { linksOf } from "../link.ts";
 import type { Direction, Links, Lit } from "../link.ts";
 import type { Origins, Session, Stage } from "../model.ts";
 import { element } from "../ui/dom.ts";
+import { editor } from "../ui/editor.ts";
 import { arranger, firstLayout, toolbar, withStage } from "../ui/layout.ts";
 import type { Layout, Place } from "../ui/layout.ts";
 import { pane } from "../ui/pane.ts";
@@ -116,6 +117,7 @@ function explorerPane(place: Place, explorer: Explorer): Pane {
   return pane({
     label: place === 0 ? "first stage" : "second stage",
     keys: keysOf(here, selection),
+    edited: sourceEditor(explorer),
     announce,
     signal,
     onChoose: (name) => { layout.set(withStage(layout.get(), place, name)); },
@@ -134,6 +136,28 @@ function explorerPane(place: Place, explorer: Explorer): Pane {
       selection.set(sameSelection(found, selection.get()) ? null : found);
     },
   });
+}
+
+/** The source can be edited where Python says so. The caret lights what it stands in. */
+function sourceEditor({ session, selection, stageOf, announce, signal }: Explorer) {
+  if (session.state.editing === null) return null;
+  const stage = "source";
+  const edit = (onLeave: () => void) =>
+    editor({
+      label: stage,
+      session,
+      textOf: ({ stages }) => stages.find(({ name }) => name === stage)?.text ?? "",
+      editOf: (text) => ({ text }),
+      whole: true,
+      onLeave,
+      onCaret: (offset) => {
+        const source = stageOf(stage);
+        if (source !== undefined) selection.set(selectAt(source, offset, true));
+      },
+      announce,
+      signal,
+    });
+  return { stage, edit };
 }
 
 /** Arrow keys move from mark to mark, Escape lets go. */

@@ -60,7 +60,7 @@ function draw({ el, value, again, announce, signal }: PictureContext<Way>): void
     element(
       "div",
       { class: "wb-stepping" },
-      element("pre", { class: "wb-lines" }, ...lines),
+      element("pre", { class: "wb-listing" }, ...lines),
       element("div", { class: "wb-values" }, watched),
     ),
     words,

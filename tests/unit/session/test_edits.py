@@ -13,9 +13,11 @@ from workbench.ir.show import loops_text
 from workbench.session.cell import run_cell
 from workbench.session.edits import (
     AddStep,
+    Edit,
     RefusedStepError,
     Rewrite,
     Turn,
+    WriteSchedule,
     edit_of,
     edited,
     rerun,
@@ -24,6 +26,7 @@ from workbench.session.kernel import Kernel, kernels
 from workbench.session.schedules import Turned
 from workbench.session.subject import Subject, subject_of
 from workbench.session.written import cell_text, fluent, function_text
+from workbench.widget.assemble import editing_of
 
 TEXT = """# %%wgpu_kernel matmul --on cpu --schedule tiled --check off
 def matmul(A: f32[M, K], B: f32[K, N]) -> f32[M, N]:
@@ -114,13 +117,14 @@ def test_a_knob_changes_the_schedule_and_no_text(tiled: Subject) -> None:
         (Rewrite("import os"), "import"),
         (Rewrite("def f(:"), "syntax error"),
         (Rewrite(TEXT.replace("A[i, k]", "Z[i, k]")), "'Z' is not known"),
+        (WriteSchedule(""), "0 schedules of 'matmul'"),
+        (WriteSchedule("@schedule(matmul)\ndef tiled(T=4):\n    split(T)"), "split"),
+        (WriteSchedule("@schedule(matmul)\ndef tiled(T=4):\n    spilt('k', T)"), "'spilt'"),
         (Turn({"T": 0}), "the factor is 0"),
         (Turn({"U": 4}), "no knob 'U'"),
     ],
 )
-def test_a_refused_edit_is_said_in_words(
-    tiled: Subject, edit: AddStep | Rewrite | Turn, words: str
-) -> None:
+def test_a_refused_edit_is_said_in_words(tiled: Subject, edit: Edit, words: str) -> None:
     with pytest.raises(WorkbenchError, match=words):
         edited(tiled, edit)
 
@@ -172,6 +176,37 @@ def test_a_text_without_the_schedule_goes_back_to_the_rule(tiled: Subject) -> No
 
     assert after.turned is None
     assert after.schedule is None
+
+
+def test_a_schedule_is_written_in_place_of_the_old_one_whatever_its_name(tiled: Subject) -> None:
+    assert tiled.turned is not None
+    old = function_text(tiled.turned)
+    new = old.replace("tiled(T=4)", "other(U=2)").replace("T)", "U)")
+    after = edited(tiled, WriteSchedule(new))
+
+    assert old.endswith('split("k", T)  # by the knob')
+    assert after.compilation.source.text == TEXT.replace(old, new)
+    assert after.turned is not None
+    assert after.turned.knobs == {"U": 2}
+    assert texts(after)[0] == 'split("k", 2)'
+
+
+def test_a_schedule_is_written_where_there_was_none(plain: Subject) -> None:
+    draft = editing_of(plain).draft
+    after = edited(plain, WriteSchedule(draft.replace("mine", "hers")))
+
+    assert after.turned is not None
+    assert after.turned.name == "hers"
+    assert texts(after) == texts(plain)
+    assert after.compilation.source.text == f"{TEXT.rstrip()}\n\n{function_text(after.turned)}\n"
+
+
+def test_a_knob_with_another_default_starts_there(tiled: Subject) -> None:
+    turned = edited(tiled, Turn({"T": 2}))
+    after = edited(turned, Rewrite(TEXT.replace("T=4", "T=8")))
+
+    assert after.turned is not None
+    assert after.turned.knobs == {"T": 8}
 
 
 def test_what_is_run_again_is_the_edited_code(k: Kernel) -> None:
