@@ -27,12 +27,14 @@ if TYPE_CHECKING:
         SourceError,
         WorkbenchError,
     )
+    from workbench.measure.comparison import Comparison
     from workbench.pipeline import Compilation
     from workbench.program import Program, load
     from workbench.runtime.arrays import Array, array
     from workbench.runtime.connect import connect
     from workbench.runtime.residency import tidy
     from workbench.schedule.step import Schedule
+    from workbench.session.compare import compare
     from workbench.session.devices import devices
     from workbench.session.kernel import Kernel, kernel
     from workbench.session.memory import memory
@@ -45,6 +47,7 @@ __all__ = [
     "Array",
     "CallError",
     "CodegenError",
+    "Comparison",
     "Compilation",
     "DeviceError",
     "InternalError",
@@ -56,6 +59,7 @@ __all__ = [
     "WgslKernel",
     "WorkbenchError",
     "array",
+    "compare",
     "connect",
     "devices",
     "from_wgsl",
@@ -70,6 +74,7 @@ _HOMES = {
     "Array": "runtime.arrays",
     "CallError": "base.errors",
     "CodegenError": "base.errors",
+    "Comparison": "measure.comparison",
     "Compilation": "pipeline",
     "DeviceError": "base.errors",
     "InternalError": "base.errors",
@@ -81,6 +86,7 @@ _HOMES = {
     "WorkbenchError": "base.errors",
     "WgslKernel": "session.shader",
     "array": "runtime.arrays",
+    "compare": "session.compare",
     "connect": "runtime.connect",
     "devices": "session.devices",
     "from_wgsl": "session.shader",

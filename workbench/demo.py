@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.base.source import Source
+from workbench.base.units import duration
 from workbench.session.cell import CellRun, run_cell
 from workbench.session.devices import devices
 from workbench.session.kernel import kernels
 from workbench.widget.assemble import cell_state
-from workbench.widget.messages import duration
 from workbench.widget.report import report_html
 
 if TYPE_CHECKING:

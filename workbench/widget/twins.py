@@ -12,12 +12,10 @@ import html
 import unicodedata
 from typing import TYPE_CHECKING
 
-from workbench.widget.messages import duration
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from workbench.widget.messages import Caret, Failure, MarkedText, Output, PanelState, Run, Stage
+from workbench.base.units import duration
+from workbench.widget.messages import Caret, Failure, MarkedText, Output, PanelState, Run, Stage
 
 TEXT_MOST = 3_000
 """Characters of one stage in the text twin."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.widget import example
+from workbench.base.units import duration
 from workbench.widget.messages import (
     Caret,
     Failure,
@@ -14,7 +15,6 @@ from workbench.widget.messages import (
     PanelState,
     Stage,
     answer,
-    duration,
     encode,
 )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from typing import TYPE_CHECKING
 
-from workbench.widget.messages import duration
+from workbench.base.units import duration
 from workbench.widget.views import Arguments, View
 
 if TYPE_CHECKING:

@@ -1,0 +1,16 @@
+"""Numbers with their units, as people read them."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float) -> str:
+    """A time in words with three digits: 0.0000123 is "12.3 µs", 1.5 is "1.50 s"."""
+    for limit, factor, unit in ((0.9995e-3, 1e6, "µs"), (0.9995, 1e3, "ms")):
+        if seconds < limit:
+            return f"{_digits(seconds * factor)} {unit}"
+    return f"{_digits(seconds)} s"
+
+
+def _digits(value: float) -> str:
+    """Three digits and no exponent: 1.23, 12.3, 123."""
+    return f"{value:.{0 if value >= 99.95 else 1 if value >= 9.995 else 2}f}"

@@ -1,0 +1,296 @@
+"""`Comparison`: what was measured of several things on several devices, and what it shows.
+
+A value that tables, charts, files and reports are made from; nothing is measured here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal
+
+from workbench.base.units import duration
+from workbench.measure.intervals import Interval, ratio_interval, shows_difference, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from workbench.measure.timing import Ended, Series, Timed
+
+SCHEMA = 1
+"""The version of `to_dict`'s form."""
+COARSE = 0.02
+"""The share of a reading that a device's clock may step by, for the readings to be used."""
+
+Clock = Literal["wall", "kernel"]
+"""Calls as the host sees them, one after another; or what the kernels alone took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing on one device: its times, or why it has none.
+
+    `agreed` says how its answer was compared before it was timed; `refused` why it was not timed.
+    `identity` is the same for the same code on the same kind of device, on any day.
+    """
+
+    label: str
+    device: str
+    timed: Timed | None = None
+    agreed: str = ""
+    refused: str = ""
+    identity: str = ""
+    compile: float | None = None
+    """Seconds to a runnable program; None where nothing was compiled."""
+    transfer: int = 0
+    """Bytes that a first call with fresh inputs takes to the device."""
+
+    @property
+    def words(self) -> str:
+        """Its name with the device, as verdicts say it."""
+        return f"{self.label} on {self.device}" if self.device else self.label
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What the results file says of the same code, measured before on the same machine."""
+
+    label: str
+    device: str
+    at: str
+    seconds: float
+    changed: tuple[str, ...] = ()
+    """What of the environment is different since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Things measured side by side, in rounds; prints as a table, shows as HTML in a notebook.
+
+    `ended` says why the rounds ended: every interval was narrow, the budget was spent, or it was
+    interrupted or failed (`error`), and then what had been measured is kept.
+    """
+
+    entries: tuple[Entry, ...]
+    environment: Mapping[str, str]
+    rounds: int
+    seconds: float
+    ended: Ended
+    error: str = ""
+    at: str = ""
+    load: float | None = None
+    devices: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, "Mapping[str, str]"])
+    earlier: tuple[Earlier, ...] = ()
+    kept: str = ""
+    """In which file it is kept, or why it is in none."""
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    @property
+    def measured(self) -> tuple[Entry, ...]:
+        """The entries that have times."""
+        return tuple(e for e in self.entries if e.timed is not None)
+
+    @property
+    def clock(self) -> Clock:
+        """What the times are of: of kernels where every entry has them, by a clock fine enough.
+
+        A call's time and a kernel's are never compared with each other.
+        """
+        for e in self.measured:
+            kernel = None if e.timed is None else e.timed.kernel
+            if kernel is None or kernel.step > COARSE * kernel.interval.middle:
+                return "wall"
+        return "kernel" if self.measured else "wall"
+
+    def series(self, e: Entry) -> Series:
+        """The readings that the comparison is by. Raises `ValueError` for one without."""
+        if e.timed is None:
+            raise ValueError(f"{e.words} was not timed: {e.refused}")
+        by_device = e.timed.kernel if self.clock == "kernel" else None
+        return by_device or e.timed.wall
+
+    def ratio(self, first: Entry, second: Entry) -> Interval:
+        """How many times `first` takes the time of `second`, by the rounds of both."""
+        return ratio_interval(self.series(first).values, self.series(second).values)
+
+    def find(self, label: str, device: str | None = None) -> Entry:
+        """The entry of that name. Raises `KeyError` where there is none, or several."""
+        found = [e for e in self.entries if e.label == label and device in {None, e.device}]
+        if len(found) != 1:
+            names = ", ".join(e.words for e in self.entries)
+            raise KeyError(f"{len(found)} entries '{label}' on {device}; there are {names}")
+        return found[0]
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """In words: each entry against the first of its device, and each device's best."""
+        said: list[str] = []
+        leaders: list[Entry] = []
+        for device in dict.fromkeys(e.device for e in self.measured):
+            here = [e for e in self.measured if e.device == device]
+            said += [verdict(here[0].words, e.words, self.ratio(here[0], e)) for e in here[1:]]
+            leaders.append(min(here, key=lambda e: self.series(e).interval.middle))
+        leaders.sort(key=lambda e: self.series(e).interval.middle)
+        said += [verdict(e.words, leaders[0].words, self.ratio(e, leaders[0])) for e in leaders[1:]]
+        return tuple(dict.fromkeys(said))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What has to be known of the numbers: clock, rounds, outliers, load, what was refused."""
+        rounds = f"{self.rounds} rounds in {self.seconds:.1f} s, {_ENDED[self.ended]}"
+        found = [f"measured: {self._told_by()}; {rounds}"]
+        if self.error:
+            found.append(self.error)
+        found += [f"{e.words}: not timed: {e.refused}" for e in self.entries if e.refused]
+        for e in self.measured:
+            series = self.series(e)
+            if far := series.outliers:
+                times = ", ".join(duration(series.values[n]) for n in far[:3])
+                found.append(f"{e.words}: {len(far)} outliers kept, such as {times}")
+        if self.load is not None and self.load > 1.0:
+            found.append(f"the machine was busy: {self.load:.1f} processes a core")
+        found += [_since(self, old) for old in self.earlier]
+        if self.kept:
+            found.append(self.kept)
+        return tuple(found)
+
+    def _told_by(self) -> str:
+        if self.clock == "kernel":
+            clocks = {e.device: self.series(e).clock for e in self.measured}
+            return "kernel time (" + ", ".join(f"{d}: {c}" for d, c in clocks.items()) + ")"
+        coarse = {
+            f"{e.device}'s steps by {duration(e.timed.kernel.step)}"
+            for e in self.measured
+            if e.timed is not None and e.timed.kernel is not None and e.timed.kernel.step > 0
+        }
+        why = f", as the clock of {', '.join(sorted(coarse))}" if coarse else ""
+        return f"wall time of calls one after another{why}"
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The cells of the table, its head first."""
+        head = ("what", "where", "time", "95 %", "speedup", "call", "compile", "answer")
+        return [head, *(self._row(e) for e in self.entries)]
+
+    def _row(self, e: Entry) -> tuple[str, ...]:
+        if e.timed is None:
+            return e.label, e.device, "-", "-", "-", "-", "-", e.refused
+        found = self.series(e).interval
+        first = next(x for x in self.measured if x.device == e.device)
+        against = "1" if e is first else _ratio(self.ratio(first, e))
+        between = f"{duration(found.low)} to {duration(found.high)}"
+        call = "-" if e.timed.call is None else duration(e.timed.call)
+        made = "-" if e.compile is None else duration(e.compile)
+        return e.label, e.device, duration(found.middle), between, against, call, made, e.agreed
+
+    def table(self) -> str:
+        """The table, the verdicts and the notes as text."""
+        lines = self.rows()
+        widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
+        shown = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
+        return "\n".join([*(s.rstrip() for s in shown), "", *self.verdicts, "", *self.notes])
+
+    def __repr__(self) -> str:
+        return self.table()
+
+    def to_markdown(self) -> str:
+        """The same for a document."""
+        head, *body = (" | ".join(c.replace("|", "\\|") for c in row) for row in self.rows())
+        ruler = " | ".join("---" for _ in self.rows()[0])
+        rows = [f"| {line} |" for line in (head, ruler, *body)]
+        verdicts = [f"- {v}" for v in self.verdicts]
+        return "\n".join([*rows, "", *verdicts, "", *self.notes]) + "\n"
+
+    def _repr_html_(self) -> str:
+        head, *body = self.rows()
+        style = "style='text-align:left'"
+        top = "".join(f"<th {style}>{escape(c)}</th>" for c in head)
+        rows = "".join(
+            "<tr>" + "".join(f"<td {style}>{escape(c)}</td>" for c in row) + "</tr>" for row in body
+        )
+        verdicts = "".join(f"<li>{escape(v)}</li>" for v in self.verdicts)
+        notes = "<br>".join(escape(n) for n in self.notes)
+        return (
+            f"<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>"
+            f"<ul>{verdicts}</ul><p><small>{notes}</small></p>"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain values for JSON: `schema` changes when a name or a unit does.
+
+        Times are seconds; `values` are those of each round.
+        """
+        return {
+            "schema": SCHEMA,
+            "at": self.at,
+            "clock": self.clock,
+            "rounds": self.rounds,
+            "seconds": self.seconds,
+            "ended": self.ended,
+            "error": self.error,
+            "load": self.load,
+            "environment": dict(self.environment),
+            "devices": {n: dict(d) for n, d in self.devices.items()},
+            "entries": [_entry_dict(self, e) for e in self.entries],
+            "verdicts": list(self.verdicts),
+            "earlier": [asdict(e) for e in self.earlier],
+        }
+
+
+_ENDED = {
+    "narrow": "until every interval was narrow",
+    "budget": "until the budget was spent",
+    "interrupted": "until it was interrupted",
+    "failed": "until one failed",
+}
+
+
+def _ratio(found: Interval) -> str:
+    mark = "" if shows_difference(found) else ", no difference shown"
+    return f"{found.middle:.3g}x ({found.low:.3g} to {found.high:.3g}){mark}"
+
+
+def _since(now: Comparison, old: Earlier) -> str:
+    seconds = now.series(now.find(old.label, old.device)).interval.middle
+    changed = f"; since then {', '.join(old.changed)}" if old.changed else ""
+    return (
+        f"{old.label} on {old.device}: {seconds / old.seconds:.2f}x of its time at {old.at}"
+        f"{changed} (other rounds: not a comparison side by side)"
+    )
+
+
+def _entry_dict(c: Comparison, e: Entry) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "label": e.label,
+        "device": e.device,
+        "identity": e.identity,
+        "tag": "measured",
+        "agreed": e.agreed,
+        "refused": e.refused,
+        "compile_seconds": e.compile,
+        "transfer_bytes": e.transfer,
+        "wall": None,
+        "kernel": None,
+        "call_seconds": None,
+        "speedup": None,
+    }
+    if e.timed is None:
+        return found
+    found["wall"] = _series_dict(e.timed.wall)
+    found["kernel"] = None if e.timed.kernel is None else _series_dict(e.timed.kernel)
+    first = next(x for x in c.measured if x.device == e.device)
+    found["call_seconds"] = e.timed.call
+    found["speedup"] = asdict(c.ratio(first, e))
+    return found
+
+
+def _series_dict(s: Series) -> dict[str, Any]:
+    return {
+        "clock": s.clock,
+        "clock_step": s.step,
+        "batch": s.batch,
+        "values": list(s.values),
+        "interval": asdict(s.interval),
+        "outliers": list(s.outliers),
+    }
