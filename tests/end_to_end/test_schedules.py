@@ -96,6 +96,16 @@ def packed(R=8, V=32):
     vectorize("C.j_i")
     unroll("i_i")
     parallelize("j_o", "worker")
+
+@schedule(product)
+def collected(T=4):
+    parallelize("i", "workgroup.y", T)
+    parallelize("j", "workgroup.x", T)
+    reorder("i_o", "j_o", "i_i", "j_i")
+    split("k", T)
+    cache("A", "workgroup", at="k_o")
+    cache("B", "workgroup", at="k_o", pad=1)
+    cache("C", "workgroup", at="j_o", transposed=True)
 """
 CONVOLUTION = """
 def convolution(x: f32[C, H, W], w: f32[O, C, 3, 3]) -> f32[O, H - 2, W - 2]:
@@ -154,6 +164,7 @@ CASES = (
         {"x": (5, 70)},
     ),
     Case(MATMUL, {"packed": CPU}, lambda A, B: A @ B, {"A": (24, 20), "B": (20, 64)}),
+    Case(MATMUL, {"collected": GPU}, lambda A, B: A @ B, {"A": (13, 10), "B": (10, 11)}),
     Case(CONVOLUTION, {"direct": CPU}, convolved, {"x": (5, 8, 14), "w": (32, 5, 3, 3)}),
     Case(ANY, {"tree": GPU + CPU}, lambda x: np.asarray((x > 0.999).any()), {"x": (9, 17)}),
 )
@@ -166,17 +177,27 @@ def test_a_schedule_gives_what_numpy_gives_at_every_stage(case: Case, name: str,
     if not description.available:
         pytest.skip(f"{on}: {description.cause}")
     k = wb.kernel(case.text)
-    rng = np.random.default_rng(1)
-    values = {n: rng.random(shape, np.float32) for n, shape in case.shapes.items()}
-    steps = k.schedules[name]()
-    expected = case.reference(**wide(values))
+    values = drawn(case)
     given = {d: s for n, shape in case.shapes.items() for d, s in _dims(k, n, shape)}
     dims = {d: given[d] for d in k.graph.symbols()}
-    checks = k.compile(schedule=steps, on=on, dims=dims).check(inputs=values)
-    result = np.asarray(k(**values, on=on, schedule=steps))
-    found = agreement(result, expected, result.dtype, terms=100)
+    checks = k.compile(schedule=k.schedules[name](), on=on, dims=dims).check(inputs=values)
 
     assert [c for c in checks.checks if c.state == "cross"] == []
+    assert_right(case, name, on)
+
+
+def drawn(case: Case) -> dict[str, np.ndarray]:
+    """Arrays that a case is called with."""
+    rng = np.random.default_rng(1)
+    return {n: rng.random(shape, np.float32) for n, shape in case.shapes.items()}
+
+
+def assert_right(case: Case, name: str, on: str) -> None:
+    """A schedule gives what NumPy gives on a device."""
+    k, values = wb.kernel(case.text), drawn(case)
+    result = np.asarray(k(**values, on=on, schedule=k.schedules[name]()))
+    found = agreement(result, case.reference(**wide(values)), result.dtype, terms=100)
+
     assert found.ok, found.words
 
 

@@ -181,7 +181,7 @@ KINDS = (
     Kind("peel", "a break ends"),
     Kind("fuse", "a break ends"),
     Kind("fuse", "does not stand alone"),
-    Kind("cache", "is written in the nest", question="_only_read", before="parallelize"),
+    Kind("cache", "by the iterations of", question="_collects", before="parallelize", of=squared),
     Kind("cache", "does not write all of a box", question="_fills", of=partly),
     Kind("online_softmax", "differ$", "online_softmax", "_unlike", algebra_steps, of=other_row),
     Kind("online_softmax", "too early", "online_softmax", "reordered", together, None,
@@ -242,11 +242,11 @@ def forced(case: Illegal) -> Loops | None:
         plan = memory_steps._plan(case.step, case.loops)
         if isinstance(plan, Verdict):
             return None
-        if case.kind.question == "_fills" and plan.fetch:
+        if plan.fetch:
             return None  # what is not written gets back what was fetched
         nest = nest_of(case.loops, plan.loop.var)
         shared = any(x.kind.value.startswith("invocation") for x in loops_in((nest,)))
-        if case.kind.question == "_only_read" and not shared:
+        if case.kind.question == "_collects" and not shared:
             return None  # no other invocation is there
         return case.step.apply(case.loops)
 
@@ -265,9 +265,9 @@ def _noticed(program: Loops, after: Loops) -> str:
         inputs = given(program, seed)
         wanted = run_loops(program, inputs)
         try:
-            for backwards in (False, True):
-                lanes = side_by_side(after, backwards=backwards)
-                if _other(run_loops(lanes, inputs), wanted):
+            orders = (side_by_side(after, backwards=b) for b in (False, True))
+            for read in (*orders, one_by_one(after)):
+                if _other(run_loops(read, inputs), wanted):
                     return "another answer"
         except RunError:
             return "out of bounds"
@@ -319,6 +319,16 @@ def _backwards(s: For) -> For:
     last = apply("sub", apply("add", s.start, s.stop), integer(1))
     turned = with_values(s.body, {s.var: apply("sub", last, Var(s.var))})
     return replace(s, kind=LoopKind.PARALLEL, body=turned if s.step == 1 else s.body)
+
+
+def one_by_one(loops: Loops) -> Loops:
+    """The loops as one core runs them: every iteration in its turn, with arrays of its own."""
+
+    def stmt(s: Stmt) -> Stmt:
+        inner = map_bodies(s, lambda b: tuple(map(stmt, b)))
+        return replace(inner, kind=LoopKind.SERIAL) if isinstance(inner, For) else inner
+
+    return replace(loops, body=tuple(map(stmt, loops.body)))
 
 
 def without_workers(loops: Loops) -> Loops:

@@ -69,11 +69,10 @@ def cached(loop: For, plan: Plan, names: set[str]) -> For:
     name = fresh(names, f"{plan.buffer.name}_{plan.memory.value}")
     shape = plan.shape
     declared = Alloc(name, plan.buffer.dtype, shape, plan.memory, origin=plan.origin)
-    fetched: Body = ()
     shared = plan.memory is Memory.WORKGROUP
-    if plan.fetch:
-        fetched = (_fetch_together if shared else _fetch_alone)(plan, name, names)
-    kept = _keep(plan, name, names) if plan.keep else ()
+    fetch, keep = (_fetch_together, _keep_together) if shared else (_fetch_alone, _keep_alone)
+    fetched = fetch(plan, name, names) if plan.fetch else ()
+    kept = keep(plan, name, names) if plan.keep else ()
     used = tuple(_using(s, plan, name) for s in loop.body)
     place = _after_copies(loop.body, plan.buffer.name) if shared else 0
     body = (*used[:place], declared, *fetched, *used[place:], *kept)
@@ -221,16 +220,26 @@ def _fetch_alone(plan: Plan, name: str, names: set[str]) -> Body:
     return _over(plan, variables, (_fetched(plan, name, places),), "fetched")
 
 
-def _keep(plan: Plan, name: str, names: set[str]) -> Body:
+def _keep_together(plan: Plan, name: str, names: set[str]) -> Body:
+    return _together(
+        plan, fresh(names, "keep"), "written back by the whole workgroup",
+        lambda places: (_kept(plan, name, places),),
+    )  # fmt: skip
+
+
+def _keep_alone(plan: Plan, name: str, names: set[str]) -> Body:
     places, variables = _places(plan, "keep", names)
+    return _over(plan, variables, (_kept(plan, name, places),), "written back")
+
+
+def _kept(plan: Plan, name: str, places: Sequence[Expr]) -> Stmt:
+    """The store that brings one element of the copy back, if the array has it."""
     elements = _elements(plan, places)
     load = Load(name, tuple(places), plan.buffer.dtype, origin=plan.origin)
     origin = plan.origin.derive("written back")
-    stored: Stmt = Store(plan.buffer.name, elements, load, origin=origin, place=plan.origin)
+    stored = Store(plan.buffer.name, elements, load, origin=origin, place=plan.origin)
     test = _in_array(plan, elements)
-    if test is not None:
-        stored = If(test, (stored,), guard=True, origin=origin)
-    return _over(plan, variables, (stored,), "written back")
+    return stored if test is None else If(test, (stored,), guard=True, origin=origin)
 
 
 def _fetched(plan: Plan, name: str, places: Sequence[Expr]) -> Store:

@@ -15,10 +15,10 @@ from workbench.ir.expr import Expr, Var, apply, integer, loads, substitute
 from workbench.ir.extents import Extent, expression
 from workbench.ir.linear import linear, plus
 from workbench.ir.loops import Buffer, Loops
-from workbench.ir.stmt import For, Memory, Stmt
+from workbench.ir.stmt import For, LoopKind, Memory, Stmt
 from workbench.schedule.borders import around_it, borders, within
 from workbench.schedule.copies import Plan, cached
-from workbench.schedule.names import find
+from workbench.schedule.names import find, shown
 from workbench.schedule.nests import around, loops_in, nest_of, positive, replace_loop, taken
 from workbench.schedule.places import holds_arrays, invocation, shared
 from workbench.schedule.regions import Box, box, escapes
@@ -41,9 +41,9 @@ class Cache:
                  for k in range(m): C_private[0] += A[i, k]
                  C[i] = C_private[0]
 
-    Private memory holds arrays that are read or written, each invocation its own elements.
-    Workgroup memory holds arrays that are only read: one copy of what all invocations of the
-    workgroup touch, which they fetch together. Elements outside the array are fetched as 0.
+    Private memory holds what each invocation reads or writes of its own. Workgroup memory holds
+    one copy of what all invocations of the workgroup touch, which they fetch together and, at a
+    loop around all invocations, write back together. Elements outside the array are fetched as 0.
     With transposed=True the copy's rows are the array's columns; `pad` adds elements to its rows
     that nobody uses, so that a column does not fall into one bank of the memory.
     """
@@ -84,18 +84,19 @@ def _plan(step: Cache, loops: Loops) -> Plan | Verdict:
     inside = [a for a in touched if found.var in a.loops]
     if not inside:
         return no(f"'{step.at}' does not touch {step.array}", found.origin)
-    misplaced = holds_arrays(loops, step.at, found)
-    if not misplaced:
-        return misplaced
     update = next((a for a in touched if a.atomic), None)
     if update is not None:
         reason = f"{step.array} is updated atomically; a copy would miss what others add meanwhile"
         return no(reason, update.origin)
-    if memory is Memory.WORKGROUP:
-        refusal = _only_read(step, touched) and shared(loops, step.at, path)
-        if not refusal:
-            return refusal
-    return _planned(step, buffer, path, inside)
+    refusal = holds_arrays(loops, step.at, found, among=_among(memory, touched))
+    if refusal and memory is Memory.WORKGROUP:
+        refusal = _collects(loops, step, path, touched) and shared(loops, step.at, path)
+    return _planned(step, buffer, path, inside) if refusal else refusal
+
+
+def _among(memory: Memory, touched: Sequence[Access]) -> bool:
+    """Whether a copy is one of all invocations, who write it."""
+    return memory is Memory.WORKGROUP and any(a.changes for a in touched)
 
 
 def _planned(
@@ -154,13 +155,27 @@ def _layout(step: Cache, found: For, region: Box) -> Verdict:
     return YES
 
 
-def _only_read(step: Cache, touched: Sequence[Access]) -> Verdict:
+def _collects(
+    loops: Loops, step: Cache, path: Sequence[Stmt], touched: Sequence[Access]
+) -> Verdict:
+    """Refuses a copy that is written, where not all invocations collect their elements in it."""
     change = next((a for a in touched if a.changes), None)
     if change is None:
         return YES
-    reason = f"{step.array} is written in the nest of '{step.at}'"
     hint = f"cache({step.array!r}, 'private', at={step.at!r})"
-    return no(f"{reason}; the workgroup shares what is only read", change.origin, hint=hint)
+    found = path[-1]
+    assert isinstance(found, For)
+    for s in path:
+        if not isinstance(s, For) or s.kind.on_workgroups:
+            continue
+        if s.kind is not LoopKind.PARALLEL:
+            reason = f"{step.array} is written by the iterations of '{shown(loops, s.var)}'"
+            return no(f"{reason}, each for itself", change.origin, hint=hint)
+    beside = next((a for a in touched if found.var not in a.loops), None)
+    if beside is not None:
+        reason = f"{step.array} is also used beside '{step.at}', by other invocations"
+        return no(reason, beside.origin, hint=hint)
+    return YES
 
 
 def _fills(

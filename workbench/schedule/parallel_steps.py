@@ -198,9 +198,10 @@ def _conflict(loops: Loops, found: For, kinds: tuple[LoopKind, ...]) -> Verdict:
         if s.array in private:
             reason = f"{s.array} is private memory of what stands around the loop"
             return no(reason, s.origin, hint="parallelize before cache")
-    inside = {id(s) for s in writes(found.body)}
+    once = {id(s) for s in writes(found.body)} | {id(s) for x in loops_in((nest,))
+            if x.kind is LoopKind.COOPERATIVE for s in writes(x.body)}  # fmt: skip
     for s in writes((nest,)):
-        if id(s) not in inside and s.array not in own:
+        if id(s) not in once and own.get(s.array) is not Memory.PRIVATE:
             return no(
                 f"{s.array} is also written beside the loop, where each invocation would repeat it",
                 s.origin,

@@ -59,14 +59,18 @@ def repeatable(loops: Loops, loop: For) -> Verdict:
     return YES
 
 
-def holds_arrays(loops: Loops, at: str, found: For) -> Verdict:
-    """Refuses a loop whose iterations cannot have an array of their own."""
+def holds_arrays(loops: Loops, at: str, found: For, *, among: bool = False) -> Verdict:
+    """Refuses a loop whose iterations cannot have an array of their own.
+
+    With `among`, it is one array of all invocations, whose loops may stand inside.
+    """
     if leaves(found.body):
         return no(f"a break or continue belongs to '{at}'", found.origin)
     if found.kind is LoopKind.VECTOR:
         reason = f"'{at}' is a vector, whose lanes have no arrays of their own"
         return no(reason, found.origin, hint="a loop around it")
-    deeper = next((x for x in loops_in(found.body) if x.kind.mapped), None)
+    mapped = (x for x in loops_in(found.body) if x.kind.mapped)
+    deeper = next((x for x in mapped if not (among and invocation(x))), None)
     if deeper is not None:
         reason = f"'{shown(loops, deeper.var)}' inside '{at}' is mapped onto {deeper.kind.value}"
         return no(reason, deeper.origin, hint="a loop inside it")

@@ -11,18 +11,22 @@ from tests.unit.schedule.programs import (
     histogram,
     i,
     j,
+    k,
     load,
     matmul,
     mean,
+    parallel,
     recurrence,
     rows,
     serial,
     strided,
+    zero,
 )
 from tests.unit.schedule.refused import assert_refused, each_refused
 from workbench.ir.loops import Loops
 from workbench.ir.show import loops_text
-from workbench.ir.stmt import Break, If, Store
+from workbench.ir.stmt import Barrier, Break, If, Store, walk_stmts
+from workbench.passes.mapping import map_kernels
 from workbench.schedule.loop_steps import Split
 from workbench.schedule.step import Schedule
 from workbench.session.kernel import kernel
@@ -144,6 +148,47 @@ def test_a_copy_has_columns_for_rows_and_space_against_bank_conflicts() -> None:
     assert "+= A_workgroup[k_i, i_i] * B[" in text
 
 
+GATHERED = TILED.reorder("i_o", "j_o", "i_i", "j_i").cache("C", "workgroup", at="j_o")
+
+
+def test_a_workgroup_collects_its_results_and_stores_them_together() -> None:
+    text = body_text(GATHERED.split("k", 4).apply(matmul()))
+
+    assert text == (
+        "for i_o in range(3):  # workgroup.y\n"
+        "    for j_o in range(2):  # workgroup.x\n"
+        "        C_workgroup: f32[4, 5]  # workgroup memory\n"
+        "        for i_i in range(4):  # invocation.y\n"
+        "            for j_i in range(5):  # invocation.x\n"
+        "                C_workgroup[i_i, j_i] = 0.0\n"
+        "                for k_o in range(2):\n"
+        "                    for k_i in range(4):\n"
+        "                        C_workgroup[i_i, j_i] += "
+        "A[i_o * 4 + i_i, k_o * 4 + k_i] * B[k_o * 4 + k_i, j_o * 5 + j_i]\n"
+        "        for keep in range(20):  # cooperative\n"
+        "            C[i_o * 4 + keep // 5, j_o * 5 + keep % 5] = C_workgroup[keep // 5, keep % 5]"
+    )
+
+
+def test_a_workgroup_stores_what_it_collected_behind_one_barrier() -> None:
+    (mapped,) = map_kernels(GATHERED.apply(matmul())).kernels
+
+    assert sum(isinstance(s, Barrier) for s in walk_stmts(mapped.body)) == 1
+
+
+def test_an_axis_does_not_repeat_what_is_written_beside_it_in_workgroup_memory() -> None:
+    twice = parallel(
+        "i", 4,
+        parallel("j", 5, Store("T", (i, j), zero())),
+        parallel("k", 5, Store("T", (i, k), load("x", i, k), "add")),
+    )  # fmt: skip
+    collected = S.parallelize("i", "workgroup.x", 2).cache("T", "workgroup", at="i_o")
+    program = function((twice,), x=("input", (4, 5)), T=("output", (4, 5)))
+    verdict = S.parallelize("k", "invocation.y").check(collected.apply(program))
+
+    assert "T_workgroup is also written beside the loop" in verdict.reason
+
+
 def test_what_is_read_under_a_condition_does_not_choose_what_is_copied() -> None:
     text = (
         "def f(h: f32[M], idx: i32[N]) -> f32[N]:\n"
@@ -225,7 +270,8 @@ REFUSED = [
     (S.cache("A", "private", at="k", transposed=True), matmul(), "the copy of A has 0 dimensions"),
     (S.cache("A", "private", at="i", pad=-1), matmul(), "pad is -1, and the copy of A has 1"),
     (S.cache("A", "workgroup", at="k"), matmul(), "no loop around 'k' runs on invocations"),
-    (TILED.cache("C", "workgroup", at="k"), matmul(), "C is written in the nest of 'k'"),
+    (TILED.cache("C", "workgroup", at="k"), matmul(), "C is written by the iterations of 'i_i'"),
+    (TILED.cache("C", "workgroup", at="i_o"), matmul(), "'j_o' inside 'i_o' is mapped"),
     (TILED.cache("A", "private", at="i_i"), matmul(), "'j_o' inside 'i_i' is mapped"),
     (S.cache("x", "private", at="j"), MIRRORED, "the elements of x that 'j' touches are not a box"),
     (S.split("i", 2).cache("y", "private", at="i_o"), strided(2), "one iteration of 'i_o' does"),
