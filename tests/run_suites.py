@@ -57,11 +57,12 @@ def node(name: str, *arguments: str) -> Suite:
 
 TYPES = node("types of the page", "node_modules/typescript/bin/tsc", "--noEmit")
 PAGE = node("page", "node_modules/vitest/vitest.mjs", "run")
-HERE = ("--ignore=tests/browser", "--ignore=tests/notebooks")
+HERE = ("--ignore=tests/browser", "--ignore=tests/leaks", "--ignore=tests/notebooks")
 
 SUITES = {
     "test": (
         python("browser", "pytest", "-q", "tests/browser"),
+        python("leaks", "pytest", "-q", "tests/leaks"),
         python("python", "pytest", "-q", "tests", *HERE),
         python("notebooks", "pytest", "-q", "tests/notebooks"),
         TYPES,

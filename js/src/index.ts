@@ -46,11 +46,29 @@ function widgetOf(model: WidgetModel): Widget {
   return widget;
 }
 
+/** For a model that is there. Its widget may have been closed while this code was loading. */
 export function initialize(mount: Mount): void {
-  widgetOf(mount.model).initialize?.(mount);
+  letGo(mount);
+  if (!mount.signal.aborted) widgetOf(mount.model).initialize?.(mount);
 }
 
+/**
+ * Takes its state from a model that has ended: JupyterLab (4.6) keeps the models of closed widgets,
+ * since the comm of each goes on listening to its kernel.
+ */
+function letGo({ model, signal }: Mount): void {
+  const end = (): void => {
+    // Twice: a model also keeps what its attributes were before they were last set.
+    model.set("state", null, { silent: true });
+    model.set("state", null, { silent: true });
+  };
+  if (signal.aborted) end();
+  else signal.addEventListener("abort", end);
+}
+
+/** For a view that is there, unless it was left while this code was loading. */
 export function render(mount: Mount & { readonly el: HTMLElement }): void {
+  if (mount.signal.aborted) return;
   widgetOf(mount.model).render?.(mount);
   drawn(mount.model.widget_manager);
 }

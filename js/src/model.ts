@@ -111,6 +111,8 @@ export interface PanelState {
 /** What the panel needs of a widget's model; anywidget's model is one. */
 export interface WidgetModel {
   get(key: string): unknown;
+  /** Changes this page's copy alone; `silent` tells nobody of it. */
+  set(key: string, value: unknown, options: { readonly silent: boolean }): void;
   send(content: unknown, callbacks?: undefined, buffers?: readonly ArrayBuffer[]): void;
   on(event: string, listener: (...values: never[]) => void): void;
   off(event: string, listener: (...values: never[]) => void): void;

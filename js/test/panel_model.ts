@@ -18,7 +18,7 @@ export interface FakeModel {
 export function fakeModel(bytes: DataView): FakeModel {
   const listeners = new Map<string, Set<(...values: unknown[]) => void>>();
   const sent: unknown[] = [];
-  let state = bytes;
+  let state: unknown = bytes;
   const of = (event: string) => {
     const found = listeners.get(event) ?? new Set();
     listeners.set(event, found);
@@ -30,6 +30,7 @@ export function fakeModel(bytes: DataView): FakeModel {
   return {
     model: {
       get: (key) => (key === "state" ? state : null),
+      set: (key, value) => { if (key === "state") state = value; },
       send: (content) => { sent.push(content); },
       on: (event, listener) => of(event).add(listener as (...values: unknown[]) => void),
       widget_manager: {},

@@ -15,41 +15,24 @@ import traitlets
 
 from workbench.runtime.connect import bundle
 
+# A page keeps every module that it has loaded, and each widget's own is one: so it is short.
+# After a reload of the page the models come back in any order, hence the rounds of waiting. A page
+# gives a widget two seconds to initialize, hence nothing is awaited there.
 _LOADER = """
-const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
-
-async function load(model) {
-  const manager = model.widget_manager;
-  const id = model.get("bundle");
-  // After a reload of the page the models come back in any order.
-  for (let round = 0; round < 200 && !manager.has_model(id); round += 1) await pause();
+const load = async (step, mount) => {
+  const manager = mount.model.widget_manager, id = mount.model.get("bundle");
+  const pause = () => new Promise((go) => setTimeout(go, 50));
+  for (let round = 0; round < 200 && !manager.has_model(id); round++) await pause();
   const bundle = await manager.get_model(id);
-  const key = Symbol.for(`workbench.bundle.${bundle.get("digest")}`);
-  return (globalThis[key] ??= evaluate(bundle.get("code")));
-}
-
-async function evaluate(code) {
-  const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-  try {
-    return await import(address);
-  } finally {
-    URL.revokeObjectURL(address);
-  }
-}
-
-function report(cause) {
-  console.error("workbench: the page's code did not start", cause);
-}
-
+  const code = await (globalThis[Symbol.for("workbench." + bundle.get("digest"))] ??= (() => {
+    const url = URL.createObjectURL(new Blob([bundle.get("code")], { type: "text/javascript" }));
+    return import(url).finally(() => URL.revokeObjectURL(url));
+  })());
+  code[step](mount);
+};
 export default {
-  // Not awaited: a page gives every widget two seconds to initialize.
-  initialize({ model, signal }) {
-    load(model).then((code) => signal.aborted || code.initialize({ model, signal })).catch(report);
-  },
-  async render({ model, el, signal }) {
-    const code = await load(model);
-    if (!signal.aborted) code.render({ model, el, signal });
-  },
+  initialize(mount) { load("initialize", mount).catch(console.error); },
+  render: (mount) => load("render", mount),
 };
 """
 
