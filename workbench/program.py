@@ -20,7 +20,7 @@ from workbench.base.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-FORMAT = 1
+FORMAT = 2
 LOOP_BUDGET = 2**24
 """Iterations that the loops with a budget may make in one invocation, all together."""
 OUTSIDE_HINT = (
@@ -28,6 +28,10 @@ OUTSIDE_HINT = (
     "x[k] if 0 <= k < N else 0"
 )
 """What to do about an access that left its array, and about a best of nothing."""
+STATUS_WORDS = 16
+"""The words of a report: what a status buffer holds."""
+STATUS_ITERATION = 4
+"""The word from which on a report has indices; of more than 12 around an access, the last 12."""
 Role = Literal["input", "output", "temporary", "constant", "status", "scalars"]
 Access = Literal["read", "read_write", "uniform"]
 
@@ -36,10 +40,12 @@ Access = Literal["read", "read_write", "uniform"]
 class Buffer:
     """A buffer that the program needs; `shape` in elements, bool elements are 32-bit words.
 
-    `status` is one u32[4], zeroed before each run: word 0 is 1 after a loop used up its
-    iteration budget, word 1 is the number of that loop in `Program.loops`. A device may put a
-    budget of its own into word 2; 0 means `LOOP_BUDGET`. Word 0 is also 1 after an access left
-    its array: word 1 is then the complement of its number in `Program.accesses`, word 3 the index.
+    `status` holds `STATUS_WORDS` of u32, zeroed before each run. Who has something to report
+    exchanges word 0 for 1, and writes the others if it was 0: the first report is whole. After a
+    loop used up its iteration budget word 1 is its number in `Program.loops`; a device may put a
+    budget of its own into word 2, 0 means `LOOP_BUDGET`. After an access left its array word 1 is
+    the complement of its number in `Program.accesses`, word 3 the index, and from
+    `STATUS_ITERATION` on stand the values of the indices around it.
     `scalars` holds the scalar parameters, a `Parameter.word` each, padded to 16 bytes.
     """
 
@@ -168,12 +174,24 @@ Action = Dispatch | Copy | Repeat | While
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedAccess:
+    """An access that is checked when it runs; for `finds`, an argmax of nothing, no index is said.
+
+    `text` says which it is, with its line of the source and a caret below. `indices` are the
+    names of the indices around it, of which a report has the values.
+    """
+
+    text: str
+    indices: tuple[str, ...] = ()
+    finds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """All that a device needs to run a kernel: equal programs are interchangeable.
 
     `inputs` and `outputs` name buffers in the order of the call; `loops` describes the loops
-    that have an iteration budget, `accesses` those that are checked when they run, each with
-    its line of the source and a caret below.
+    that have an iteration budget, `accesses` those that are checked when they run.
     """
 
     name: str
@@ -185,7 +203,7 @@ class Program:
     kernels: tuple[Kernel, ...]
     body: tuple[Action, ...]
     loops: tuple[str, ...] = ()
-    accesses: tuple[str, ...] = ()
+    accesses: tuple[CheckedAccess, ...] = ()
 
     @property
     def arguments(self) -> tuple[Parameter, ...]:
@@ -234,7 +252,10 @@ class Program:
             ],
             "body": [_action_json(a) for a in self.body],
             "loops": list(self.loops),
-            "accesses": list(self.accesses),
+            "accesses": [
+                {"text": a.text, "indices": list(a.indices), "finds": a.finds}
+                for a in self.accesses
+            ],
         }
 
     def save(self, path: str | Path) -> Path:
@@ -279,18 +300,25 @@ def from_json(values: dict[str, Any]) -> Program:
         kernels=tuple(_kernel(k) for k in values["kernels"]),
         body=tuple(_action(a) for a in values["body"]),
         loops=tuple(values["loops"]),
-        accesses=tuple(values.get("accesses", ())),
+        accesses=tuple(
+            CheckedAccess(a["text"], tuple(a["indices"]), a["finds"])
+            for a in values.get("accesses", ())
+        ),
     )
 
 
-def outside(name: str, accesses: tuple[str, ...], words: tuple[int, ...]) -> str | None:
+def outside(name: str, accesses: tuple[CheckedAccess, ...], words: tuple[int, ...]) -> str | None:
     """What the status words of a program say of an access that left its array, if anything."""
     number = ~words[1] & 0xFFFFFFFF
     if not words[0] or number >= len(accesses):
         return None
-    index = words[3] - 2**32 if words[3] >= 2**31 else words[3]
-    said, *picture = accesses[number].split("\n")
-    return "\n".join([f"'{name}': {said}: the index is {index}", *picture])
+    access = accesses[number]
+    index, *values = (w - 2**32 if w >= 2**31 else w for w in words[STATUS_ITERATION - 1 :])
+    around = ", ".join(f"{n} = {x}" for n, x in zip(access.indices, values, strict=False))
+    said, *picture = access.text.split("\n")
+    said += "" if access.finds else f": the index is {index}"
+    said += f" at {around}" if around else ""
+    return "\n".join([f"'{name}': {said}", *picture])
 
 
 def dispatches(body: tuple[Action, ...]) -> Iterator[Dispatch]:

@@ -7,7 +7,9 @@
  * Nothing here touches the GPU, the DOM or a socket.
  */
 
-export const PROTOCOL_VERSION = 5;
+export const PROTOCOL_VERSION = 6;
+/** The format of programs that a page runs: `FORMAT` of `workbench/program.py`. */
+export const PROGRAM_FORMAT = 2;
 
 /**
  * Payload bytes of a binary frame: far below the 10 MiB at which Jupyter's servers cut the socket,
@@ -62,7 +64,7 @@ export type Step =
   | { readonly op: "while"; readonly flag: string; readonly body: readonly Step[] };
 
 export interface Program {
-  readonly version: 1;
+  readonly version: typeof PROGRAM_FORMAT;
   readonly name: string;
   readonly target: string;
   readonly buffers: readonly BufferPlan[];
@@ -72,26 +74,42 @@ export interface Program {
   readonly kernels: readonly KernelPlan[];
   readonly body: readonly Step[];
   readonly loops?: readonly string[];
-  readonly accesses?: readonly string[];
+  readonly accesses?: readonly CheckedAccess[];
 }
 
-/** What is said of an access that left its array: the index in the first line, then the source. */
+/** An access that is checked when it runs; `workbench/program.py` says what it holds. */
+export interface CheckedAccess {
+  readonly text: string;
+  readonly indices: readonly string[];
+  readonly finds: boolean;
+}
+
+/** The words of a report, as the status buffer holds them: `workbench/program.py` says how. */
+export const STATUS_WORDS = 16;
+const STATUS_INDEX = 3;
+const STATUS_ITERATION = 4;
+
+/** What a status says of an access that left its array: the indices first, then the source. */
 export function outsideMessage(
   { name, accesses }: Program,
-  number: number,
-  index: number,
+  status: readonly number[],
 ): string | undefined {
-  const access = accesses?.[number];
+  const [reported = 0, number = 0] = status;
+  const access = reported === 0 ? undefined : accesses?.[~number >>> 0];
   if (access === undefined) return undefined;
-  const [words, ...picture] = access.split("\n");
-  return [`'${name}': ${words}: the index is ${index}`, ...picture].join("\n");
+  const value = (word: number): number => (status[word] ?? 0) | 0;
+  const around = access.indices.map((n, place) => `${n} = ${value(STATUS_ITERATION + place)}`);
+  const [words, ...picture] = access.text.split("\n");
+  const index = access.finds ? "" : `: the index is ${value(STATUS_INDEX)}`;
+  const at = around.length > 0 ? ` at ${around.join(", ")}` : "";
+  return [`'${name}': ${words}${index}${at}`, ...picture].join("\n");
 }
 
 /** Bytes that a planned buffer takes on the device: whole words, and never none. */
 export function bytesOf(plan: BufferPlan, scalarCount: number): number {
   switch (plan.role) {
     case "status":
-      return 16;
+      return 4 * STATUS_WORDS;
     case "scalars":
       return Math.max(16, Math.ceil((4 * scalarCount) / 16) * 16);
     case "input":

@@ -1,6 +1,6 @@
 // Reads what a kernel process asks for: every field is checked before anything is done with it.
 
-import { malformed, type Request } from "./protocol.ts";
+import { malformed, PROGRAM_FORMAT, type Request } from "./protocol.ts";
 
 type Check = (value: unknown) => boolean;
 
@@ -12,7 +12,7 @@ const isRecord: Check = (value) =>
 const areCounts: Check = (value) => Array.isArray(value) && value.every(isCount);
 const isEngine: Check = (value) => value === "gpu" || value === "wasm";
 const isProgram: Check = (value) =>
-  isRecord(value) && Reflect.get(value as object, "version") === 1;
+  isRecord(value) && Reflect.get(value as object, "version") === PROGRAM_FORMAT;
 const isTable: Check = (value) => isRecord(value) && areCounts(Object.values(value as object));
 
 /** What the fields of each kind of request have to be. */

@@ -1,7 +1,7 @@
 import { beforeAll, expect, it, vi } from "vitest";
 import { compileProgram } from "../src/gpu/compile.ts";
 import { GpuEngine } from "../src/gpu/engine.ts";
-import type { Program } from "../src/protocol.ts";
+import { PROGRAM_FORMAT, type Program } from "../src/protocol.ts";
 import { KEPT_PROGRAMS } from "../src/recent.ts";
 
 beforeAll(() => {
@@ -34,7 +34,7 @@ function countingDevice() {
 function program(size: number, code = "fn main() {}"): Program {
   const buffer = { name: "x", dtype: "f32", shape: [size], role: "input" } as const;
   return {
-    version: 1, name: "double", target: "wgsl", buffers: [buffer], scalars: [],
+    version: PROGRAM_FORMAT, name: "double", target: "wgsl", buffers: [buffer], scalars: [],
     inputs: ["x"], outputs: [],
     kernels: [{
       name: "double", code, entry: "main", workgroup_size: [64, 1, 1], iterations: [0, 0],

@@ -4,6 +4,7 @@ import {
   failureOf,
   GpuFailure,
   outsideMessage,
+  PROGRAM_FORMAT,
   type Program,
   unpackFrame,
 } from "../src/protocol.ts";
@@ -11,7 +12,7 @@ import { parseRequests } from "../src/requests.ts";
 import { packFrame } from "./frames.ts";
 
 const SOUND: readonly object[] = [
-  { kind: "compile", id: 1, engine: "gpu", key: "k", program: { version: 1 } },
+  { kind: "compile", id: 1, engine: "gpu", key: "k", program: { version: PROGRAM_FORMAT } },
   { kind: "alloc", id: 1, engine: "wasm", buffer: 1, bytes: 4 },
   { kind: "write", id: 1, engine: "gpu", buffer: 1, offset: 0, bytes: 4 },
   {
@@ -80,18 +81,27 @@ describe("bytesOf", () => {
 });
 
 describe("outsideMessage", () => {
-  const access = "x[i] in line 1 reads outside its extent 5\n    1 | y = x[i]\n            ^^^^";
-  const program = { name: "f", accesses: [access] } as unknown as Program;
+  const text = "x[i] in line 1 reads outside its extent 5\n    1 | y = x[i]\n            ^^^^";
+  const best = { text: "max(...) in line 1 runs over nothing", indices: [], finds: true };
+  const read = { text, indices: ["i", "k"], finds: false };
+  const program = { name: "f", accesses: [read, best] } as unknown as Program;
+  const status = (...words: number[]): number[] => [...new Uint32Array(words)];
 
-  it("says the index before the line of the source", () => {
-    expect(outsideMessage(program, 0, -3)).toBe(
-      "'f': x[i] in line 1 reads outside its extent 5: the index is -3\n" +
+  it("says the index and those around it before the line of the source", () => {
+    expect(outsideMessage(program, status(1, ~0, 0, -3, 7, -1, 9))).toBe(
+      "'f': x[i] in line 1 reads outside its extent 5: the index is -3 at i = 7, k = -1\n" +
         "    1 | y = x[i]\n            ^^^^",
     );
   });
 
-  it("is nothing for an access that the program does not have", () => {
-    expect(outsideMessage(program, 1, 0)).toBeUndefined();
+  it("says no index of what was not found", () => {
+    const said = "'f': max(...) in line 1 runs over nothing";
+    expect(outsideMessage(program, status(1, ~1, 0, -1))).toBe(said);
+  });
+
+  it("is nothing where nothing is reported, and for an access that is not the program's", () => {
+    expect(outsideMessage(program, status(0, 0, 0, 0))).toBeUndefined();
+    expect(outsideMessage(program, status(1, ~2, 0, 0))).toBeUndefined();
   });
 });
 

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page
 
 import workbench as wb
+from tests.end_to_end.test_iterations import CASES, PAIRS, PLANE, SCHEDULES, X
 from tests.end_to_end.test_outside import BEST, GATHER, LAST
 from tests.lab import SCREENS, Lab
 from workbench.base.errors import DeviceError
@@ -65,10 +66,29 @@ def test_the_dimension_is_named() -> None:
 
 
 @pytest.mark.usefixtures("joined")
+@pytest.mark.parametrize("case", CASES)
+def test_a_report_names_the_indices_around_the_access(case: str) -> None:
+    text, idx, said = CASES[case]
+
+    with pytest.raises(DeviceError, match=rf": the index is {said}\n"):
+        wb.kernel(text)(X, idx, on="browser").numpy()
+
+
+@pytest.mark.usefixtures("joined")
+@pytest.mark.parametrize("name", ["fuse and split", "split and unroll"])
+def test_a_schedule_changes_no_report(name: str) -> None:
+    kernel = wb.kernel(PAIRS)
+    schedule = SCHEDULES[name](kernel.schedule())
+
+    with pytest.raises(DeviceError, match=r": the index is 8 at i = 4, j = 7\n"):
+        kernel(X, PLANE, schedule=schedule, on="browser").numpy()
+
+
+@pytest.mark.usefixtures("joined")
 def test_an_argmax_of_nothing_is_reported() -> None:
     x, n = np.ones((3, 4), np.float32), np.array([1, 0, 3], np.int32)
 
-    with pytest.raises(DeviceError, match=r"argmax\(.*\) in line 2 runs over nothing"):
+    with pytest.raises(DeviceError, match=r"argmax\(.*\) in line 2 runs over nothing at i = 1\n"):
         wb.kernel(BEST)(x, n, on="browser").numpy()
 
 

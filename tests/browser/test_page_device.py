@@ -20,7 +20,7 @@ from workbench.base.errors import DeviceError
 from workbench.base.source import Origin, Source, Span
 from workbench.base.text import Mark, Text
 from workbench.pipeline import compile_graph
-from workbench.program import Program, from_json
+from workbench.program import FORMAT, Program, from_json
 from workbench.runtime.arrays import array, enqueue
 from workbench.runtime.browser import BrowserDevice
 from workbench.runtime.connect import page_address
@@ -83,7 +83,7 @@ def double(count: int, *, code: str = HEAD + DOUBLE, body: Any = None, extra: An
     bindings += [binding(2 + n, b["name"], "read_write") for n, b in enumerate(extra)]
     return from_json(
         {
-            "version": 1,
+            "version": FORMAT,
             "name": "double",
             "target": "wgsl",
             "buffers": [buffer("a", "input", count), buffer("c", "output", count), *extra],
@@ -176,7 +176,7 @@ def test_a_kernel_computes(joined: Connected) -> None:
 def test_matmul_with_scalars(joined: Connected) -> None:
     program = from_json(
         {
-            "version": 1,
+            "version": FORMAT,
             "name": "matmul",
             "target": "wgsl",
             "buffers": [

@@ -166,7 +166,7 @@ def test_an_access_outside_is_reported_with_its_index() -> None:
     k = wb.kernel(GATHER)
     y = k(np.ones(4, np.float32), np.array([0, 7, 1], np.int32), on="browser")
 
-    with pytest.raises(DeviceError, match="the index is 7"):
+    with pytest.raises(DeviceError, match="the index is 7 at i = 1"):
         np.asarray(y)
 
 

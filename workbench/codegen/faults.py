@@ -6,12 +6,28 @@ from typing import TYPE_CHECKING
 
 from workbench.base.errors import Mistake
 from workbench.ir.show import expr_text
+from workbench.program import STATUS_ITERATION, STATUS_WORDS, CheckedAccess
 
 if TYPE_CHECKING:
+    from workbench.ir.expr import Expr, Iteration
     from workbench.ir.stmt import Outside
 
 
-def describe_access(s: Outside) -> str:
+def reported(s: Outside) -> tuple[Expr, ...]:
+    """The values of the indices around an access that its report has room for."""
+    return tuple(value for _, value in _reported(s))
+
+
+def describe_access(s: Outside) -> CheckedAccess:
+    """An access in the words of its report."""
+    return CheckedAccess(_text(s), tuple(name for name, _ in _reported(s)), s.kind == "finds")
+
+
+def _reported(s: Outside) -> Iteration:
+    return s.iteration[-(STATUS_WORDS - STATUS_ITERATION) :]
+
+
+def _text(s: Outside) -> str:
     """What errors call an access: `table[idx[i]] in line 2 reads outside its extent 5`.
 
     Below it the line of the source, with a caret under the access.

@@ -54,9 +54,11 @@ from workbench.ir.stmt import (
     writes,
 )
 from workbench.program import (
+    STATUS_WORDS,
     Action,
     Binding,
     Buffer as ProgramBuffer,
+    CheckedAccess,
     Copy,
     Kernel,
     Parameter,
@@ -113,7 +115,7 @@ def translate(loops: Loops, processor: Processor = CPU) -> Callable[[Mapping[str
     buffers = (*loops.buffers, *_temporaries(loops.body))
     body = tuple(s for s in loops.body if not _in_storage(s))
     alone = len({tuple(map(id, nest)) for nest in all_nests(body)}) == 1
-    accesses: list[str] = []
+    accesses: list[CheckedAccess] = []
     words = _status(buffers)
     kernels: list[Kernel] = []
     sized: list[Sized] = []
@@ -153,7 +155,7 @@ def _program(
     values: Mapping[str, int],
     kernels: tuple[Kernel, ...],
     dispatches: tuple[Action, ...],
-    accesses: tuple[str, ...],
+    accesses: tuple[CheckedAccess, ...],
 ) -> Program:
     *buffers, words = given
     copies = {o: f"{o}_copy" for o in loops.outputs if _role(buffers, o) == "input"}
@@ -239,7 +241,7 @@ def _status(buffers: tuple[Buffer, ...]) -> Buffer:
     name = "status"
     while any(b.name == name for b in buffers):
         name += "_words"
-    return Buffer(name, U32, (4,), "temporary")
+    return Buffer(name, U32, (STATUS_WORDS,), "temporary")
 
 
 def _write_body_function(

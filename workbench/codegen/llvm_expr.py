@@ -25,6 +25,7 @@ from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Va
 from workbench.ir.extents import Extent, expression, literals
 from workbench.ir.intervals import joined
 from workbench.ir.ops import OPS, is_defined
+from workbench.program import CheckedAccess
 
 LEAST, GREATEST = -(2**31), 2**31 - 1
 ANY = (LEAST, GREATEST)
@@ -80,7 +81,7 @@ class Scope:
     arrays: dict[str, Place] = field(default_factory=dict[str, Place])
     defined: dict[str, tuple[str, DType]] = field(default_factory=dict[str, tuple[str, DType]])
     written: dict[int, str] | None = None
-    accesses: list[str] = field(default_factory=list[str])
+    accesses: list[CheckedAccess] = field(default_factory=list[CheckedAccess])
     functions: Mapping[str, str] = field(default_factory=dict[str, str])
     open: tuple[str, ...] = ()
 

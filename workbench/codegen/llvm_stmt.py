@@ -12,7 +12,7 @@ from typing import assert_never
 
 from workbench.base.errors import InternalError
 from workbench.base.source import NOWHERE, Origin
-from workbench.codegen.faults import describe_access
+from workbench.codegen.faults import describe_access, reported
 from workbench.codegen.llvm_expr import (
     ANY,
     Counter,
@@ -52,6 +52,7 @@ from workbench.ir.stmt import (
     While,
     walk_stmts,
 )
+from workbench.program import STATUS_ITERATION
 
 POLL = 2**20
 """About so many statements are run, at most, between two looks at the stop word."""
@@ -294,11 +295,16 @@ def _store(scope: Scope, s: Store) -> None:
 
 
 def _report(scope: Scope, s: Outside) -> None:
-    """Say in the status words, if nobody did before, which access left its array, and where."""
+    """Say in the status words, if nobody did before, which access left its array, and where.
+
+    What `Program` says of them.
+    """
     lines = scope.lines
     number = len(scope.accesses)
     scope.accesses.append(describe_access(s))
-    index = value(scope, s.index[s.place])
+    words = {1: str(~number), 3: value(scope, s.index[s.place])}
+    for word, x in enumerate(reported(s), STATUS_ITERATION):
+        words[word] = value(scope, x)
     status = scope.arrays[STATUS].pointer
     text = f"atomicrmw xchg ptr {status}, i32 1 monotonic"
     said = lines.value("said", text, s.origin)
@@ -306,7 +312,7 @@ def _report(scope: Scope, s: Outside) -> None:
     report, after = lines.fresh("report"), lines.fresh("reported")
     lines.branch(first, report, after, s.origin)
     lines.begin(report)
-    for word, operand in ((1, str(~number)), (3, index)):
+    for word, operand in words.items():
         place = lines.value("word", f"getelementptr i32, ptr {status}, i64 {word}", s.origin)
         lines.line(f"store i32 {operand}, ptr {place}", s.origin)
     lines.jump(after, s.origin)

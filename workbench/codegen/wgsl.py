@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from workbench.base.dtypes import U32
 from workbench.base.errors import CodegenError
 from workbench.base.text import Writer
-from workbench.codegen.faults import describe_access
+from workbench.codegen.faults import describe_access, reported
 from workbench.codegen.order import actions
 from workbench.codegen.wgsl_atomic import (
     atomic_arrays,
@@ -38,6 +38,8 @@ from workbench.ir.show import expr_text
 from workbench.ir.stmt import Alloc, Body, Local, Memory, Outside, expressions, walk_stmts
 from workbench.program import (
     LOOP_BUDGET,
+    STATUS_ITERATION,
+    STATUS_WORDS,
     Action,
     Binding,
     Buffer,
@@ -79,7 +81,7 @@ def translate(mapped: Mapped, limits: Limits) -> Callable[[Mapping[str, int]], P
         buffers = [Buffer(b.name, b.dtype, b.sizes, b.role) for b in shaped]
         outputs, copies = _outputs(mapped, buffers, set(taken))
         if found.loops or found.accesses:
-            buffers.append(Buffer(status, U32, (4,), "status"))
+            buffers.append(Buffer(status, U32, (STATUS_WORDS,), "status"))
         if any(k.scalars for k in mapped.kernels):
             words = -(-len(mapped.scalars) // 4) * 4
             buffers.append(Buffer(scalars, U32, (words,), "scalars"))
@@ -149,11 +151,7 @@ def _kernel(
     for loop in cost.unproved:
         numbers[id(loop)] = len(found.loops)
         found.loops.append(describe_loop(loop))
-    faults: dict[int, int] = {}
-    for s in walk_stmts(body):
-        if isinstance(s, Outside):
-            faults[id(s)] = len(found.accesses)
-            found.accesses.append(describe_access(s))
+    faults, around = _faults(body, found)
     scope = Scope(
         {**names, **{name: name.replace(".", "_") for name in ids}},
         {name: f"scalars.{field}" for name, field in fields.items()},
@@ -168,16 +166,25 @@ def _kernel(
     if kernel.scalars:
         _write_scalars(w, mapped, fields, len(bindings) - 1)
     _write_workgroup_memory(w, body, scope)
-    _write_main(w, kernel, body, Emission(scope, numbers, faults))
+    _write_main(w, kernel, body, Emission(scope, numbers, faults, around))
     if numbers:
         _write_budget(w)
     if faults:
-        _write_outside(w)
+        _write_outside(w, around)
     write_needs(w, needed)
     write_atomic_functions(w, body, scope)
     text = w.text()
     code = Kernel(kernel.name, text.value, bindings, kernel.workgroup_size, text=text)
     return code, lambda values: _iterations(body, kernel, values)
+
+
+def _faults(body: Body, found: Faults) -> tuple[dict[int, int], int]:
+    """The numbers of the accesses that may be reported, and the most indices around one."""
+    reports = [s for s in walk_stmts(body) if isinstance(s, Outside)]
+    first = len(found.accesses)
+    found.accesses.extend(describe_access(s) for s in reports)
+    numbers = {id(s): n for n, s in enumerate(reports, first)}
+    return numbers, max((len(reported(s)) for s in reports), default=0)
 
 
 def _iterations(body: Body, kernel: DeviceKernel, values: Mapping[str, int]) -> tuple[int, int]:
@@ -272,7 +279,7 @@ def _write_bindings(
         index = len(bindings)
         bindings.append(Binding(index, status, "read_write"))
         w.write(f"@group(0) @binding({index}) var<storage, read_write> ")
-        w.write("status: array<atomic<u32>, 4>;")
+        w.write(f"status: array<atomic<u32>, {STATUS_WORDS}>;")
         w.end()
     if kernel.scalars:
         bindings.append(Binding(len(bindings), scalars, "uniform"))
@@ -377,13 +384,17 @@ def _write_budget(w: Writer) -> None:
     w.line("}")
 
 
-def _write_outside(w: Writer) -> None:
-    """`outside`: the first access that is no element, its number as a complement, and its index."""
+def _write_outside(w: Writer, around: int) -> None:
+    """`outside`: the first access that is no element, as `Buffer` says; `around` indices of it."""
     w.line()
     w.line("// An access outside of its array is not made; the first one is reported.")
-    w.line("fn outside(access_number: u32, index: i32) {")
+    indices = f", around: array<i32, {around}>" if around else ""
+    w.line(f"fn outside(access_number: u32, index: i32{indices}) {{")
     w.line("    if (atomicExchange(&status[0], 1u) == 0u) {")
     w.line("        atomicStore(&status[1], ~access_number);")
     w.line("        atomicStore(&status[3], bitcast<u32>(index));")
+    for n in range(around):
+        place = STATUS_ITERATION + n
+        w.line(f"        atomicStore(&status[{place}], bitcast<u32>(around[{n}]));")
     w.line("    }")
     w.line("}")

@@ -30,7 +30,7 @@ from workbench.ir.stmt import (
     bodies,
     walk_stmts,
 )
-from workbench.program import LOOP_BUDGET
+from workbench.program import LOOP_BUDGET, CheckedAccess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ class Faults:
     """What kernels may report, in words (the lists grow): loops and accesses, by number."""
 
     loops: list[str] = field(default_factory=list[str])
-    accesses: list[str] = field(default_factory=list[str])
+    accesses: list[CheckedAccess] = field(default_factory=list[CheckedAccess])
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from workbench.ir.expr import (
     apply,
     children,
     free_names,
+    map_iteration,
     rebuild,
     walk,
 )
@@ -145,7 +146,9 @@ def _stmt(s: Stmt, scope: _Scope, out: list[Stmt]) -> None:
             index = tuple(_value(x, scope, out) for x in s.index)
             out.append(replace(s, index=index, value=_value(s.value, scope, out)))
         case Outside():
-            out.append(replace(s, index=tuple(_value(x, scope, out) for x in s.index)))
+            index = tuple(_value(x, scope, out) for x in s.index)
+            iteration = map_iteration(s.iteration, lambda x: _value(x, scope, out))
+            out.append(replace(s, index=index, iteration=iteration))
         case Alloc() | Break() | Continue() | Barrier():
             out.append(s)
         case _:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from workbench.base.dtypes import DType
 from workbench.base.source import NOWHERE, Origin
+from workbench.codegen.faults import reported
 from workbench.codegen.wgsl_atomic import write_update
 from workbench.codegen.wgsl_expr import (
     ARITHMETIC,
@@ -28,7 +29,7 @@ from workbench.codegen.wgsl_lanes import (
     write_vector_place,
 )
 from workbench.codegen.wgsl_loops import written_out
-from workbench.ir.expr import Apply, Load, loads
+from workbench.ir.expr import Apply, Load, integer, loads
 from workbench.ir.stmt import (
     Alloc,
     Assign,
@@ -62,12 +63,14 @@ _COMPOUND = {"add": "+=", "mul": "*="}
 class Emission:
     """What names stand for, and the numbers of what may be reported, by `id` of the statement.
 
-    `budgets` are the loops that carry an iteration budget, `faults` the accesses.
+    `budgets` are the loops that carry an iteration budget, `faults` the accesses; `around` is how
+    many indices a report has.
     """
 
     scope: Scope
     budgets: Mapping[int, int]
     faults: Mapping[int, int]
+    around: int = 0
 
 
 def array_type(dtype: DType, shape: tuple[int, ...], *, packed: bool = False) -> str:
@@ -115,17 +118,29 @@ def _write_stmt(w: Writer, s: Stmt, emission: Emission) -> None:
         case Alloc():
             _write_alloc(w, s, emission.scope)
         case Outside():
-            with _marked(w, s.origin):
-                w.write(f"outside({emission.faults[id(s)]}u, ")
-                write_expr(w, s.index[s.place], emission.scope)
-                w.write(")")
-            _close(w)
+            _write_outside(w, s, emission)
         case Break() | Continue() | Barrier():
             with _marked(w, s.origin):
                 w.write(_WORDS[type(s)])
             _close(w)
         case _:
             assert_never(s)
+
+
+def _write_outside(w: Writer, s: Outside, emission: Emission) -> None:
+    """`outside(0u, at, array<i32, 2>(i, k));`, 0 for the indices that this access has not."""
+    with _marked(w, s.origin):
+        w.write(f"outside({emission.faults[id(s)]}u, ")
+        write_expr(w, s.index[s.place], emission.scope)
+        if emission.around:
+            w.write(f", array<i32, {emission.around}>(")
+            values = reported(s)
+            for n in range(emission.around):
+                w.write(", " if n else "")
+                write_expr(w, values[n] if n < len(values) else integer(0), emission.scope)
+            w.write(")")
+        w.write(")")
+    _close(w)
 
 
 def _close(w: Writer) -> None:

@@ -38,13 +38,15 @@ class Load:
     """An element of an array; the rank of the array equals `len(index)`.
 
     `checked` are the dimensions along which it may leave the array: that is looked at when it
-    runs. It stands in graphs only; lowering makes conditions of it.
+    runs, and reported with the `iteration`. Both stand in graphs only; lowering makes conditions
+    of them.
     """
 
     array: str
     index: tuple[Expr, ...]
     dtype: DType
     checked: tuple[int, ...] = ()
+    iteration: Iteration = ()
     origin: Origin = origin_field()
 
 
@@ -96,7 +98,8 @@ class Range:
 class Reduce:
     """`op(body for ranges if cond)`; op is add, mul, max, min, any, all, argmax or argmin.
 
-    argmax and argmin have exactly one range and give its index, the first on ties, as i32.
+    argmax and argmin have exactly one range and give its index, the first on ties, as i32; that
+    there is none is reported with the `iteration`.
     """
 
     op: str
@@ -104,10 +107,16 @@ class Reduce:
     cond: Expr | None
     body: Expr
     dtype: DType
+    iteration: Iteration = ()
     origin: Origin = origin_field()
 
 
 Expr = Const | Var | Load | Apply | Cast | Select | Reduce
+Iteration = tuple[tuple[str, Expr], ...]
+"""The indices of the source around a place, outermost first: what it calls them, their values.
+
+Rewrites keep the values up to date. They are no children: nothing is computed of them but a report.
+"""
 
 
 def integer(value: int, origin: Origin = NOWHERE) -> Const:
@@ -154,8 +163,10 @@ def rebuild(e: Expr, f: Callable[[Expr], Expr]) -> Expr:
         case Const() | Var():
             return e
         case Load(_, index):
-            new = tuple(f(x) for x in index)
-            return e if _same(new, index) else replace(e, index=new)
+            new, iteration = tuple(f(x) for x in index), map_iteration(e.iteration, f)
+            if _same(new, index) and iteration is e.iteration:
+                return e
+            return replace(e, index=new, iteration=iteration)
         case Apply(_, args):
             new = tuple(f(x) for x in args)
             return e if _same(new, args) else replace(e, args=new)
@@ -170,12 +181,21 @@ def rebuild(e: Expr, f: Callable[[Expr], Expr]) -> Expr:
         case Reduce(_, ranges, cond, body):
             spans = tuple(_rebuild_range(r, f) for r in ranges)
             test = None if cond is None else f(cond)
-            inner = f(body)
-            if _same(spans, ranges) and test is cond and inner is body:
+            inner, iteration = f(body), map_iteration(e.iteration, f)
+            same = test is cond and inner is body and iteration is e.iteration
+            if _same(spans, ranges) and same:
                 return e
-            return replace(e, ranges=spans, cond=test, body=inner)
+            return replace(e, ranges=spans, cond=test, body=inner, iteration=iteration)
         case _:
             assert_never(e)
+
+
+def map_iteration(iteration: Iteration, f: Callable[[Expr], Expr]) -> Iteration:
+    """The same indices with `f` applied to their values; the same object if nothing changed."""
+    new = tuple(f(x) for _, x in iteration)
+    if _same(new, tuple(x for _, x in iteration)):
+        return iteration
+    return tuple((name, x) for (name, _), x in zip(iteration, new, strict=True))
 
 
 def substitute(e: Expr, values: Mapping[str, Expr]) -> Expr:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from workbench.base.source import NOWHERE, Origin
-from workbench.ir.lanes import Kind, quoted
+from workbench.ir.lanes import Kind, iteration_words, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,19 +61,23 @@ class Race:
 
 @dataclass(frozen=True, slots=True)
 class OutOfBounds:
-    """An invocation accesses an index that is no element; a read gave any value, a write none."""
+    """An invocation accesses an index that is no element; a read gave any value, a write none.
+
+    `iteration` has the indices of the source around it, by name.
+    """
 
     array: str
     index: tuple[int, ...]
     extent: tuple[int, ...]
     access: Access
+    iteration: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def words(self) -> str:
         """The index, the extents, and the access."""
         return (
             f"index {list(self.index)} of '{self.array}' is outside its shape "
-            f"{list(self.extent)}: {self.access.words}"
+            f"{list(self.extent)}{iteration_words(self.iteration)}: {self.access.words}"
         )
 
 

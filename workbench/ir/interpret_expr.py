@@ -7,14 +7,26 @@ float64 where the run is wide; integers wrap at their width in both. It writes n
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
 from workbench.base.dtypes import DType
 from workbench.base.errors import RunError
-from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var
-from workbench.ir.lanes import AT_ONCE, Lanes, Mask, Value, both, load, numpy_dtype
+from workbench.ir.expr import Apply, Cast, Const, Expr, Iteration, Load, Reduce, Select, Var
+from workbench.ir.lanes import (
+    AT_ONCE,
+    Indices,
+    Lanes,
+    Mask,
+    Value,
+    both,
+    first_iteration,
+    iteration_words,
+    load,
+    numpy_dtype,
+)
 from workbench.ir.ops import OPS, unit
 
 if TYPE_CHECKING:
@@ -38,7 +50,7 @@ def evaluate_lanes(lanes: Lanes, e: Expr, mask: Mask) -> Value:
             return lanes.env[name]
         case Load(_, index):
             at = tuple(evaluate_lanes(lanes, x, mask) for x in index)
-            return load(lanes, e, at, mask)
+            return load(lanes, e, at, mask, partial(indices_of, lanes, e.iteration, mask))
         case Apply():
             return _apply(lanes, e, mask)
         case Cast(dtype, arg):
@@ -49,6 +61,11 @@ def evaluate_lanes(lanes: Lanes, e: Expr, mask: Mask) -> Value:
             return (_best if op in {"argmax", "argmin"} else _fold)(lanes, e, mask)
         case _:
             assert_never(e)
+
+
+def indices_of(lanes: Lanes, iteration: Iteration, mask: Mask) -> Indices:
+    """The indices around a place, in every lane."""
+    return tuple((name, evaluate_lanes(lanes, x, mask)) for name, x in iteration)
 
 
 def constant(value: float, dtype: DType, *, wide: bool = False) -> Value:
@@ -172,14 +189,15 @@ def _best(lanes: Lanes, e: Reduce, mask: Mask) -> Value:
         found = found | better
     missing = ~found if mask is None else ~found & mask
     if np.any(missing) and math.prod(lanes.shape):
-        raise empty_range(e.op, e.origin)
+        hit = np.broadcast_to(missing, lanes.shape)
+        raise empty_range(e.op, e.origin, indices_of(lanes, e.iteration, mask), hit)
     return index
 
 
-def empty_range(op: str, origin: Origin) -> RunError:
-    """The error of an argmax or argmin that runs over nothing."""
+def empty_range(op: str, origin: Origin, indices: Indices, hit: Value) -> RunError:
+    """The error of an argmax or argmin that runs over nothing in the lanes of `hit`."""
     return RunError(
-        f"{op} of an empty range has no answer",
+        f"{op} of an empty range has no answer{iteration_words(first_iteration(indices, hit))}",
         span=origin.nearest_span(),
         hint="give the range at least one index, or guard it: `... if n > 0 else -1`",
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 import numpy as np
@@ -17,7 +18,7 @@ from workbench.base.errors import RunError
 from workbench.base.progress import BOARD
 from workbench.base.source import NOWHERE
 from workbench.ir.expr import Load, walk
-from workbench.ir.interpret_expr import empty_range, evaluate_lanes, trips
+from workbench.ir.interpret_expr import empty_range, evaluate_lanes, indices_of, trips
 from workbench.ir.lanes import (
     AT_ONCE,
     Kind,
@@ -26,6 +27,7 @@ from workbench.ir.lanes import (
     Place,
     Spot,
     Value,
+    Where,
     allocate,
     both,
     either,
@@ -128,11 +130,13 @@ def _report(lanes: Lanes, s: Outside, mask: Mask) -> None:
     hit = np.broadcast_to(np.asarray(True if mask is None else mask), lanes.shape)
     if not hit.any():
         return
+    indices = partial(indices_of, lanes, s.iteration, mask)
     if s.kind == "finds":
-        raise empty_range("argmax or argmin", s.origin)
+        raise empty_range("argmax or argmin", s.origin, indices(), hit)
+    where = Where(s.kind, s.origin, indices)
     if lanes.watch is None:
-        raise outside_error(s.array, lanes.arrays[s.array], index, hit, s.kind, s.origin)
-    lanes.watch.outside(s.array, index, hit, s.kind, s.origin)
+        raise outside_error(s.array, lanes.arrays[s.array], index, hit, where)
+    lanes.watch.outside(s.array, index, hit, where)
 
 
 def _for(lanes: Lanes, s: For, mask: Mask) -> Flow:
@@ -377,7 +381,9 @@ def _spot(lanes: Lanes, s: Store, mask: Mask) -> Spot:
         if known is not None and known.serves(inputs, lanes.shape):
             return known
     index = tuple(evaluate_lanes(lanes, x, mask) for x in s.index)
-    at, outside = locate(lanes, s.array, index, mask, _kind(s), _named(s))
+    indices = partial(indices_of, lanes, s.iteration, mask)
+    where = Where(_kind(s), _named(s), indices)
+    at, outside = locate(lanes, s.array, index, mask, where)
     spot = Spot(inputs, lanes.shape, at, outside)
     if steady:
         lanes.spots[id(s)] = spot

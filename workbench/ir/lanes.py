@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from workbench.ir.expr import Expr, Load, Reduce, free_names, walk
 from workbench.ir.stmt import Memory, Stmt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from workbench.ir.apart import Apart
 
@@ -61,6 +61,23 @@ class Place:
         return tuple(int(x) for x in np.unravel_index(at % max(1, self.size), self.shape))
 
 
+Indices: TypeAlias = "tuple[tuple[str, Value], ...]"
+"""The indices of the source around a place, outermost first, and their values in every lane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """An access as reports say it; its `indices` are computed where one is made."""
+
+    kind: Kind
+    origin: Origin
+    indices: Callable[[], Indices]
+
+    def iteration(self, hit: Value) -> dict[str, int]:
+        """The indices at the first lane of `hit`."""
+        return first_iteration(self.indices(), hit)
+
+
 class Watch(Protocol):
     """Sees every access to memory that lanes could share; the SIMT interpreter's is one."""
 
@@ -73,9 +90,7 @@ class Watch(Protocol):
         """
         ...
 
-    def outside(
-        self, name: str, index: tuple[Value, ...], hit: Value, kind: Kind, origin: Origin
-    ) -> None:
+    def outside(self, name: str, index: tuple[Value, ...], hit: Value, where: Where) -> None:
         """The lanes of `hit` access what is no element; what they do is left out."""
         ...
 
@@ -187,7 +202,7 @@ def allocate(lanes: Lanes, shape: tuple[int, ...], dtype: np.dtype[Any], memory:
 
 
 def locate(
-    lanes: Lanes, name: str, index: tuple[Value, ...], mask: Mask, kind: Kind, origin: Origin
+    lanes: Lanes, name: str, index: tuple[Value, ...], mask: Mask, where: Where
 ) -> tuple[Value, Value | None]:
     """The flat positions of an element per lane, and the lanes whose index is no element.
 
@@ -209,8 +224,8 @@ def locate(
     hit = outside if mask is None else outside & mask
     if hit.any():
         if lanes.watch is None:
-            raise outside_error(name, place, index, hit, kind, origin)
-        lanes.watch.outside(name, index, hit, kind, origin)
+            raise outside_error(name, place, index, hit, where)
+        lanes.watch.outside(name, index, hit, where)
     return np.where(outside, place.offset, at), outside
 
 
@@ -221,10 +236,12 @@ def _inside(x: Value, extent: int) -> bool:
     return not x.size or bool(x.min() >= 0 and x.max() < extent)
 
 
-def load(lanes: Lanes, e: Load, index: tuple[Value, ...], mask: Mask) -> Value:
+def load(
+    lanes: Lanes, e: Load, index: tuple[Value, ...], mask: Mask, indices: Callable[[], Indices]
+) -> Value:
     """The elements that the lanes read; lanes outside get any value."""
     place = lanes.arrays[e.array]
-    at, _ = locate(lanes, e.array, index, mask, "reads", e.origin)
+    at, _ = locate(lanes, e.array, index, mask, Where("reads", e.origin, indices))
     if place.size == 0:
         return np.zeros(at.shape, numpy_dtype(e.dtype, wide=lanes.wide))
     if lanes.watch is not None:
@@ -233,11 +250,26 @@ def load(lanes: Lanes, e: Load, index: tuple[Value, ...], mask: Mask) -> Value:
     return values.astype(numpy_dtype(e.dtype, wide=lanes.wide), copy=False)
 
 
-def first_lane(index: tuple[Value, ...], hit: Value) -> tuple[int, ...]:
-    """The index at the first lane of `hit`."""
-    hit, *index_of = np.broadcast_arrays(hit, *index)
-    lane = int(np.argmax(hit))
-    return tuple(int(np.ravel(x)[lane]) for x in index_of)
+def first_lane(values: tuple[Value, ...], hit: Value) -> tuple[int, ...]:
+    """The values at the first lane of `hit`, in the order of the loops: the innermost moves most.
+
+    The grid of lanes has its innermost loop first.
+    """
+    hit, *of_lanes = np.broadcast_arrays(hit, *values)
+    lane = int(np.argmax(hit.T))
+    return tuple(int(np.ravel(x.T)[lane]) for x in of_lanes)
+
+
+def first_iteration(indices: Indices, hit: Value) -> dict[str, int]:
+    """The indices at the first lane of `hit`."""
+    names = (name for name, _ in indices)
+    return dict(zip(names, first_lane(tuple(x for _, x in indices), hit), strict=True))
+
+
+def iteration_words(iteration: Mapping[str, int]) -> str:
+    """` at i = 3, k = 0`: where loops stand, behind a sentence; nothing where none is around."""
+    values = ", ".join(f"{name} = {value}" for name, value in iteration.items())
+    return f" at {values}" if values else ""
 
 
 def quoted(origin: Origin) -> str:
@@ -250,14 +282,16 @@ def quoted(origin: Origin) -> str:
 
 
 def outside_error(
-    name: str, place: Place, index: tuple[Value, ...], hit: Value, kind: Kind, origin: Origin
+    name: str, place: Place, index: tuple[Value, ...], hit: Value, where: Where
 ) -> RunError:
     """The error of the first lane of `hit`, whose index is no element of the place."""
     at = first_lane(index, hit)
+    iteration = iteration_words(where.iteration(hit))
     wrong = next(d for d, x in enumerate(at) if not 0 <= x < place.shape[d])
     return RunError(
-        f"index {list(at)} of '{name}' is outside its shape {list(place.shape)}: "
-        f"a lane {kind} at {at[wrong]} in dimension {wrong}, whose extent is {place.shape[wrong]}",
-        span=origin.nearest_span(),
+        f"index {list(at)} of '{name}' is outside its shape {list(place.shape)}{iteration}: "
+        f"a lane {where.kind} at {at[wrong]} in dimension {wrong}, whose extent is "
+        f"{place.shape[wrong]}",
+        span=where.origin.nearest_span(),
         hint=f"keep the index from 0 to {place.shape[wrong] - 1}, as in max(i - 1, 0)",
     )

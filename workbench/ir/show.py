@@ -177,7 +177,8 @@ def _write_stmt(w: Writer, s: Stmt) -> None:
         case Barrier():
             _write_marked(w, s, "barrier()")
         case Outside():
-            text = f"{s.array}, {expr_text(s.index[s.place])}, {expr_text(s.extent)}"
+            around = "".join(f", {name} = {expr_text(x)}" for name, x in s.iteration)
+            text = f"{s.array}, {expr_text(s.index[s.place])}, {expr_text(s.extent)}{around}"
             _write_marked(w, s, f"outside({text})")
         case _:
             assert_never(s)

@@ -23,7 +23,7 @@ from workbench.ir.findings import (
     OutOfBounds,
     Race,
 )
-from workbench.ir.lanes import Kind, Lanes, Mask, Place, Value, first_lane
+from workbench.ir.lanes import Kind, Lanes, Mask, Place, Value, Where, first_lane
 from workbench.ir.stmt import Memory
 
 if TYPE_CHECKING:
@@ -252,16 +252,15 @@ class Recorder:
         source = np.full(element.shape, log.source(kind, origin, peace), np.int32)
         log.add(name, place, Accesses(element, lane, source))
 
-    def outside(
-        self, name: str, index: tuple[Value, ...], hit: Value, kind: Kind, origin: Origin
-    ) -> None:
+    def outside(self, name: str, index: tuple[Value, ...], hit: Value, where: Where) -> None:
         """Report the first lane that reaches outside an array."""
         hit = np.broadcast_to(hit, self.lane_ids.shape)
-        lane = int(self.lane_ids.reshape(-1)[int(np.argmax(hit))])
-        access = self.log.access(lane, self.log.source(kind, origin))
+        (lane,) = first_lane((self.lane_ids,), hit)
+        access = self.log.access(lane, self.log.source(where.kind, where.origin))
         shape = self.lanes.arrays[name].shape
-        fault = OutOfBounds(name, first_lane(index, hit), shape, access)
-        self.log.report(("outside", name, kind, origin), fault)
+        at = first_lane(index, hit)
+        fault = OutOfBounds(name, at, shape, access, where.iteration(hit))
+        self.log.report(("outside", name, where.kind, where.origin), fault)
 
 
 def merged(found: Accesses) -> Accesses:

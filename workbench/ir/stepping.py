@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workbench.base.source import Origin
     from workbench.ir.device import DeviceKernel
     from workbench.ir.findings import Id
-    from workbench.ir.lanes import Kind, Lanes, Mask, Value
+    from workbench.ir.lanes import Kind, Lanes, Mask, Value, Where
     from workbench.ir.stmt import Body
 
     Arrays = Mapping[str, np.ndarray[Any, Any]]
@@ -120,9 +120,7 @@ class _Follower:
             place = int(self._of(np.asarray(at)))
             self.touched.append((name, place, kind, self._value(name, place)))
 
-    def outside(
-        self, name: str, index: tuple[Value, ...], hit: Value, kind: Kind, origin: Origin
-    ) -> None:
+    def outside(self, name: str, index: tuple[Value, ...], hit: Value, where: Where) -> None:
         """What reaches outside is no element; the checks report it."""
 
     def _value(self, name: str, at: int) -> float:

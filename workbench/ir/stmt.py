@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from workbench.base.source import NOWHERE, Origin, origin_field
-from workbench.ir.expr import Expr, Load, loads
+from workbench.ir.expr import Expr, Iteration, Load, loads, map_iteration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,8 +126,8 @@ class Assign:
 class Store:
     """`array[index] = value`, or with `reduce` (an operation) `array[index] = op(old, value)`.
 
-    `place` is the origin of the left-hand side. A 0-d array has an empty index. `checked` is
-    what it is for a `Load`.
+    `place` is the origin of the left-hand side. A 0-d array has an empty index. `checked` and
+    `iteration` are what they are for a `Load`.
     An `atomic` update reads and writes at once, whatever other iterations do meanwhile.
     `unproved` holds the indices of the grid around a plain store of which it is not proved that
     no two iterations write the same element: which value stays is then open, and whoever can
@@ -139,6 +139,7 @@ class Store:
     value: Expr
     reduce: str | None = None
     checked: tuple[int, ...] = ()
+    iteration: Iteration = ()
     atomic: bool = False
     unproved: tuple[Expr, ...] = ()
     origin: Origin = origin_field()
@@ -186,8 +187,8 @@ class Outside:
     """An access that left `array` along the dimension `place` is reported; it is not made.
 
     Stands where `0 <= index[place] < extent` does not hold. The first report of a run is an
-    error when a result of the run is read. `kind` is "finds" for an argmax or argmin of nothing,
-    whose best index `array` holds.
+    error when a result of the run is read, and names the `iteration`. `kind` is "finds" for an
+    argmax or argmin of nothing, whose best index `array` holds.
     """
 
     array: str
@@ -195,6 +196,7 @@ class Outside:
     place: int
     extent: Extent
     kind: Literal["reads", "writes", "finds"] = "reads"
+    iteration: Iteration = ()
     origin: Origin = origin_field()
 
 
@@ -227,7 +229,7 @@ def expressions(s: Stmt) -> tuple[Expr, ...]:
         case Store():
             return (*s.index, s.value)
         case Outside():
-            return s.index
+            return (*s.index, *(x for _, x in s.iteration))
         case Alloc() | Break() | Continue() | Barrier():
             return ()
         case _:
@@ -281,13 +283,18 @@ def map_exprs(s: Stmt, f: Callable[[Expr], Expr]) -> Stmt:
         case Store():
             index, value = tuple(f(x) for x in outer.index), f(outer.value)
             unproved = tuple(f(x) for x in outer.unproved)
+            iteration = map_iteration(outer.iteration, f)
             old, new = (*outer.index, *outer.unproved), (*index, *unproved)
-            same = value is outer.value and all(a is b for a, b in zip(old, new, strict=True))
-            return outer if same else replace(outer, index=index, value=value, unproved=unproved)
+            same = value is outer.value and iteration is outer.iteration
+            if same and all(a is b for a, b in zip(old, new, strict=True)):
+                return outer
+            return replace(outer, index=index, value=value, unproved=unproved, iteration=iteration)
         case Outside():
-            index = tuple(f(x) for x in outer.index)
+            index, iteration = tuple(f(x) for x in outer.index), map_iteration(outer.iteration, f)
             same = all(a is b for a, b in zip(index, outer.index, strict=True))
-            return outer if same else replace(outer, index=index)
+            if same and iteration is outer.iteration:
+                return outer
+            return replace(outer, index=index, iteration=iteration)
         case Alloc() | Break() | Continue() | Barrier():
             return outer
         case _:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from workbench.base.source import Origin
     from workbench.ir.device import DeviceKernel
     from workbench.ir.findings import Id
-    from workbench.ir.lanes import Kind, Mask
+    from workbench.ir.lanes import Kind, Mask, Where
     from workbench.ir.loops import Buffer
 
     Arrays = Mapping[str, np.ndarray[Any, Any]]
@@ -108,9 +108,7 @@ class _Head:
         if runs.any():
             self.add(Touch(name, kind, elements.reshape(-1).astype(np.int64), origin))
 
-    def outside(
-        self, name: str, index: tuple[Value, ...], hit: Value, kind: Kind, origin: Origin
-    ) -> None:
+    def outside(self, name: str, index: tuple[Value, ...], hit: Value, where: Where) -> None:
         """What reaches outside is no element; the checks report it."""
 
 

@@ -260,7 +260,7 @@ def _store(flow: Flow, node: ast.Subscript, value: Expr, origin: Origin) -> list
     if len(index) != len(parts):
         return []
     place = c.report.origin(node)
-    return [Store(name, tuple(index), value, origin=origin, place=place)]
+    return [Store(name, tuple(index), value, iteration=c.iteration, origin=origin, place=place)]
 
 
 def annotated(flow: Flow, node: ast.AnnAssign, out: list[Stmt]) -> Flow:

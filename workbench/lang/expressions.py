@@ -244,7 +244,10 @@ def _load(c: Context, node: ast.Subscript) -> Value | None:
     found = tuple(x for x in index if x is not None)
     if len(found) != len(index):
         return None
-    return Value(Load(name.array.name, found, name.array.dtype, origin=c.report.origin(node)))
+    origin = c.report.origin(node)
+    return Value(
+        Load(name.array.name, found, name.array.dtype, iteration=c.iteration, origin=origin)
+    )
 
 
 def _array(c: Context, node: ast.Subscript) -> ArrayName | None:

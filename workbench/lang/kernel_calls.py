@@ -188,7 +188,7 @@ def _renaming(call: Call, names: Mapping[str, str], values: Mapping[str, Expr]) 
     clashing = {*call.c.names, *names.values()}
     again = (inner & clashing) | (private & call.words)
     variables = {n: call.fresh(n) for n in sorted(again)}
-    return Renaming(names, variables, values, call.c.report.origin(call.node), {})
+    return Renaming(names, variables, values, call.c.report.origin(call.node), {}, call.c.iteration)
 
 
 def _written(callee: Graph) -> set[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
+from workbench.ir.expr import Expr, Iteration, Var
 from workbench.ir.graph import Array, Graph, Scalar
 
 if TYPE_CHECKING:
@@ -49,9 +50,13 @@ class ScalarName:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index of an equation or of a reduction, or the variable of a loop."""
+    """An index of an equation or of a reduction, or the variable of a loop.
+
+    Not `said` where the source has no name for it.
+    """
 
     span: Span
+    said: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +77,11 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A parameter or a local of an inlined function: it stands for a value."""
+    """A parameter or a local of an inlined function, or an `index`: it stands for a value."""
 
     value: Value
     span: Span
+    index: bool = False
 
 
 Name = Dim | ArrayName | ScalarName | Index | LocalName | Bound | Broken
@@ -146,6 +152,20 @@ class Context:
     def adding(self, names: Mapping[str, Name]) -> Context:
         """The same place with more names."""
         return replace(self, names={**self.names, **names})
+
+    @property
+    def iteration(self) -> Iteration:
+        """The indices that stand here, outermost first, and their values."""
+        found: list[tuple[str, Expr]] = []
+        for name, stands in self.names.items():
+            match stands:
+                case Index(said=True):
+                    found.append((name, Var(name)))
+                case Bound(value, index=True):
+                    found.append((name, value.expr))
+                case _:
+                    pass
+        return tuple(found)
 
     def wrong(self, place: Place, message: str, *, hint: str = "") -> None:
         """Report a mistake."""

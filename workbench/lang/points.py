@@ -101,7 +101,9 @@ def _definitions(
 def _block(
     array: Array, axes: tuple[Axis, ...], index: tuple[Expr, ...], value: Expr, origin: Origin
 ) -> Block:
-    body: tuple[Stmt, ...] = (Store(array.name, index, value, origin=origin, place=array.origin),)
+    around = tuple((a.name, Var(a.name)) for a in axes)
+    store = Store(array.name, index, value, iteration=around, origin=origin, place=array.origin)
+    body: tuple[Stmt, ...] = (store,)
     for a in reversed(axes):
         start = integer(0, origin=a.origin.derive("starts at 0"))
         body = (For(a.name, start, a.extent, body, LoopKind.PARALLEL, origin=a.origin),)

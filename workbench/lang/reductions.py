@@ -67,6 +67,7 @@ def reduction(c: Context, node: ast.Call, name: str, check: Check) -> Value | No
     tests: list[Expr | None] = []
     whole_ranges = True
     bounds: Bounds | None = None
+    around = c.iteration if name in {"argmax", "argmin"} else ()
     for part in generator.generators:
         found, bounds, index = _range(c, part, check, generator)
         c = c.adding(index)
@@ -89,7 +90,7 @@ def reduction(c: Context, node: ast.Call, name: str, check: Check) -> Value | No
         return None
     dtype = I32 if name in {"argmax", "argmin"} else term.dtype
     origin = c.report.origin(node)
-    result = Reduce(REDUCTIONS[name], tuple(ranges), cond, term, dtype, origin=origin)
+    result = Reduce(REDUCTIONS[name], tuple(ranges), cond, term, dtype, around, origin=origin)
     if name in {"argmax", "argmin"} and bounds is not None:
         return Value(bounds.counted(result, origin))
     if dtype is F32 and body.dtype is F16:
@@ -169,7 +170,7 @@ def _named(c: Context, index: Name, target: ast.Name, variable: str) -> Name:
     v = Value(Var(target.id, I32, origin=c.report.origin(target)), weak=True)
     v = index.value if isinstance(index, Bound) else v
     new = substitute(v.expr, {target.id: Var(variable, I32)})
-    return Bound(Value(new, v.weak), index.span)
+    return Bound(Value(new, v.weak), index.span, index=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +236,8 @@ def _stepped(c: Context, node: ast.Call, target: ast.Name, check: Check) -> Boun
     place = c.report.origin(target)
     plain = Bounds(zero, turns, Index(c.report.span(target)), first, by)
     value = plain.counted(Var(target.id, I32, origin=place), place)
-    return replace(plain, index=Bound(Value(value, weak=True), c.report.span(target)))
+    index = Bound(Value(value, weak=True), c.report.span(target), index=True)
+    return replace(plain, index=index)
 
 
 def _turns(first: Expr, end: Expr, by: int, origin: Origin, *, plain: bool) -> Expr:

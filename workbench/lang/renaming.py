@@ -7,20 +7,24 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from workbench.base.source import Origin
-from workbench.ir.expr import Expr, Load, Reduce, Var, rebuild
+from workbench.ir.expr import Expr, Iteration, Load, Reduce, Var, map_iteration, rebuild
 from workbench.ir.graph import Array, Axis, Block, Definition, Equation, Repeat
 from workbench.ir.stmt import Alloc, Assign, Body, For, If, Local, Stmt, Store, While
 
 
 @dataclass(frozen=True, slots=True)
 class Renaming:
-    """New names for arrays and variables, values for dims and scalars, and the call."""
+    """New names for arrays and variables, values for dims and scalars, and the call.
+
+    `around` are the indices around the call.
+    """
 
     arrays: Mapping[str, str]
     variables: Mapping[str, str]
     values: Mapping[str, Expr]
     call: Origin
     origins: dict[int, Origin]
+    around: Iteration = ()
 
     def origin(self, old: Origin) -> Origin:
         """The origin of what a called line makes; one for one."""
@@ -35,6 +39,10 @@ class Renaming:
         """An array of the kernel, or a private one."""
         return self.arrays.get(name) or self.variable(name)
 
+    def iteration(self, own: Iteration) -> Iteration:
+        """The indices around a place of the called kernel: the caller's, then its own."""
+        return (*self.around, *own)
+
     def expression(self, e: Expr) -> Expr:
         """An expression of the called kernel as the caller says it."""
         inner = rebuild(e, self.expression)
@@ -45,13 +53,15 @@ class Renaming:
             case Var(name):
                 return replace(inner, name=self.variable(name), origin=origin)
             case Load(array):
-                return replace(inner, array=self.array(array), origin=origin)
+                around = self.iteration(inner.iteration)
+                return replace(inner, array=self.array(array), iteration=around, origin=origin)
             case Reduce(_, ranges):
                 new = tuple(
                     replace(r, var=self.variable(r.var), origin=self.origin(r.origin))
                     for r in ranges
                 )
-                return replace(inner, ranges=new, origin=origin)
+                around = self.iteration(inner.iteration)
+                return replace(inner, ranges=new, iteration=around, origin=origin)
             case _:
                 return replace(inner, origin=origin)
 
@@ -108,6 +118,7 @@ def _statement(s: Stmt, r: Renaming) -> Stmt:
             return replace(s, array=r.array(array),
                            index=tuple(r.expression(x) for x in index),
                            value=r.expression(value), origin=origin, place=place,
+                           iteration=r.iteration(map_iteration(s.iteration, r.expression)),
                            unproved=tuple(r.expression(x) for x in s.unproved))  # fmt: skip
         case Alloc(name):
             return replace(s, name=r.variable(name), origin=origin)

@@ -351,7 +351,7 @@ def _if(draft: Draft, node: ast.If) -> None:
     for branch, holds in ((node.body, test), (node.orelse, apply("not", test, origin=origin))):
         name = fresh_name("once", {*draft.words, *draft.names})
         over = Range(name, integer(0, origin=origin), Cast(I32, holds, origin=origin))
-        body = _turns(draft, branch, over, {name: Index(span)}, gone)
+        body = _turns(draft, branch, over, {name: Index(span, said=False)}, gone)
         if body:
             header = Span(span.source, span.start, c.report.span(node.test).end)
             draft.definitions.append(

@@ -68,7 +68,7 @@ def reported(found: Expr, e: Reduce, names: set[str]) -> Expr:
     var = fresh_name("found", names)
     over = Range(var, found, apply("add", found, integer(1)), origin=e.origin)
     some = apply("ge", Var(var), integer(0), origin=e.origin)
-    return Reduce("argmax", (over,), some, integer(0), I32, origin=e.origin)
+    return Reduce("argmax", (over,), some, integer(0), I32, e.iteration, origin=e.origin)
 
 
 def refuse_empty(e: Reduce, form: Form) -> None:

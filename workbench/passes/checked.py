@@ -12,7 +12,7 @@ from workbench.ir.stmt import If, Outside, Store
 from workbench.passes.fold import literal_int
 
 if TYPE_CHECKING:
-    from workbench.ir.expr import Expr, Range
+    from workbench.ir.expr import Expr, Iteration, Range
     from workbench.ir.extents import Extent
     from workbench.ir.stmt import Body
 
@@ -26,11 +26,15 @@ def needs_statements(e: Expr) -> bool:
 
 
 def inside(
-    e: Load | Store, index: tuple[Expr, ...], shape: tuple[Extent, ...], access: Body
+    e: Load | Store,
+    index: tuple[Expr, ...],
+    shape: tuple[Extent, ...],
+    iteration: Iteration,
+    access: Body,
 ) -> Body:
     """The access where its index is inside, else its report.
 
-    `index` is lowered, and `shape` that of the array.
+    `index` and `iteration` are lowered, and `shape` is that of the array.
     """
     origin = e.place if isinstance(e, Store) else e.origin
     for place in reversed(e.checked):
@@ -42,14 +46,14 @@ def inside(
             origin=origin,
         )
         kind = "writes" if isinstance(e, Store) else "reads"
-        report = Outside(e.array, index, place, extent, kind, origin=origin)
+        report = Outside(e.array, index, place, extent, kind, iteration, origin=origin)
         access = (If(test, access, (report,), origin=origin),)
     return access
 
 
-def found_something(e: Reduce, best: Load) -> If:
-    """The report of an argmax or argmin whose best index is still -1."""
-    report = Outside(best.array, (best,), 0, 0, "finds", origin=e.origin)
+def found_something(e: Reduce, best: Load, iteration: Iteration) -> If:
+    """The report of an argmax or argmin whose best index is still -1; `iteration` is lowered."""
+    report = Outside(best.array, (best,), 0, 0, "finds", iteration, origin=e.origin)
     missing = apply("lt", best, integer(0), origin=e.origin)
     return If(missing, (report,), origin=e.origin)
 

@@ -14,7 +14,7 @@ and locals are made unique in the function: a second `i` becomes `i_1`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from workbench.base.dtypes import BOOL, I32
@@ -63,38 +63,21 @@ from workbench.passes.checked import (
 )
 from workbench.passes.fold import fold, literal_int
 from workbench.passes.names import fresh_name
+from workbench.passes.scopes import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from workbench.base.source import Origin
-
-
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    """Names taken in the whole function (grows), and what names of the source stand for here.
-
-    `shapes` are those of all arrays; `known` has values before a run: open dims and turns around.
-    """
-
-    taken: set[str]
-    values: Mapping[str, Expr]
-    shapes: Mapping[str, tuple[Extent, ...]]
-    known: tuple[str, ...] = ()
-
-    def bind(self, name: str, dtype: Var | None = None) -> tuple[str, _Scope]:
-        """A fresh name for `name` and the scope in which it stands for it."""
-        fresh = fresh_name(name, self.taken)
-        var = Var(fresh, I32 if dtype is None else dtype.dtype)
-        return fresh, replace(self, values={**self.values, name: var})
 
 
 def lower(graph: Graph) -> Loops:
     """The loops of a specialised graph. Raises `CodegenError` for arrays beyond 2^31 elements."""
     arrays = graph.arrays()
-    taken = set(arrays) | {s.name for s in graph.scalars} | _private(graph)
+    scalars = tuple(s.name for s in graph.scalars)
+    taken = set(arrays) | set(scalars) | _private(graph)
     shapes = {a.name: tuple(_extent(x) for x in a.shape) for a in arrays.values()}
-    scope = _Scope(taken, {}, shapes, graph.open)
+    scope = Scope(taken, {}, shapes, graph.open, scalars)
     body: list[Stmt] = []
     for d in graph.definitions:
         body += _definition(d, scope)
@@ -136,7 +119,7 @@ def _extent(e: Expr) -> Extent:
     return fold(e) if value is None else max(0, value)
 
 
-def _definition(d: Definition, scope: _Scope) -> Body:
+def _definition(d: Definition, scope: Scope) -> Body:
     match d:
         case Equation():
             return _equation(d, scope)
@@ -149,7 +132,7 @@ def _definition(d: Definition, scope: _Scope) -> Body:
             assert_never(d)
 
 
-def _repeat(d: Repeat, scope: _Scope) -> Body:
+def _repeat(d: Repeat, scope: Scope) -> Body:
     """A serial loop around the nests; without a parallel loop inside, a loop like any other."""
     before: list[Stmt] = []
     start, stop = _expr(d.start, scope, before), _expr(d.stop, scope, before)
@@ -167,7 +150,7 @@ def _repeat(d: Repeat, scope: _Scope) -> Body:
     return (*before, For(name, start, stop, body, kind, origin=d.origin))
 
 
-def _equation(d: Equation, scope: _Scope) -> Body:
+def _equation(d: Equation, scope: Scope) -> Body:
     loops: list[tuple[str, Expr, Origin]] = []
     for a in d.axes:
         name, scope = scope.bind(a.name)
@@ -179,7 +162,7 @@ def _equation(d: Equation, scope: _Scope) -> Body:
     return body
 
 
-def _assign_to(d: Equation, index: tuple[Expr, ...], scope: _Scope) -> Body:
+def _assign_to(d: Equation, index: tuple[Expr, ...], scope: Scope) -> Body:
     value = d.value
     if isinstance(value, Reduce) and value.op not in {"argmax", "argmin"}:
         start = Store(
@@ -196,10 +179,10 @@ def _assign_to(d: Equation, index: tuple[Expr, ...], scope: _Scope) -> Body:
     return (*before, Store(d.target, index, final, origin=d.origin, place=d.place))
 
 
-def _reduction_loops(e: Reduce, update: Callable[[Expr], Stmt], scope: _Scope) -> Body:
+def _reduction_loops(e: Reduce, update: Callable[[Expr], Stmt], scope: Scope) -> Body:
     """The loops over the ranges of a reduction, `update(term)` innermost."""
 
-    def nest(ranges: tuple[Range, ...], scope: _Scope) -> Body:
+    def nest(ranges: tuple[Range, ...], scope: Scope) -> Body:
         if not ranges:
             before: list[Stmt] = []
             test = None if e.cond is None else _expr(e.cond, scope, before)
@@ -219,7 +202,7 @@ def _reduction_loops(e: Reduce, update: Callable[[Expr], Stmt], scope: _Scope) -
     return nest(e.ranges, scope)
 
 
-def _expr(e: Expr, scope: _Scope, before: list[Stmt]) -> Expr:
+def _expr(e: Expr, scope: Scope, before: list[Stmt]) -> Expr:
     """The expression without reductions; the statements that compute those go to `before`."""
     match e:
         case Var(name):
@@ -231,11 +214,13 @@ def _expr(e: Expr, scope: _Scope, before: list[Stmt]) -> Expr:
             return _select(e, scope, before)
         case Load() if e.checked:
             return _checked_load(e, scope, before)
+        case Load():
+            return replace(rebuild(e, lambda x: _expr(x, scope, before)), iteration=())
         case _:
             return rebuild(e, lambda x: _expr(x, scope, before))
 
 
-def _checked_load(e: Load, scope: _Scope, before: list[Stmt]) -> Expr:
+def _checked_load(e: Load, scope: Scope, before: list[Stmt]) -> Expr:
     """An element that may not be there: 0 and a report where it is not.
 
     before:  y[i] = table[idx[i]]
@@ -247,13 +232,14 @@ def _checked_load(e: Load, scope: _Scope, before: list[Stmt]) -> Expr:
     """
     index = _held(e, scope, before)
     name = fresh_name("element", scope.taken)
-    whole = replace(e, index=index, checked=())
+    whole = replace(e, index=index, checked=(), iteration=())
     before.append(Local(name, zero(e.dtype), origin=e.origin.derive("where it is outside")))
-    before += inside(e, index, scope.shapes[e.array], (Assign(name, whole, origin=e.origin),))
+    access = (Assign(name, whole, origin=e.origin),)
+    before += inside(e, index, scope.shapes[e.array], scope.around(e.iteration), access)
     return Var(name, e.dtype, origin=e.origin)
 
 
-def _held(e: Load | Store, scope: _Scope, before: list[Stmt]) -> tuple[Expr, ...]:
+def _held(e: Load | Store, scope: Scope, before: list[Stmt]) -> tuple[Expr, ...]:
     """The index of an access, what is checked of it in locals."""
     index: list[Expr] = []
     for place, x in enumerate(e.index):
@@ -266,7 +252,7 @@ def _held(e: Load | Store, scope: _Scope, before: list[Stmt]) -> tuple[Expr, ...
     return tuple(index)
 
 
-def _accumulate(e: Reduce, scope: _Scope, before: list[Stmt]) -> Expr:
+def _accumulate(e: Reduce, scope: Scope, before: list[Stmt]) -> Expr:
     name = fresh_name("acc", scope.taken)
     place = e.origin.derive("its accumulator")
     before += [
@@ -280,7 +266,7 @@ def _accumulate(e: Reduce, scope: _Scope, before: list[Stmt]) -> Expr:
     return Load(name, (), e.dtype, origin=place)
 
 
-def _best(e: Reduce, scope: _Scope, before: list[Stmt]) -> Expr:
+def _best(e: Reduce, scope: Scope, before: list[Stmt]) -> Expr:
     """Argmax and argmin: the best value so far and its index, -1 before the first term."""
     value, index = fresh_name("best", scope.taken), fresh_name("best_index", scope.taken)
     dtype = e.body.dtype
@@ -319,11 +305,11 @@ def _best(e: Reduce, scope: _Scope, before: list[Stmt]) -> Expr:
         inside = [*tests, If(test, tuple(inside), origin=test.origin)]
     before.append(For(loop, start, stop, tuple(inside), origin=over.origin))
     if not literal or e.cond is not None:
-        before.append(found_something(e, so_far))
+        before.append(found_something(e, so_far, scope.around(e.iteration)))
     return Load(index, (), I32, origin=place)
 
 
-def _select(e: Select, scope: _Scope, before: list[Stmt]) -> Expr:
+def _select(e: Select, scope: Scope, before: list[Stmt]) -> Expr:
     """`yes if cond else no` with a reduction in a branch: an `if` that sets a local."""
     cond = _expr(e.cond, scope, before)
     name = fresh_name("chosen", scope.taken)
@@ -339,7 +325,7 @@ def _select(e: Select, scope: _Scope, before: list[Stmt]) -> Expr:
     return Var(name, e.dtype, origin=e.origin)
 
 
-def _body(body: Body, scope: _Scope) -> Body:
+def _body(body: Body, scope: Scope) -> Body:
     """The statements of a block, reductions taken out and names made unique."""
     out: list[Stmt] = []
     for s in body:
@@ -347,7 +333,7 @@ def _body(body: Body, scope: _Scope) -> Body:
     return tuple(out)
 
 
-def _stmt(s: Stmt, scope: _Scope, out: list[Stmt]) -> _Scope:
+def _stmt(s: Stmt, scope: Scope, out: list[Stmt]) -> Scope:
     """Append the lowered statement to `out`; gives the scope of the statements after it."""
     match s:
         case For():
@@ -372,8 +358,10 @@ def _stmt(s: Stmt, scope: _Scope, out: list[Stmt]) -> _Scope:
             index = _held(s, scope, out)
             value = _expr(s.value, scope, out)
             unproved = tuple(_expr(x, scope, out) for x in s.unproved)
-            plain = replace(s, index=index, value=value, checked=(), unproved=unproved)
-            out += inside(s, index, scope.shapes[s.array], (plain,))
+            plain = replace(
+                s, index=index, value=value, checked=(), unproved=unproved, iteration=()
+            )
+            out += inside(s, index, scope.shapes[s.array], scope.around(s.iteration), (plain,))
         case Alloc() | Break() | Continue() | Barrier() | Outside():
             out.append(s)
         case _:
@@ -381,7 +369,7 @@ def _stmt(s: Stmt, scope: _Scope, out: list[Stmt]) -> _Scope:
     return scope
 
 
-def _while(s: While, scope: _Scope) -> While:
+def _while(s: While, scope: Scope) -> While:
     before: list[Stmt] = []
     cond = _expr(s.cond, scope, before)
     body = _body(s.body, scope)

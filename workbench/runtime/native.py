@@ -19,7 +19,7 @@ from typing import Any
 
 from workbench.base.errors import DeviceError
 from workbench.base.limits import NUMBERS, Limits
-from workbench.program import LOOP_BUDGET, Program
+from workbench.program import LOOP_BUDGET, STATUS_WORDS, Program
 from workbench.runtime.device import (
     Description,
     Memory,
@@ -43,7 +43,7 @@ from workbench.runtime.native_runs import Pace, Recorder, Submitted, settle, wai
 KEPT_PROGRAMS = 256
 """Programs kept compiled; the one not used for longest goes first."""
 
-_STATUS_BYTES = 16
+_STATUS_BYTES = 4 * STATUS_WORDS
 _LONGEST_DOUBT = 64
 _INSTALL = "pip install 'wgpu-workbench[native]'"
 _DRIVERS = {
@@ -318,8 +318,10 @@ class NativeDevice(Single):
                 device.queue.write_buffer(found[b.name], 0, pack_scalars(program, scalars))
             if b.role == "status":
                 run.status = found[b.name] = opened.take(_STATUS_BYTES)
-                granted = prepared.budget or 0
-                device.queue.write_buffer(run.status, 0, struct.pack("<4I", 0, 0, granted, 0))
+                words = [0] * STATUS_WORDS
+                words[2] = prepared.budget or 0
+                content = struct.pack(f"<{STATUS_WORDS}I", *words)
+                device.queue.write_buffer(run.status, 0, content)
         sizes = {b.name: b.size for b in program.buffers}
         groups = bind_groups(device, prepared.pipelines, found, sizes)
         try:

@@ -19,7 +19,9 @@ from workbench.base.progress import BOARD, Standing
 from workbench.program import (
     LOOP_BUDGET,
     OUTSIDE_HINT,
+    STATUS_WORDS,
     Action,
+    CheckedAccess,
     Copy,
     Dispatch,
     Repeat,
@@ -44,7 +46,7 @@ _SLICE_SECONDS = 0.1
 _LARGEST_SLICE = 4096
 _SLICE_DEADLINE = 60.0
 _STAMPED_PASSES = 16
-_STATUS = struct.Struct("<4I")
+_STATUS = struct.Struct(f"<{STATUS_WORDS}I")
 
 
 @dataclass(slots=True, eq=False)
@@ -60,7 +62,7 @@ class Submitted:
     compile: float | None
     period: float
     budget: int = LOOP_BUDGET
-    accesses: tuple[str, ...] = ()
+    accesses: tuple[CheckedAccess, ...] = ()
     status: Any = None
     stamps: Any = None
     passes: int = 0
@@ -245,12 +247,13 @@ def settle(
     open_runs = [r for r in runs if r.timing is None and r.error is None]
     with_status = [r for r in open_runs if r.status is not None]
     usage = wgpu.BufferUsage
-    ticks_at = 16 * len(with_status)
+    ticks_at = _STATUS.size * len(with_status)
     size = ticks_at + 16 * max(1, last.passes)
     staging = device.create_buffer(size=size, usage=usage.MAP_READ | usage.COPY_DST)
     encoder = device.create_command_encoder()
     for place, run in enumerate(with_status):
-        encoder.copy_buffer_to_buffer(run.status, 0, staging, 16 * place, 16)
+        at = _STATUS.size * place
+        encoder.copy_buffer_to_buffer(run.status, 0, staging, at, _STATUS.size)
     if last.stamps is not None:
         resolved = device.create_buffer(
             size=16 * last.passes, usage=usage.QUERY_RESOLVE | usage.COPY_SRC
@@ -272,7 +275,9 @@ def settle(
     raw = bytes(staging.read_mapped())
     staging.unmap()
     staging.destroy()
-    words = {id(r): _STATUS.unpack_from(raw, 16 * place) for place, r in enumerate(with_status)}
+    words = {
+        id(r): _STATUS.unpack_from(raw, _STATUS.size * place) for place, r in enumerate(with_status)
+    }
     statuses = [r.status for r in with_status]
     for run in open_runs:
         _conclude(run, words.get(id(run)), raw[ticks_at:] if run is last else b"")

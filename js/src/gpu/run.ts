@@ -10,6 +10,7 @@ import {
   GpuFailure,
   type KernelTime,
   outsideMessage,
+  STATUS_WORDS,
   type RunRequest,
   type RunResult,
   type Step,
@@ -147,13 +148,13 @@ class Recorder {
     const plan = this.#ready.program.buffers.find(({ role }) => role === "status");
     const status = plan && this.#ready.own.get(plan.name);
     if (status !== undefined) {
-      const words = { offset: 0, bytes: 16 };
+      const words = { offset: 0, bytes: 4 * STATUS_WORDS };
       this.#status = this.#context.stagings.copy(this.#encode(), status, words);
     }
     this.submit();
   }
 
-  /** The four words of the status, where the program has one. */
+  /** The words of the status, where the program has one. */
   status(): Promise<readonly number[]> | undefined {
     return this.#status?.read((mapped) => [...new Uint32Array(mapped)]);
   }
@@ -263,17 +264,13 @@ async function playWhile(
   }
 }
 
-function checkAccess({ program }: ReadyProgram, number: number, index: number): void {
-  const message = outsideMessage(program, number, index);
-  if (message === undefined) return;
-  throw new GpuFailure({ kind: "outside", message });
-}
-
 /** Throws GpuFailure where a loop gave up ("budget") or an access left its array ("outside"). */
 async function checkStatus(ready: ReadyProgram, record: Recorder): Promise<void> {
-  const [gaveUp = 0, loop = 0, , index = 0] = (await record.status()) ?? [];
+  const status = (await record.status()) ?? [];
+  const [gaveUp = 0, loop = 0] = status;
   if (gaveUp === 0) return;
-  checkAccess(ready, ~loop >>> 0, index | 0);
+  const outside = outsideMessage(ready.program, status);
+  if (outside !== undefined) throw new GpuFailure({ kind: "outside", message: outside });
   const where = ready.program.loops?.[loop] ?? `loop ${loop}`;
   const message = `${where} ran out of its budget of iterations`;
   throw new GpuFailure({ kind: "budget", message, loop });
@@ -283,7 +280,7 @@ function prepare(ready: ReadyProgram, device: GPUDevice, scalars: readonly numbe
   for (const { name, role } of ready.program.buffers) {
     const buffer = ready.own.get(name);
     if (buffer === undefined) continue;
-    if (role === "status") device.queue.writeBuffer(buffer, 0, new Uint32Array(4));
+    if (role === "status") device.queue.writeBuffer(buffer, 0, new Uint32Array(STATUS_WORDS));
     if (role === "scalars") device.queue.writeBuffer(buffer, 0, new Uint32Array(scalars));
   }
 }

@@ -11,6 +11,7 @@ import {
   type KernelPlan,
   type KernelTime,
   outsideMessage,
+  STATUS_WORDS,
   type Program,
   type RunResult,
   type Step,
@@ -123,7 +124,8 @@ class Player {
     await this.#write(this.#ready.scalars, scalars);
     await this.#write(this.#ready.stop, [0]);
     for (const { name, role } of this.#ready.program.buffers) {
-      if (role === "status") await this.#write(this.place(name).address, [0, 0, 0, 0]);
+      if (role !== "status") continue;
+      await this.#write(this.place(name).address, Array<number>(STATUS_WORDS).fill(0));
     }
   }
 
@@ -198,9 +200,7 @@ class Player {
 async function checkStatus({ program }: ReadyProgram, player: Player): Promise<void> {
   const plan = program.buffers.find(({ role }) => role === "status");
   if (plan === undefined) return;
-  const [reported = 0, number = 0, , index = 0] = await player.words(plan.name, 4);
-  if (reported === 0) return;
-  const message = outsideMessage(program, ~number >>> 0, index | 0);
+  const message = outsideMessage(program, [...(await player.words(plan.name, STATUS_WORDS))]);
   if (message === undefined) return;
   throw new GpuFailure({ kind: "outside", message });
 }
