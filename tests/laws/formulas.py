@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from tests.unit.schedule import programs as made
 from workbench.base.dtypes import F32
-from workbench.ir.expr import Const, Expr, Load, Var, rebuild
+from workbench.ir.expr import Const, Expr, Load, Select, Var, apply, integer, rebuild
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import Store, map_exprs
+
+i, k = made.i, made.k
 
 
 def other_row(m: int, n: int) -> Loops:
@@ -69,3 +71,16 @@ def _named(program: Loops, name: str) -> Loops:
 
     buffers = tuple(replace(b, name=name) if b.name == "x" else b for b in program.buffers)
     return replace(program, body=tuple(map_exprs(s, expr) for s in program.body), buffers=buffers)
+
+
+def cancelling(m: int, n: int) -> Loops:
+    """Sums that are small at their ends and odd numbers beyond 2048 on the way."""
+    first, last = apply("eq", k, integer(0)), apply("eq", k, integer(n - 1))
+    more = Select(first, Const(2049.0, F32), Select(last, Const(-2049.0, F32), made.zero()))
+    total = made.serial("k", n, Store("t", (i,), made.add(made.load("x", i, k), more), "add"))
+    row = Var("i_1")
+    nests = (
+        made.parallel("i", m, Store("t", (i,), made.zero()), total),
+        made.parallel("i_1", m, Store("y", (row,), made.load("t", row))),
+    )
+    return made.function(nests, x=("input", (m, n)), t=("temporary", (m,)), y=("output", (m,)))

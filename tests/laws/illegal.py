@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.laws.formulas import changed_between, other_mean, other_row, wrong_mean
+from tests.laws.formulas import cancelling, changed_between, other_mean, other_row, wrong_mean
 from tests.laws.schedules import GPU, some_step
 from tests.unit.schedule import programs as made
 from workbench.base.dtypes import F32, I32
@@ -186,6 +186,7 @@ KINDS = (
     Kind("online_softmax", "differ$", "online_softmax", "_unlike", algebra_steps, of=other_row),
     Kind("online_softmax", "too early", "online_softmax", "reordered", together, None,
          changed_between),
+    Kind("set_dtype", "as f16 it is rounded each time", of=cancelling),
     Kind("welford", "differ$", "welford", "_unlike", algebra_steps, of=other_mean),
     Kind("welford", "not the number", "welford", "_counts", algebra_steps, of=wrong_mean),
 )  # fmt: skip

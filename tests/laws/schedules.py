@@ -10,7 +10,7 @@ from typing import Any
 from workbench.ir.access import accesses
 from workbench.ir.deps import carried
 from workbench.ir.loops import Loops
-from workbench.ir.stmt import For
+from workbench.ir.stmt import Alloc, For, walk_stmts
 from workbench.schedule.algebra_steps import OnlineSoftmax, Welford
 from workbench.schedule.compute_steps import ComputeAt, Inline
 from workbench.schedule.decompose_steps import Decompose
@@ -23,6 +23,7 @@ from workbench.schedule.nests import around, loops_in, nest_of, repeated
 from workbench.schedule.parallel_steps import AXES, Parallelize
 from workbench.schedule.reduce_steps import Rfactor
 from workbench.schedule.step import Schedule, Step, step_classes
+from workbench.schedule.storage_steps import SetDtype
 from workbench.schedule.tails import TAILS
 from workbench.schedule.vector_steps import Vectorize
 
@@ -64,6 +65,12 @@ class Draw:
         return self.pick(names) if names else self.array
 
     @property
+    def kept(self) -> str:
+        """An array that is neither input nor result, in storage or in nearer memory."""
+        near = [s.name for s in walk_stmts(self.loops.body) if isinstance(s, Alloc)]
+        return self.pick([self.between, *near])
+
+    @property
     def nested(self) -> list[str]:
         """The names of the loop and of some that stand around or inside it."""
         loop = find(self.loops, self.name)
@@ -103,6 +110,7 @@ DRAWERS: dict[str, Callable[[Draw], Step]] = {
     "cache": _cache,
     "rfactor": lambda d: Rfactor(d.name, memory=d.pick([*MEMORIES, "storage"])),
     "decompose": lambda d: Decompose(d.name),
+    "set_dtype": lambda d: SetDtype(d.kept, d.pick(["f16", "f64"])),
     "online_softmax": lambda d: OnlineSoftmax(d.name),
     "welford": lambda d: Welford(d.name),
     "transform_layout": lambda d: TransformLayout(d.array, d.pick([0, 1]), d.pick([1, 2, 3])),
@@ -132,13 +140,18 @@ def some_step(
 def some_schedule(
     pick: Pick, loops: Loops, device: str, seen: Counter[str] | None = None
 ) -> Schedule:
-    """The legal ones of up to nine steps for a path; `seen` counts the drawn and the refused."""
+    """The legal ones of up to nine steps for a path; `seen` counts the drawn and the refused.
+
+    Those that round otherwise have laws of their own, with values that this does not change.
+    """
     steps: list[Step] = []
     seen = Counter() if seen is None else seen
     can = any(not repeated(x) for x in loops_in(loops.body))
     for _ in range(pick([3, 6, 9]) if can else 0):
         step = some_step(pick, loops, ON_DEVICE[device])
-        legal = bool(step.check(loops))
+        verdict = step.check(loops)
+        legal = bool(verdict) and not any(n.startswith("rounds") for n in verdict.notes)
+        legal = legal and not isinstance(step, SetDtype)
         seen.update(["drawn step", "step taken" if legal else "step refused"])
         if legal:
             loops = step.apply(loops)

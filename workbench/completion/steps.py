@@ -26,6 +26,7 @@ from workbench.schedule.names import shown
 from workbench.schedule.nests import loops_in
 from workbench.schedule.parallel_steps import AXES
 from workbench.schedule.step import step_classes
+from workbench.schedule.storage_steps import FLOATS
 from workbench.schedule.tails import TAILS
 from workbench.session.kernel import DEFAULT_DIM, kernels
 
@@ -109,6 +110,8 @@ def _values(cell: Cell, f: Function, argument: str, offset: int) -> list[Found]:
             return [(n, "memory") for n in ("private", "workgroup")]
         case "tail":
             return [(tail, "value") for tail in TAILS]
+        case "dtype":
+            return [(name, "dtype") for name in FLOATS]
         case "array" | "arrays":
             kernel = next((x for x in cell.functions if x.name == f.kernel), None)
             return [] if kernel is None else [(n, "array") for n in _arrays(kernel)]

@@ -56,12 +56,14 @@ def agreement(
     terms: int = 1,
     ulp: float = 0,
     scale: float | None = None,
+    stored: npt.DTypeLike | None = None,
 ) -> Agreement:
     """Compare a result with a reference, which may be wider than `dtype`.
 
     `dtype` is what the result was computed in. `terms`: how many terms an element sums; `ulp`:
     the errors of its functions, added up; `scale`: the size of its terms where they are far
-    larger than every element, as in a long sum that cancels to nothing.
+    larger than every element, as in a long sum that cancels to nothing; `stored`: a shorter float
+    as which values on the way are kept, so that each may be rounded to it once.
     """
     kind = np.dtype(dtype)
     if result.shape != reference.shape:
@@ -79,7 +81,11 @@ def agreement(
     if kind.kind != "f":
         return _exactly(result, reference)
     with np.errstate(all="ignore"):
-        return _closely(result, reference, kind, tolerance(kind, terms=terms, ulp=ulp), scale)
+        allowed = tolerance(kind, terms=terms, ulp=ulp)
+        if stored is not None:
+            relative, absolute = tolerance(np.dtype(stored))
+            allowed = allowed[0] + relative, allowed[1] + absolute
+        return _closely(result, reference, kind, allowed, scale)
 
 
 def tolerance(dtype: np.dtype[Any], *, terms: int = 1, ulp: float = 0) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from workbench.measure.reference import (
     can_select,
     reference,
     selected_reference,
+    shorter,
     work,
 )
 from workbench.passes.graph import specialise
@@ -31,4 +33,5 @@ def expected(c: Compilation, inputs: Mapping[str, Any]) -> Reference:
     scalars = {s.name: inputs[s.name] for s in graph.scalars}
     large = work(graph) > WHOLE and can_select(graph)
     make = selected_reference if large else reference
-    return make(graph, arrays, scalars, names=c.program.outputs)
+    made = make(graph, arrays, scalars, names=c.program.outputs)
+    return replace(made, stored=shorter(graph, c.stages["scheduled"].value))

@@ -30,7 +30,7 @@ from workbench.ir.interpret import run_graph, run_loops
 from workbench.ir.loops import Loops
 from workbench.ir.simt import run_mapped
 from workbench.measure.indices import indexed, scattering
-from workbench.measure.reference import Reference, reference, work
+from workbench.measure.reference import Reference, reference, shorter, work
 from workbench.measure.samples import sampled
 from workbench.passes.fold import literal_int
 from workbench.passes.graph import specialise
@@ -151,7 +151,8 @@ def _also_at_real_sizes(found: Check, c: Compilation) -> Check:
     if any(repeats(graph.definitions)):
         return found
     graph, scalars = specialise(graph, c.dims), random_scalars(c.graph) | _open_values(c)
-    ok, words = sampled(mapped, graph, random_inputs(graph), scalars)
+    stored = shorter(graph, bound(c.stages["scheduled"].value, c.dims))
+    ok, words = sampled(mapped, graph, random_inputs(graph), scalars, stored)
     if not ok:
         return Check(found.stage, "cross", words)
     sizes = ", ".join(f"{k} = {v}" for k, v in c.dims.items())
@@ -245,6 +246,8 @@ def _case(c: Compilation, inputs: Mapping[str, Any] | None) -> _Case:
         scalars |= _open_values(c)
     sizes = ", ".join(f"{k} = {v}" for k, v in c.dims.items()) or "its own sizes"
     made = reference(special, arrays, scalars, names=c.program.outputs)
+    if "scheduled" in c.stages:
+        made = replace(made, stored=shorter(special, c.stages["scheduled"].value))
     return _Case(arrays, scalars, made, sizes)
 
 

@@ -20,14 +20,16 @@ from workbench.ir.demand import run_graph_at
 from workbench.ir.expr import Expr, Reduce, apply, rebuild, substitute, walk
 from workbench.ir.graph import Block, Equation, Graph, Repeat, expanded
 from workbench.ir.interpret import run_graph
-from workbench.ir.stmt import For, LoopKind, Store, map_bodies, walk_stmts
+from workbench.ir.stmt import Alloc, For, LoopKind, Store, map_bodies, walk_stmts
 from workbench.passes.fold import fold, literal_int
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from workbench.base.dtypes import DType
     from workbench.ir.compare import Agreement
     from workbench.ir.graph import Definition
+    from workbench.ir.loops import Loops
     from workbench.ir.stmt import Stmt
     from workbench.pipeline import Target
 
@@ -44,7 +46,8 @@ class Reference:
     """The outputs at float64: whole, or at `points` of each.
 
     `rounded` are the outputs of the same graph in its own dtypes (whole references only),
-    `scales` the sizes of the terms, `terms` how many of them an element sums, about.
+    `scales` the sizes of the terms, `terms` how many of them an element sums, about. `stored` is
+    the float as which a schedule keeps values on the way, where it is shorter than the graph's.
     """
 
     values: Arrays
@@ -52,6 +55,7 @@ class Reference:
     points: Arrays | None
     scales: Mapping[str, float]
     terms: int
+    stored: DType | None = None
 
     def compare(self, outputs: Arrays, target: Target = "llvm") -> tuple[bool, str]:
         """Whether all outputs agree, and the words of the worst.
@@ -103,9 +107,21 @@ class Reference:
         )
 
     def _agreement(self, name: str, found: np.ndarray) -> Agreement:
+        stored = None if self.stored is None else self.stored.numpy
         return agreement(
-            found, self.values[name], found.dtype, terms=self.terms, scale=self.scales[name]
-        )
+            found, self.values[name], found.dtype,
+            terms=self.terms, scale=self.scales[name], stored=stored,
+        )  # fmt: skip
+
+
+def shorter(graph: Graph, loops: Loops) -> DType | None:
+    """The shortest float of arrays that loops keep, where the arrays of their graph are longer."""
+    own = {a.dtype for a in graph.arrays().values()}
+    there = {b.dtype for b in loops.buffers}
+    there |= {s.dtype for s in walk_stmts(loops.body) if isinstance(s, Alloc)}
+    least = min((t.bits for t in own if t.kind == "f"), default=0)
+    found = [t for t in there if t.kind == "f" and t.bits < least]
+    return min(found, key=lambda t: t.bits, default=None)
 
 
 def reference(

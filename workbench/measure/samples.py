@@ -23,6 +23,7 @@ from workbench.passes.fold import literal_int
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workbench.base.dtypes import DType
     from workbench.ir.device import Mapped
 
     Arrays = Mapping[str, np.ndarray]
@@ -33,18 +34,23 @@ _JUMPS = {"floor", "ceil", "round", "floordiv", "mod", "remainder"}
 
 
 def sampled(
-    mapped: Mapped, graph: Graph, inputs: Arrays, scalars: Mapping[str, Any]
+    mapped: Mapped,
+    graph: Graph,
+    inputs: Arrays,
+    scalars: Mapping[str, Any],
+    stored: DType | None = None,
 ) -> tuple[bool, str]:
     """Whether four workgroups of each kernel are right, and in words what was looked at.
 
-    `graph` is the specialised graph that was lowered to these kernels.
+    `graph` is the specialised graph that was lowered to these kernels, `stored` a shorter float
+    as which they keep values on the way.
     """
     compared = 0
     for sample in run_samples(mapped, graph, inputs, scalars):
         if not sample.findings.ok:
             return False, f"{sample.kernel}: {sample.findings.faults[0].words}"
         for name in sample.found:
-            wrong = _wrong(sample, name, graph, inputs, scalars)
+            wrong = _wrong(sample, name, graph, inputs, scalars, stored)
             if wrong:
                 return False, f"{sample.kernel}: {name} {wrong}"
             compared += len(sample.found[name])
@@ -55,14 +61,22 @@ def sampled(
 
 
 def _wrong(
-    sample: Sample, name: str, graph: Graph, inputs: Arrays, scalars: Mapping[str, Any]
+    sample: Sample,
+    name: str,
+    graph: Graph,
+    inputs: Arrays,
+    scalars: Mapping[str, Any],
+    stored: DType | None,
 ) -> str:
     """What is wrong with the values of one array; nothing where they agree."""
     found, expected = sample.found[name], sample.expected[name]
     sized = run_graph_at(magnitude(graph), inputs, scalars, name, sample.points[name])
     sizes = np.abs(np.append(sized, expected))
     scale = float(sizes[np.isfinite(sizes)].max(initial=0.0))
-    one = agreement(found, expected, found.dtype, terms=_terms(graph, name), scale=scale)
+    one = agreement(
+        found, expected, found.dtype, terms=_terms(graph, name), scale=scale,
+        stored=None if stored is None else stored.numpy,
+    )  # fmt: skip
     undecided = UNDECIDED * found.size if _jumps(graph) else 0
     return one.words if one.wrong > undecided else ""
 

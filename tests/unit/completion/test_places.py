@@ -168,6 +168,7 @@ def test_signatures_and_margins_are_completed(text: str, expected: list[str]) ->
         ("split('y.|')", ["y.i", "y.j"]),
         ('split("k|', ["k_o", "k_i"]),
         ('split("k_o", |', ["T"]),
+        ('set_dtype("y", "f|', ["f32", "f16", "f64"]),
         ('parallelize("y.i", "work|', ["workgroup.x", "workgroup.y", "workgroup.z", "worker"]),
         ('cache("t|', ["top"]),
         ('cache("e", |', ['"private"', '"workgroup"']),
