@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from workbench.session.memory import memory
     from workbench.session.programs import run
     from workbench.session.shader import WgslKernel, from_wgsl
+    from workbench.session.sweep import sweep
 
 __version__ = "0.1.0"
 
@@ -67,6 +68,7 @@ __all__ = [
     "load",
     "memory",
     "run",
+    "sweep",
     "tidy",
 ]
 
@@ -94,6 +96,7 @@ _HOMES = {
     "load": "program",
     "memory": "session.memory",
     "run": "session.programs",
+    "sweep": "session.sweep",
     "tidy": "runtime.residency",
 }
 

@@ -14,7 +14,8 @@ from workbench.base.errors import DeviceError, ScheduleError, WorkbenchError
 from workbench.base.source import Source
 from workbench.completion.attach import attach
 from workbench.completion.surroundings import Option
-from workbench.session.cell import run_cell
+from workbench.session.cell import arguments, run_cell
+from workbench.session.compare import SECONDS, compare
 from workbench.session.devices import LISTED, devices
 from workbench.session.kernel import Kernel, kernels
 from workbench.session.memory import MemoryTable, memory
@@ -25,6 +26,7 @@ from workbench.widget.views import view_names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workbench.measure.comparison import Comparison
     from workbench.session.devices import Devices
 
 SHOWS = ("stages", "run", *view_names(), "none")
@@ -154,6 +156,26 @@ class WorkbenchMagics(Magics):
             raise UsageError(f"%wgpu_memory takes no options, was given: {line.strip()}")
         return memory(self._namespace())
 
+    @magic_arguments()
+    @argument("names", nargs="+", help="kernels, schedules of theirs, functions: by their names")
+    @argument("--on", action="append", metavar="DEVICE", help="a device; several with --on again")
+    @argument("--seconds", type=float, default=SECONDS, help="the budget of each entry")
+    @argument("--keep", choices=["on", "off"], default="on", help="in a file beside the notebook")
+    @line_magic
+    def wgpu_compare(self, line: str) -> Comparison:
+        """Time things side by side, checked first: `%wgpu_compare matmul tiled numpy.matmul`.
+
+        Inputs are the arrays and scalars of the first kernel's names, else random ones.
+        """
+        options = parse_argstring(self.wgpu_compare, line)
+        things = [named(name, self._namespace()) for name in options.names]
+        k = next((t for t in things if isinstance(t, Kernel)), None)
+        inputs = None if k is None else arguments(k, self._namespace())
+        return compare(
+            *things, on=options.on, inputs=inputs, seconds=options.seconds,
+            kept=options.keep == "on",
+        )  # fmt: skip
+
     def _namespace(self) -> Mapping[str, Any]:
         assert self.shell is not None
         return self.shell.user_ns
@@ -202,6 +224,22 @@ def options() -> tuple[Option, ...]:
         for a in actions
         if a.option_strings
     )
+
+
+def named(name: str, namespace: Mapping[str, Any]) -> Any:
+    """What a name or a dotted name of a notebook stands for; nothing is evaluated.
+
+    Raises `UsageError` for one that does not exist.
+    """
+    first, *others = name.split(".")
+    if first not in namespace:
+        raise UsageError(f"no Python variable '{first}'")
+    found = namespace[first]
+    for part in others:
+        if part.startswith("_") or not hasattr(found, part):
+            raise UsageError(f"{name}: no '{part}' there")
+        found = getattr(found, part)
+    return found
 
 
 def fill(text: str, namespace: Mapping[str, Any]) -> str:

@@ -189,3 +189,31 @@ def test_a_comparison_is_plain_values_of_one_form(matmul: Kernel) -> None:
     assert again["environment"]["processor"]
     assert again["devices"]["cpu"]["adapter"]
     assert found.to_markdown().startswith("| what | where | time |")
+
+
+def test_a_sweep_compares_at_every_size(matmul: Kernel) -> None:
+    found = wb.sweep(matmul, product, over={"M N K": [8, 16]}, on="cpu", seconds=0.02, kept=False)
+
+    assert found.keys == (("matmul", "cpu"), ("product", "host"))
+    assert [p.value for p in found] == [8, 16]
+    assert all(len(found.curve(key)) == 2 for key in found.keys)
+    assert found.to_dict()["points"][1]["value"] == 16
+
+
+def test_a_sweep_turns_the_knob_of_a_schedule(matmul: Kernel) -> None:
+    tiled = matmul.schedules["tiled"]
+    found = wb.sweep(
+        matmul, ("ours", (matmul, tiled)), over={"T": [4, 8]}, dims=DIMS, on="cpu", seconds=0.02,
+        kept=False,
+    )  # fmt: skip
+
+    assert found.keys == (("matmul", "cpu"), ("ours", "cpu"))
+    first, second = (p.comparison.find("ours").identity for p in found)
+    assert first != second
+
+
+def test_a_sweep_over_nothing_known_is_refused(matmul: Kernel) -> None:
+    with pytest.raises(wb.CallError, match="no dim and no knob 'Q'; there are K, M, N"):
+        wb.sweep(matmul, over={"Q": [1]}, on="cpu")
+    with pytest.raises(wb.CallError, match="over names one"):
+        wb.sweep(matmul, over={}, on="cpu")

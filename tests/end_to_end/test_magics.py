@@ -133,6 +133,23 @@ def test_the_table_of_memory_names_what_the_notebook_names(shell: InteractiveShe
     assert any(row.shown[:4] == ("samples", "f32[256]", "host", "1 KiB") for row in table)
 
 
+def test_things_are_compared_by_their_names(shell: InteractiveShell) -> None:
+    cell = "def twice(x: f32[N]) -> f32[N]:\n    y[i] = 2.0 * x[i]\n    return y\n"
+    shell.user_ns |= {"x": np.ones(100, np.float32), "double": lambda x: x + x, "np": np}
+    with capture_output():
+        shell.run_cell_magic("wgpu_kernel", "--on cpu", cell)
+    options = "--on cpu --seconds 0.02 --keep off"
+    found = shell.run_line_magic("wgpu_compare", f"twice double np.negative {options}")
+
+    assert [(e.device, e.timed is not None) for e in found] == [
+        ("cpu", True), ("host", True), ("host", False),
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match="no Python variable 'thrice'"):
+        shell.run_line_magic("wgpu_compare", "twice thrice")
+    with pytest.raises(UsageError, match=r"np\.nothing: no 'nothing' there"):
+        shell.run_line_magic("wgpu_compare", "twice np.nothing")
+
+
 def test_the_table_of_memory_takes_no_options(shell: InteractiveShell) -> None:
     with pytest.raises(UsageError, match="takes no options"):
         shell.run_line_magic("wgpu_memory", "all")

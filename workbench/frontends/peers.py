@@ -7,7 +7,7 @@ imported its library already, and nothing here imports one.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -45,8 +45,9 @@ def _module(torch: Any, module: Any, inputs: Mapping[str, Any]) -> Callable[[], 
     def call() -> Any:
         with torch.inference_mode():
             found: Any = module(*given)
-        many: tuple[Any, ...] = found if type(found) is tuple else (found,)
-        return tuple(x.numpy() for x in many)
+        if isinstance(found, tuple):
+            return tuple(x.numpy() for x in cast("tuple[Any, ...]", found))
+        return found.numpy()
 
     return call
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from html import escape
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.base.units import duration
@@ -177,12 +178,10 @@ class Comparison:
         if e.timed is None:
             return e.label, e.device, "-", "-", "-", "-", "-", e.refused
         found = self.series(e).interval
-        first = next(x for x in self.measured if x.device == e.device)
-        against = "1" if e is first else _ratio(self.ratio(first, e))
-        between = f"{duration(found.low)} to {duration(found.high)}"
+        between, fast = f"{duration(found.low)} to {duration(found.high)}", speedup(self, e)
         call = "-" if e.timed.call is None else duration(e.timed.call)
         made = "-" if e.compile is None else duration(e.compile)
-        return e.label, e.device, duration(found.middle), between, against, call, made, e.agreed
+        return e.label, e.device, duration(found.middle), between, fast, call, made, e.agreed
 
     def table(self) -> str:
         """The table, the verdicts and the notes as text."""
@@ -202,17 +201,31 @@ class Comparison:
         verdicts = [f"- {v}" for v in self.verdicts]
         return "\n".join([*rows, "", *verdicts, "", *self.notes]) + "\n"
 
+    def show(self) -> None:
+        """Draw it: the chart and the table in a notebook, the table elsewhere."""
+        import_module("workbench.widget.show").show_value(self)
+
+    def to_html(self) -> str:
+        """A page of its own, which needs nothing else to be looked at."""
+        return (
+            "<!doctype html><meta charset='utf-8'><title>Comparison</title>"
+            "<style>:root{color-scheme:light dark}body{font-family:sans-serif;margin:2em}"
+            "td,th{padding:.2em .7em}</style>" + self._repr_html_()
+        )
+
     def _repr_html_(self) -> str:
         head, *body = self.rows()
         style = "style='text-align:left'"
         top = "".join(f"<th {style}>{escape(c)}</th>" for c in head)
         rows = "".join(
-            "<tr>" + "".join(f"<td {style}>{escape(c)}</td>" for c in row) + "</tr>" for row in body
+            f"<tr>{''.join(_cell(c) for c in row[:-1])}<td {style}>{escape(row[-1])}</td></tr>"
+            for row in body
         )
         verdicts = "".join(f"<li>{escape(v)}</li>" for v in self.verdicts)
         notes = "<br>".join(escape(n) for n in self.notes)
+        chart = import_module("workbench.widget.charts.comparison").comparison_chart(self)
         return (
-            f"<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>"
+            f"{chart}<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>"
             f"<ul>{verdicts}</ul><p><small>{notes}</small></p>"
         )
 
@@ -246,7 +259,21 @@ _ENDED = {
 }
 
 
-def _ratio(found: Interval) -> str:
+def _cell(words: str) -> str:
+    return f"<td style='text-align:left;white-space:nowrap'>{escape(words)}</td>"
+
+
+def against(c: Comparison, e: Entry) -> Interval:
+    """How many times an entry is faster than the first of its device; 1 for that."""
+    first = next(x for x in c.measured if x.device == e.device)
+    return Interval(1.0, 1.0, 1.0) if e is first else c.ratio(first, e)
+
+
+def speedup(c: Comparison, e: Entry) -> str:
+    """The same in words."""
+    found = against(c, e)
+    if found.low == found.high == 1.0:
+        return "1"
     mark = "" if shows_difference(found) else ", no difference shown"
     return f"{found.middle:.3g}x ({found.low:.3g} to {found.high:.3g}){mark}"
 
@@ -279,9 +306,8 @@ def _entry_dict(c: Comparison, e: Entry) -> dict[str, Any]:
         return found
     found["wall"] = _series_dict(e.timed.wall)
     found["kernel"] = None if e.timed.kernel is None else _series_dict(e.timed.kernel)
-    first = next(x for x in c.measured if x.device == e.device)
     found["call_seconds"] = e.timed.call
-    found["speedup"] = asdict(c.ratio(first, e))
+    found["speedup"] = asdict(against(c, e))
     return found
 
 

@@ -1,4 +1,4 @@
-"""`c.show(view=...)`: one view of a compilation that no cell has run."""
+"""`show` of compilations, one view of what no cell has run, and of measured values."""
 
 from __future__ import annotations
 
@@ -28,3 +28,12 @@ def show(c: Compilation, name: str) -> None:
         print(text_twin(state))  # noqa: T201  (asked for by the user, where nothing else draws)
     else:
         display(Panel(state, subject))
+
+
+def show_value(value: object) -> None:
+    """Display a value that has a text and an HTML form; its text where there is no notebook."""
+    shell = cast("object", get_ipython())
+    if getattr(shell, "kernel", None) is None:
+        print(value)  # noqa: T201  (as above)
+    else:
+        display(value)

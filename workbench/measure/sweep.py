@@ -1,0 +1,93 @@
+"""`Sweep`: comparisons at several sizes, or at several values of a knob."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from workbench.base.units import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workbench.measure.comparison import Comparison, Entry
+    from workbench.measure.intervals import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of what is swept, and what was measured there."""
+
+    value: int
+    comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The same things at several values of `name`; prints as a table, draws as curves."""
+
+    name: str
+    points: tuple[Point, ...]
+
+    def __iter__(self) -> Iterator[Point]:
+        return iter(self.points)
+
+    @property
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        """Label and device of every entry, in order."""
+        return tuple(dict.fromkeys((e.label, e.device) for p in self.points for e in p.comparison))
+
+    def curve(self, key: tuple[str, str]) -> tuple[tuple[int, Interval], ...]:
+        """The times of an entry at every point at which it has one."""
+        found: list[tuple[int, Interval]] = []
+        for p in self.points:
+            e = self._entry(p, key)
+            if e is not None and e.timed is not None:
+                found.append((p.value, p.comparison.series(e).interval))
+        return tuple(found)
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The cells of the table, its head first: a row for each point."""
+        head = (self.name, *(f"{label} on {device}" for label, device in self.keys))
+        return [head, *(self._row(p) for p in self.points)]
+
+    def _row(self, p: Point) -> tuple[str, ...]:
+        cells: list[str] = []
+        for key in self.keys:
+            e = self._entry(p, key)
+            if e is None or e.timed is None:
+                cells.append("-" if e is None else e.refused)
+            else:
+                cells.append(duration(p.comparison.series(e).interval.middle))
+        return (str(p.value), *cells)
+
+    def _entry(self, p: Point, key: tuple[str, str]) -> Entry | None:
+        return next((e for e in p.comparison if (e.label, e.device) == key), None)
+
+    def __repr__(self) -> str:
+        lines = self.rows()
+        widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
+        shown = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
+        return "\n".join(s.rstrip() for s in shown)
+
+    def _repr_html_(self) -> str:
+        chart = import_module("workbench.widget.charts.sweep").sweep_chart(self)
+        head, *body = self.rows()
+        top = "".join(f"<th>{escape(c)}</th>" for c in head)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in body
+        )
+        return f"{chart}<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain values for JSON."""
+        return {
+            "over": self.name,
+            "points": [{"value": p.value, **p.comparison.to_dict()} for p in self.points],
+        }
+
+    def show(self) -> None:
+        """Draw it: the curves in a notebook, the table elsewhere."""
+        import_module("workbench.widget.show").show_value(self)
