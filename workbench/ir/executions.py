@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from workbench.ir.access import Access, leaves
@@ -94,8 +95,14 @@ def times(x: Execution | Access, loops: Mapping[str, For]) -> Count:
     """
     once: dict[str, Expr] = {n: integer(0) for n in repeated_by_all(x.loops, loops)}
     names = [n for n in x.loops if n not in once]
-    found = count_points(names, [substitute(c, once) for c in x.conditions])
+    found = _counted(tuple(names), tuple(substitute(c, once) for c in x.conditions))
     return found if x.exact else replace(found, tag="modelled")
+
+
+@lru_cache(maxsize=1024)
+def _counted(names: tuple[str, ...], conditions: tuple[Expr, ...]) -> Count:
+    """The count of points; what a step leaves as it was is not counted again."""
+    return count_points(names, conditions)
 
 
 def repeated_by_all(names: Sequence[str], loops: Mapping[str, For]) -> tuple[str, ...]:

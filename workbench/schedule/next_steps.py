@@ -6,7 +6,6 @@ each says whether it is exact or modelled.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,18 +15,11 @@ from workbench.ir.count import NONE, Count
 from workbench.ir.executions import executions, times
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import Alloc, Assign, For, Local, LoopKind, Store, walk_stmts
+from workbench.schedule.candidates import candidates
 from workbench.schedule.history import applied, explained, judged
-from workbench.schedule.names import find, shown
-from workbench.schedule.nests import around, extent, repeated
-from workbench.schedule.step import Schedule, Verdict, make, step_text
-
-_FACTORS = (4, 8, 16)
-_AXES = (
-    ("workgroup.x", 64), ("workgroup.y", 8), ("workgroup.x", None), ("invocation.x", None),
-    ("worker", None),
-)  # fmt: skip
-_SHORT = 16
-"""Iterations of a loop that one would write out whole."""
+from workbench.schedule.names import find
+from workbench.schedule.nests import extent
+from workbench.schedule.step import Schedule, Verdict, step_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +27,14 @@ class Effect:
     """What loops do, in whole numbers.
 
     `runs` are statements run (all lanes of a vector at once), `reads` and `writes` elements of
-    arrays in storage, `code` the statements written once loops are unrolled.
+    arrays in storage, `bytes` both together, `code` the statements written once loops are
+    unrolled.
     """
 
     runs: Count
     reads: Count
     writes: Count
+    bytes: Count
     code: Count
 
 
@@ -60,10 +54,16 @@ class Next:
 
     @property
     def words(self) -> str:
-        """What changes: `reads 4096 -> 512, code 3 -> 24`; numbers that are modelled say so."""
+        """What changes: `reads 4096 -> 512, code 3 -> 24`; numbers that are modelled say so.
+
+        Bytes are said where no other number tells that they change.
+        """
+        before, after = self.before, self.after
+        same = (before.reads, before.writes) == (after.reads, after.writes)
+        names = ("runs", "reads", "writes", *(["bytes"] if same else []), "code")
         changed = [
             f"{name} {old.value} -> {new.value}" + (" (modelled)" if "modelled" in tags else "")
-            for name in ("runs", "reads", "writes", "code")
+            for name in names
             if (old := getattr(self.before, name)) != (new := getattr(self.after, name))
             and (tags := {old.tag, new.tag})
         ]
@@ -77,7 +77,9 @@ def steps_at(schedule: Schedule, name: str) -> tuple[Next, ...]:
     """
     loops = schedule.at_home.loops()
     past = list(applied(schedule.steps, loops, exact=schedule.exact))
-    loops = schedule.apply(loops)
+    if past and not past[-1].verdict:
+        schedule.apply(loops)  # raises what refuses it
+    loops = past[-1].after if past else loops
     found = find(loops, name)
     if isinstance(found, Verdict):
         why = explained((name,), loops, found, past)
@@ -94,9 +96,9 @@ def steps_at(schedule: Schedule, name: str) -> tuple[Next, ...]:
 
 def effect(loops: Loops) -> Effect:
     """The counts of loops; open dims count once, as modelled."""
-    stored = {b.name for b in loops.buffers}
+    stored = {b.name: b.dtype.bytes for b in loops.buffers}
     inner = {s.var: s for s in walk_stmts(loops.body) if isinstance(s, For)}
-    runs, reads, writes, code = NONE, NONE, NONE, NONE
+    runs, reads, writes, moved, code = NONE, NONE, NONE, NONE, NONE
     for x in executions(loops.body):
         if isinstance(x.statement, For | Alloc):
             continue
@@ -110,42 +112,9 @@ def effect(loops: Loops) -> Effect:
             found = times(a, inner)
             reads += found if a.kind != "writes" else NONE
             writes += found if a.changes else NONE
-    return Effect(runs, reads, writes, code)
-
-
-def candidates(loops: Loops, loop: For, name: str) -> Iterator[Any]:
-    """Steps that one would try at a loop, legal or not."""
-    count = extent(loop)
-    for factor in _FACTORS:
-        if count is None or count > factor:
-            yield make("split", name, factor)
-            yield make("vectorize", name, factor)
-    if count is not None and count <= _SHORT:
-        yield make("unroll", name)
-        yield make("vectorize", name)
-    else:
-        yield make("unroll", name, _FACTORS[0])
-    for other in _beside(loops, loop):
-        yield make("reorder", *other)
-        yield make("fuse", *reversed(other))
-    yield make("peel", name, first=1)
-    yield make("peel", name, last=1)
-    for axis, size in _AXES:
-        yield make("parallelize", name, axis, *([] if size is None else [size]))
-    for b in loops.buffers:
-        yield make("cache", b.name, "private", at=name)
-        yield make("cache", b.name, "workgroup", at=name)
-
-
-def _beside(loops: Loops, loop: For) -> Iterator[tuple[str, str]]:
-    """The loop with the one right inside it, and with the one right around: inner first."""
-    path = [s for s in around(loops.body, loop.var) if isinstance(s, For) and not repeated(s)]
-    own = shown(loops, loop.var)
-    for inner in loop.body:
-        if isinstance(inner, For):
-            yield shown(loops, inner.var), own
-    if len(path) > 1:
-        yield own, shown(loops, path[-2].var)
+            ways = (a.kind != "writes") + a.changes
+            moved += Count(found.value * stored[a.array] * ways, found.tag)
+    return Effect(runs, reads, writes, moved, code)
 
 
 def _product(loops: list[For], kind: LoopKind) -> int:

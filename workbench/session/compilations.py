@@ -117,9 +117,10 @@ class Compilations:
         return self._kept
 
 
-def unscheduled(graph: Graph, dims: Mapping[str, int]) -> Loops:
-    """The loops of a graph before any step, for literal dims."""
-    graph = specialise(graph, dims)
+def unscheduled(graph: Graph, dims: Mapping[str, int | None]) -> Loops:
+    """The loops of a graph before any step; a dim that is None stays open."""
+    left = [n for n, value in dims.items() if value is None]
+    graph = specialise(graph, {n: v for n, v in dims.items() if v is not None}, left)
     for _, graph_pass in PASSES:
         graph = graph_pass(graph)
     return lower(graph)

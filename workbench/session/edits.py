@@ -149,7 +149,8 @@ def next_steps(subject: Subject, loop: str) -> tuple[Next, ...]:
     """
     c = subject.compilation
     exact = subject.schedule is not None and subject.schedule.exact
-    schedule = replace(_kernel(subject).schedule(c.dims), steps=c.schedule.steps, exact=exact)
+    dims = {**c.dims, **dict.fromkeys(c.open)}
+    schedule = replace(_kernel(subject).schedule(dims), steps=c.schedule.steps, exact=exact)
     return schedule.steps_at(loop)
 
 

@@ -175,16 +175,16 @@ class Kernel:
         view = import_module("workbench.widget.live")
         view.show(self, args, named, schedule, {"show": show, "scale": scale, "steps": steps})
 
-    def schedule(self, dims: Mapping[str, int] | None = None) -> Schedule:
+    def schedule(self, dims: Mapping[str, int | None] | None = None) -> Schedule:
         """An empty schedule of this kernel: `.split("k", 8).reorder("i", "j")`, `.check()`.
 
-        `check()` looks at the loops for `dims` (64 where a dim is not given).
+        `check()` looks at the loops for `dims`: 64 where one is not given; None leaves it open.
         """
         values = dict.fromkeys(self.graph.symbols(), DEFAULT_DIM) | dict(dims or {})
         identity = sha256(graph_text(self.graph).value.encode()).hexdigest()[:16]
         return Schedule(home=Home(self.name, identity, lambda: self.loops(values)))
 
-    def saved_schedule(self, text: str, dims: Mapping[str, int] | None = None) -> Schedule:
+    def saved_schedule(self, text: str, dims: Mapping[str, int | None] | None = None) -> Schedule:
         """The schedule of a text that `Schedule.to_json` gave for this kernel.
 
         Raises `ScheduleError` for texts of another version or for another kernel.
@@ -193,8 +193,8 @@ class Kernel:
         assert home is not None, "a schedule of a kernel has a home"
         return from_json(text, home)
 
-    def loops(self, dims: Mapping[str, int]) -> Any:
-        """The loops before any step, for literal dims."""
+    def loops(self, dims: Mapping[str, int | None]) -> Any:
+        """The loops before any step; a dim that is None stays open."""
         return unscheduled(self.graph, dims)
 
     def steps_of(self, schedule: Any) -> Schedule | None:
