@@ -11,6 +11,7 @@ interface CommMessage {
   readonly page: string;
   readonly kind: "text" | "bytes" | "close";
   readonly text?: string;
+  readonly code?: number;
 }
 
 function copied(view: ArrayBufferView): ArrayBuffer {
@@ -33,7 +34,9 @@ export function commPort(model: WidgetModel, signal: AbortSignal): MessagePort {
     if (message.page !== page) return;
     const [bytes] = buffers;
     if (message.kind === "text") port1.postMessage(message.text);
-    else if (message.kind === "close") port1.postMessage({ kind: "close" } satisfies Sign);
+    else if (message.kind === "close") {
+      port1.postMessage({ kind: "close", code: message.code ?? 0 } satisfies Sign);
+    }
     else if (ArrayBuffer.isView(bytes)) {
       const copy = copied(bytes);
       port1.postMessage(copy, [copy]);

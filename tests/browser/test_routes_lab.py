@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.lab import ROOT, Lab, running_lab
+from tests.lab import IDLE, ROOT, Lab, Notebook, running_lab
 from tests.tls import in_front_of
 
 SET_UP = """%load_ext workbench
@@ -46,6 +47,24 @@ values = np.random.default_rng(0).random(5 << 20, dtype=np.float32)
 large = double(wb.array(values), on="browser")
 await large
 bool(np.array_equal(large.numpy(), 2 * values))
+"""
+LONG = """
+import pathlib
+peer = server.page
+turns = wb.kernel('''
+def turns(x: i32[N], steps: i32) -> i32[N]:
+    for t in range(steps):
+        x[i] = x[(i + 1) % N] + 1
+    return x
+''')
+called = turns(np.array([0, 10, 20], np.int32), 10**8, on="browser")
+pathlib.Path("began").touch()
+try:
+    await called
+except wb.DeviceError as error:
+    pathlib.Path("said").write_text(
+        f"{server.parted_at - peer.last_heard:.2f} {error}"
+    )
 """
 
 
@@ -111,6 +130,45 @@ def test_where_no_socket_leads_to_the_kernel_the_comm_carries_what_is_awaited(
     assert texts[3].splitlines()[-1] == "True"  # how far the bytes are may stand above
     assert "this cell would wait for ever" in notebook.errors()[0]
     assert "await the array" in notebook.errors()[0]
+
+
+def test_a_page_on_the_comm_that_is_closed_is_said_within_two_seconds_and_the_next_computes(
+    inner: Lab, page: Page
+) -> None:
+    began, said = inner.folder / "began", inner.folder / "said"
+    awaited = "(await double(x, on='browser')).numpy().tolist()"
+    notebook = inner.open(page, [SET_UP + UNREACHABLE, JOINED, LONG, JOINED + awaited])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    notebook.start_cell(2)
+    wait_until(began.exists)
+    page.wait_for_timeout(300)
+    page.close()
+    wait_until(lambda: said.exists() and said.read_text())
+    silent, words = said.read_text().split(maxsplit=1)
+    following = page.context.new_page()
+    following.goto(f"{inner.url}lab/tree/{notebook.name}?token={inner.token}")
+    following.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    following.wait_for_function(IDLE, timeout=60_000)
+    again = Notebook(following, notebook.name)
+    again.run_cell(3)
+    errors, texts = again.errors(), again.texts()
+    inner.stop_kernels()
+    following.close()
+
+    assert float(silent) < 2.5
+    assert "turns(...) in line 9 of its cell: " in words
+    assert "was closed or reloaded" in words
+    assert "try: the cell again, once a browser shows the notebook again" in words
+    assert errors == []
+    assert texts[3] == "[0.0, 2.0, 4.0, 6.0]"
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_the_tour_begins_in_notebook_7(inner: Lab, page: Page) -> None:

@@ -26,6 +26,9 @@ find their way between two frames.
 CLOSED_FOR = {"lost": 1001, "internal": 1002, "version": 4001}
 """The code with which a socket is closed, by the kind of failure; 4001 tells a page to go."""
 
+REPLACED = 4003
+"""The code that tells a page on a comm that another one has taken its place."""
+
 SHORT_BYTES = 4096
 """A write of so many bytes or fewer carries them in its request."""
 

@@ -83,9 +83,8 @@ class Wire(Protocol):
         """How the page is reached, in words that follow "reached"."""
         ...
 
-    @property
-    def watched(self) -> bool:
-        """Whether a page that is silent is gone."""
+    def listened(self) -> bool:
+        """Whether a page that has been silent since this was asked last would have been heard."""
         ...
 
     def answers_now(self) -> bool:
@@ -342,7 +341,7 @@ class Peer:
                 waiting = bool(self._pending)
                 large = any(len(p.content) >= _LARGE for p in self._pending.values())
             patience = _PATIENCE_WITH_BYTES if large or self._unread >= _LARGE else 1
-            if not (waiting and self.wire.watched):
+            if not (self.wire.listened() and waiting):
                 self._missed = 0
             elif self._missed >= patience * PINGS_MISSED:
                 seconds = time.monotonic() - self.last_heard

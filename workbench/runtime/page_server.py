@@ -337,8 +337,7 @@ class _Socket(WebSocketHandler):
             return "directly"
         return f"through the notebook server's proxy, {host}"
 
-    @property
-    def watched(self) -> bool:
+    def listened(self) -> bool:
         return True
 
     def answers_now(self) -> bool:

@@ -24,9 +24,13 @@ import { Runtime } from "./runtime.ts";
 
 export type ConnectionState = "connecting" | "connected" | "stopped" | "outdated";
 
-/** Codes of a socket's end: what came is no message, and the process speaks another protocol. */
+/**
+ * Codes of a line's end: what came is no message; the process speaks another protocol; another
+ * page has taken the place of this one.
+ */
 const MALFORMED = 4002;
 const OUTDATED = 4001;
+const REPLACED = 4003;
 /** Characters of the reason, which is 123 bytes at most, up to three a character. */
 const LONGEST_REASON = 40;
 
@@ -119,8 +123,8 @@ function stray(message: string): GpuFailure {
   return new GpuFailure({ kind: "internal", message });
 }
 
-/** What became of a line: whether a kernel process spoke, and whether it wants another page. */
-type Served = "reached" | "failed" | "outdated";
+/** What became of a line: whether a kernel process spoke, and whether it wants this page again. */
+type Served = "reached" | "failed" | "outdated" | "replaced";
 
 /**
  * Serves a line until it closes; tells whether a kernel process ever spoke, as it does at once.
@@ -167,7 +171,9 @@ async function serve(
   }
   ended.abort();
   signal.removeEventListener("abort", leave);
-  if ((await line.closed) === OUTDATED) return "outdated";
+  const code = await line.closed;
+  if (code === OUTDATED) return "outdated";
+  if (code === REPLACED) return "replaced";
   return reached ? "reached" : "failed";
 }
 
@@ -179,6 +185,21 @@ async function serveAddress(address: string, options: ConnectOptions): Promise<S
     if (cause instanceof DOMException) return "failed";
     throw cause;
   }
+}
+
+/**
+ * Serves through the notebook until `signal` aborts, or until this page is not wanted any more.
+ * A process that has not heard of the page for too long has parted from it: the page opens again.
+ */
+async function serveComm(comm: MessagePort, options: ConnectOptions): Promise<ConnectionState> {
+  const { signal, pauses = PAUSES } = options;
+  while (!signal.aborted) {
+    const served = await serve((heard) => portLine(comm, heard), options);
+    if (served === "outdated") return "outdated";
+    if (served === "replaced") break;
+    await pause(pauses[0] ?? 0, signal);
+  }
+  return "stopped";
 }
 
 /** What became of the first address that led anywhere, and which that was. */
@@ -212,8 +233,8 @@ export async function connect(options: ConnectOptions): Promise<void> {
     }
     // A process that two rounds have not reached is one that no socket will reach.
     if (comm !== undefined && !reached && round > 0) {
-      await serve((heard) => portLine(comm, heard), options);
-      break;
+      onState(await serveComm(comm, options));
+      return;
     }
     round += 1;
     await pause(pauses[Math.min(round, pauses.length - 1)] ?? 0, signal);

@@ -32,15 +32,15 @@ export function socketLine(address: string, heard: (frame: Received) => void): L
 }
 
 /** What goes over a port besides frames: the page begins, and either side ends. */
-export type Sign = { readonly kind: "open" } | { readonly kind: "close" };
+export type Sign = { readonly kind: "open" } | { readonly kind: "close"; readonly code?: number };
 
 /** A line through a port: whoever holds the other end passes frames and signs on. */
 export function portLine(port: MessagePort, heard: (frame: Received) => void): Line {
-  let end = (): void => undefined;
-  const closed = new Promise<number>((resolve) => { end = () => { resolve(0); }; });
+  let end: (code: number) => void = () => undefined;
+  const closed = new Promise<number>((resolve) => { end = resolve; });
   port.onmessage = ({ data }: MessageEvent<Received | Sign>) => {
     if (typeof data === "string" || data instanceof ArrayBuffer) heard(data);
-    else end();
+    else if (data.kind === "close") end(data.code ?? 0);
   };
   port.postMessage({ kind: "open" } satisfies Sign);
   return {
@@ -54,7 +54,7 @@ export function portLine(port: MessagePort, heard: (frame: Received) => void): L
     },
     close: () => {
       port.postMessage({ kind: "close" } satisfies Sign);
-      end();
+      end(0);
     },
     closed,
   };
