@@ -97,7 +97,8 @@ class Tab:
 @contextmanager
 def opened(executable: str, flags: Sequence[str] = ()) -> Iterator[Chrome]:
     """A headless browser of its own; `flags` are added to those that every test has."""
-    with TemporaryDirectory() as folder:
+    # Processes of the browser outlive it by a moment, and still write there.
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         command = [
             executable, "--headless=new", "--remote-debugging-port=0",
             f"--user-data-dir={folder}", *FLAGS, *flags, "about:blank",
