@@ -270,6 +270,7 @@ class Array:
         return sound and place.version == self.version
 
     def _fetch(self) -> None:
+        place, asked = self._ask()  # before the call is waited for: both answers come together
         if self.call is not None:
             try:
                 self.call.wait()
@@ -278,22 +279,32 @@ class Array:
             except DeviceError:
                 if not self._places or any(p.memory.alive for p in self._places.values()):
                     raise
-        place = next((p for p in self._places.values() if self._current(p)), None)
+        if place is None or not self._current(place):
+            place, asked = self._ask()
         if place is None:
             self._recompute()
             return
-        device = place.memory.device
         try:
-            raw = device.read(place.memory, self.nbytes)
+            raw = asked()
         except DeviceError:
             if place.memory.alive:
                 raise
             self._recompute()
             return
-        self._host = from_words(raw, self.dtype, self.shape)
-        self._host_version = self.version
-        self._crossed(device.name, "host", self._host.nbytes, fetched(self.dtype, self.size))
+        self._host, self._host_version = from_words(raw, self.dtype, self.shape), self.version
+        kind = fetched(self.dtype, self.size)
+        self._crossed(place.memory.device.name, "host", self._host.nbytes, kind)
         self.recipe = None
+
+    def _ask(self) -> tuple[Place | None, Callable[[], bytearray]]:
+        """A place with the current values, if there is one, and what waits for them."""
+        for place in filter(self._current, self._places.values()):
+            try:
+                return place, place.memory.device.ask(place.memory, self.nbytes)
+            except DeviceError:
+                if place.memory.alive:
+                    raise
+        return None, bytearray
 
     def _recompute(self) -> None:
         """The page that held the only copy is gone: run the call again if that gives the same."""

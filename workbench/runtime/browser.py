@@ -21,7 +21,7 @@ from workbench.runtime.device import Description, Memory, Run
 from workbench.runtime.page_device import PageDevice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from workbench.program import Program
     from workbench.runtime.device import Target
@@ -174,6 +174,10 @@ class BrowserDevice:
     def read(self, memory: Memory, size: int) -> bytearray:
         """The first bytes of a buffer, of whichever page."""
         return memory.device.read(memory, size)
+
+    def ask(self, memory: Memory, size: int) -> Callable[[], bytearray]:
+        """Ask the page of a buffer for its first bytes; what it gives waits for them."""
+        return memory.device.ask(memory, size)
 
     def free(self, memory: Memory) -> None:
         """Give a buffer back to its page."""

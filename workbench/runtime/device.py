@@ -139,6 +139,10 @@ class Device(Protocol):
         """The first `size` bytes, after everything enqueued before; raises that run's error."""
         ...
 
+    def ask(self, memory: Memory, size: int) -> Callable[[], bytearray]:
+        """As `read`, but what it gives waits: a device that answers later is asked now."""
+        ...
+
     def free(self, memory: Memory) -> None:
         """Give the buffer back; runs already enqueued still see it."""
         ...
@@ -174,6 +178,10 @@ class Single:
     def now(self) -> Self:
         """This one."""
         return self
+
+    def ask(self: Device, memory: Memory, size: int) -> Callable[[], bytearray]:
+        """What reads, once it is called: there is nothing to ask before."""
+        return lambda: self.read(memory, size)
 
 
 _opened: dict[str, Device] = {}

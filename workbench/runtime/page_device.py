@@ -7,6 +7,7 @@ an interrupt gets through. Which page is asked is decided in `browser.py`.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import time
 from collections import OrderedDict, deque
@@ -89,6 +90,7 @@ class PageDevice(Single):
         """`handles` number buffers, no two of all pages alike: none takes another's for its own."""
         self.name = name
         self.peer = peer
+        self._limits = limits_of(report, engine)
         self._report = report
         self._engine: Engine = engine
         self._handles = handles
@@ -112,7 +114,7 @@ class PageDevice(Single):
 
     def describe(self) -> Description:
         """What computes in the page, with its limits."""
-        report, limits = self._report, limits_of(self._report, self._engine)
+        report, limits = self._report, self._limits
         if self._engine == "wasm":
             return Description(
                 self.name, "wasm", available=True, adapter=wasm_words(report), limits=limits,
@@ -126,9 +128,8 @@ class PageDevice(Single):
 
     def allocate(self, size: int) -> Memory:
         """A buffer in the page; returns at once. Raises `DeviceError` for sizes over its limits."""
-        limits = limits_of(self._report, self._engine)
         for limit in ("max_buffer_size", "max_storage_buffer_binding_size"):
-            if size > (value := int(getattr(limits, limit))):
+            if size > (value := int(getattr(self._limits, limit))):
                 raise DeviceError(
                     f"a buffer of {size} bytes: {limit} is {value} on this device",
                     hint="smaller arrays, or on='cpu'",
@@ -177,27 +178,44 @@ class PageDevice(Single):
 
     def read(self, memory: Memory, size: int) -> bytearray:
         """The first bytes of a buffer, after everything enqueued before."""
+        return self.ask(memory, size)()
+
+    def ask(self, memory: Memory, size: int) -> Callable[[], bytearray]:
+        """Ask for the first bytes now: they come with the answer of the run that makes them."""
         handle = self._handle(memory)
         content = bytearray(-(-size // 4) * 4)
         self._crossing.add(len(content), "from the page", self.peer.left)
-        try:
-            with BOARD.task("reading an array") as task:
-                self._read_pieces(handle, memoryview(content), self._looking(task))
-        finally:
-            self._unasked = 0
-        return content if len(content) == size else content[:size]
+        pieces = self._asked_pieces(handle, memoryview(content))
+        sent = deque(itertools.islice(pieces, 1))
 
-    def _read_pieces(self, handle: int, into: memoryview, look: Callable[[], None]) -> None:
+        def wait() -> bytearray:
+            try:
+                with BOARD.task("reading an array") as task:
+                    self._read_pieces(sent, pieces, self._looking(task))
+            finally:
+                self._unasked = 0
+            return content if len(content) == size else content[:size]
+
+        return wait
+
+    def _asked_pieces(self, handle: int, into: memoryview) -> Iterator[Future[Answer]]:
+        """Ask for piece after piece, whenever the next one is wanted."""
         # In pieces: a page that copies 256 MB at once could not say that it is alive.
-        sent: deque[Future[Answer]] = deque()
         for start in range(0, len(into), messages.CHUNK_BYTES):
             piece = into[start : start + messages.CHUNK_BYTES]
             self._unasked = len(into) - start - len(piece)
-            sent.append(self._send(messages.Read(handle, start, len(piece)), piece))
-            if len(sent) == _PIECES_AHEAD:
-                self._wait(sent.popleft(), DEADLINE, look=look)
+            yield self._send(messages.Read(handle, start, len(piece)), piece)
+
+    def _read_pieces(
+        self,
+        sent: deque[Future[Answer]],
+        pieces: Iterator[Future[Answer]],
+        look: Callable[[], None],
+    ) -> None:
+        sent.extend(itertools.islice(pieces, _PIECES_AHEAD - len(sent)))
         while sent:
             self._wait(sent.popleft(), DEADLINE, look=look)
+            sent.extend(itertools.islice(pieces, 1))
 
     def _looking(
         self, task: Task, standing: Callable[[], Standing] = Standing
@@ -227,7 +245,9 @@ class PageDevice(Single):
         Where no verdict can come now, it surfaces at the first read.
         """
         compiled = self._compile(program)
-        if not (compiled.answer.done() or self.peer.wire.answers_now()):
+        answered = compiled.answer.done()
+        sound = answered and compiled.answer.exception() is None
+        if sound or not (answered or self.peer.wire.answers_now()):
             return
         try:
             with BOARD.task(f"compiling '{program.name}' in the page") as task:
@@ -297,7 +317,7 @@ class PageDevice(Single):
                 f"'{program.name}' is a program for {program.target}, {self.name} runs "
                 f"{self.target}"
             )
-        check_limits(program, limits_of(self._report, self._engine))
+        check_limits(program, self._limits)
         values = program.to_json()
         key = hashlib.sha256(json.dumps(values).encode()).hexdigest()
         answer = self._send(messages.Compile(key, values))
