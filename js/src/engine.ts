@@ -21,25 +21,27 @@ export interface EngineEvents {
 /** Is told how many dispatches and copies of a run are done; throws where it is to end. */
 export type Proceed = (steps: number) => void;
 
-/** All methods throw GpuFailure. */
+/**
+ * All methods throw GpuFailure. What they give as a promise is to be waited for before the next
+ * request; what they have not begun by then begins with `flush`.
+ */
 export interface Engine {
   /** Resolves once everything that it holds is gone. */
   readonly lost: Promise<unknown>;
   /** A buffer under a new handle, contents undefined. */
-  readonly allocate: (handle: number, bytes: number) => Promise<void>;
+  readonly allocate: (handle: number, bytes: number) => Promise<void> | undefined;
   readonly write: (handle: number, offset: number, payload: Uint8Array<ArrayBuffer>) => void;
-  /** Starts to read a range, and resolves once the next request may start. */
-  readonly read: (range: Range, piece: TakePiece) => Promise<StartedRead>;
+  /** Starts to read a range. */
+  readonly read: (range: Range, piece: TakePiece) => StartedRead | Promise<StartedRead>;
   /** Says that a buffer, if it is there, holds nothing of worth, and why. */
   readonly spoil: (handle: number, failure: Failure) => void;
   readonly free: (handle: number) => void;
   /** Makes a program ready; tells whether it was. */
-  readonly compile: (key: string, program: Program) => Promise<boolean>;
-  /**
-   * Starts a run, and resolves once the next may start.
-   * The outputs of a run that fails carry its failure.
-   */
-  readonly run: (request: RunRequest, proceed: Proceed) => Promise<StartedRun>;
+  readonly compile: (key: string, program: Program) => Promise<boolean> | boolean;
+  /** Starts a run. The outputs of one that fails carry its failure. */
+  readonly run: (request: RunRequest, proceed: Proceed) => StartedRun | Promise<StartedRun>;
+  /** Nothing else is to come now: begins what was started and waited for company. */
+  readonly flush: () => void;
   readonly release: () => void;
 }
 

@@ -121,7 +121,7 @@ export class LocalServer {
     const found = new Uint8Array(bytes);
     try {
       await this.#visit(key, async (engine) => {
-        const { taken } = await engine.read({ handle, offset, bytes }, (at, frame) => {
+        const { taken } = engine.read({ handle, offset, bytes }, (at, frame) => {
           found.set(frame.subarray(HEADER_BYTES), at);
         });
         await taken;

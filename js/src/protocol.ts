@@ -1,13 +1,13 @@
 /**
  * The messages between the kernel (Python) and the page, and the Program they carry.
  *
- * Text frames hold one JSON message, or a list of requests; binary frames hold a 16-byte header and
+ * Text frames hold one JSON message, or a list of them; binary frames hold a 16-byte header and
  * up to 4 MiB of bytes.
  * The Python twin is `workbench/runtime/page_messages.py`; the two change together.
  * Nothing here touches the GPU, the DOM or a socket.
  */
 
-export const PROTOCOL_VERSION = 6;
+export const PROTOCOL_VERSION = 7;
 /** The format of programs that a page runs: `FORMAT` of `workbench/program.py`. */
 export const PROGRAM_FORMAT = 2;
 
@@ -16,6 +16,9 @@ export const PROGRAM_FORMAT = 2;
  * and small enough that signs of life find their way between two frames.
  */
 export const CHUNK_BYTES = 4 * 1024 * 1024;
+
+/** A read or a write of so many bytes or fewer carries them in its message. */
+export const SHORT_BYTES = 4096;
 
 /** Bytes in front of each payload: u32 request, u32 zero, u64 offset within the transfer. */
 export const HEADER_BYTES = 16;
@@ -272,7 +275,12 @@ export interface CompileResult {
   readonly cached: boolean;
 }
 
-export type Result = CompileResult | RunResult | Readonly<Record<string, never>>;
+/** The bytes of a short read, in base64. */
+export interface ShortRead {
+  readonly content: string;
+}
+
+export type Result = CompileResult | RunResult | ShortRead | Readonly<Record<string, never>>;
 
 export type Reply =
   | { readonly kind: "reply"; readonly id: number; readonly ok: Result }
@@ -351,6 +359,11 @@ export function failureOf(thrown: unknown): Failure {
 /** What is no message of the kernel process. */
 export function malformed(what: string): GpuFailure {
   return new GpuFailure({ kind: "internal", message: `malformed from the kernel: ${what}` });
+}
+
+/** Bytes as a short read or write carries them. */
+export function base64Of(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes));
 }
 
 /** The bytes that a short write carries. */

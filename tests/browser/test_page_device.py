@@ -248,6 +248,68 @@ def test_results_chain_without_a_read(joined: Connected) -> None:
     np.testing.assert_array_equal(joined.floats(memory, 256), 1024 * values)
 
 
+COUNT_SUBMITS = """() => {
+    const submit = GPUQueue.prototype.submit;
+    globalThis.submits = 0;
+    GPUQueue.prototype.submit = function (buffers) {
+        globalThis.submits += 1;
+        return submit.call(this, buffers);
+    };
+}"""
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests are held until somebody waits, however slow this machine is."""
+    for name in ("_QUIET_SECONDS", "_HELD_SECONDS"):
+        monkeypatch.setattr(f"workbench.runtime.page_peer.{name}", 60.0)
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_chain_of_fifty_runs_and_its_read_are_one_submit(joined: Connected) -> None:
+    program, start = double(64), joined.put(np.ones(64, np.float32))
+    c, _ = joined.run(program, start, 64)
+    joined.floats(c, 64)
+    worker = worker_of(joined.page)
+    worker.evaluate(COUNT_SUBMITS)
+    messages, _ = joined.device.traffic()
+    memory, runs = start, list[Run]()
+    for _ in range(50):
+        memory, run = joined.run(program, memory, 64)
+        runs.append(run)
+    result = joined.floats(memory, 64)
+
+    np.testing.assert_array_equal(result, np.full(64, 2.0**50, np.float32))
+    assert worker.evaluate("() => globalThis.submits") == 1
+    assert joined.device.traffic()[0] - messages <= 6  # a request and an answer, and pings
+    assert {run.wait(10).submits for run in runs} == {1}
+
+
+@pytest.mark.usefixtures("patient")
+def test_of_runs_that_are_submitted_together_each_fails_by_itself(joined: Connected) -> None:
+    program = double(1, code=SPEND, extra=[buffer("status", "status", 4, dtype="u32")])
+    inputs = [joined.put(np.full(1, n, np.float32)) for n in (-2, 1, -3)]
+    first, _ = joined.run(program, inputs[0], 1)
+    joined.floats(first, 1)
+    results, runs = zip(*(joined.run(program, a, 1) for a in inputs), strict=True)
+
+    assert [float(joined.floats(results[n], 1)[0]) for n in (0, 2)] == [-2, -3]
+    for wait in (lambda: joined.floats(results[1], 1), lambda: runs[1].wait(10)):
+        with pytest.raises(DeviceError, match="'while x' at line 3 ran out of its budget"):
+            wait()
+
+
+def test_a_run_that_the_browser_refuses_takes_no_other_along(joined: Connected) -> None:
+    longer = HEAD.replace("a: array<f32>", "a: array<f32, 999>") + DOUBLE
+    a = joined.put(np.ones(64, np.float32))
+    refused, _ = joined.run(double(64, code=longer), a, 64)
+    sound, _ = joined.run(double(64), a, 64)
+
+    assert joined.floats(sound, 64).tolist() == [2] * 64
+    with pytest.raises(DeviceError, match="is too small"):
+        joined.floats(refused, 64)
+
+
 def test_repeats_and_copies_run_in_slices(joined: Connected) -> None:
     body = [{"op": "repeat", "count": 300, "body": [
         dispatch("k", 1, 1, 1), {"op": "copy", "source": "c", "target": "a"}]}]  # fmt: skip

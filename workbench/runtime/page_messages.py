@@ -1,6 +1,7 @@
 """The messages between this process and a page: the one place in Python that knows them.
 
-Text frames hold one JSON message; binary frames hold a 16-byte header and up to 4 MiB of bytes.
+Text frames hold one JSON message, or a list of them; binary frames hold a 16-byte header and up to
+4 MiB of bytes.
 The page's twin is `js/src/protocol.ts`; the two change together. No socket and no waiting here.
 """
 
@@ -8,14 +9,14 @@ from __future__ import annotations
 
 import json
 import struct
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-PROTOCOL_VERSION = 6
+PROTOCOL_VERSION = 7
 CHUNK_BYTES = 4 * 1024 * 1024
 """Payload of a binary frame.
 
@@ -30,7 +31,7 @@ REPLACED = 4003
 """The code that tells a page on a comm that another one has taken its place."""
 
 SHORT_BYTES = 4096
-"""A write of so many bytes or fewer carries them in its request."""
+"""A read or a write of so many bytes or fewer carries them in its message."""
 
 _HEADER = struct.Struct("<IIQ")
 HEADER_BYTES = _HEADER.size
@@ -224,11 +225,15 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to one request: `failure`, or the values of `result`."""
+    """The answer to one request: `failure`, or the values of `result`.
+
+    `content` are the bytes of a short read; those of others came in frames.
+    """
 
     identity: int
     result: Mapping[str, Any]
     failure: Failure | None = None
+    content: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,14 +284,17 @@ class OtherVersionError(ValueError):
     """The page's code is of another version of the package than this process."""
 
 
-def parse_message(text: str) -> PageMessage:
-    """The message in a text frame of a page.
+def parse_messages(text: str) -> list[PageMessage]:
+    """The messages in a text frame of a page, in order.
 
     Raises `OtherVersionError` for a page of another protocol version, else `ValueError` for what
     is no message.
     """
     try:
-        return _message(json.loads(text), text)
+        values = json.loads(text)
+        if not isinstance(values, list):
+            return [_message(values, text)]
+        return [_message(each, text) for each in cast("list[Any]", values)]
     except (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         msg = f"a message of the wrong form from the page: {text[:80]}"
         raise ValueError(msg) from error
@@ -302,7 +310,8 @@ def _message(values: Any, text: str) -> PageMessage:
         case {"kind": "reply", "id": int(identity), "error": error}:
             return Reply(identity, {}, _failure(error))
         case {"kind": "reply", "id": int(identity), "ok": {**result}}:
-            return Reply(identity, _result(result))
+            content = b64decode(result.pop("content", ""), validate=True)
+            return Reply(identity, _result(result), content=content)
         case {"kind": "received", "id": int(identity), "bytes": int(count)}:
             return Received(identity, count)
         case {"kind": "progress", "id": int(identity), "steps": int(steps)}:

@@ -12,7 +12,7 @@ import threading
 import time
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, assert_never
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from tornado.websocket import WebSocketClosedError
 
@@ -27,7 +27,7 @@ from workbench.runtime.page_messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
 PING_SECONDS = 0.5
 """While an answer is awaited, the page is asked this often whether it is alive."""
@@ -41,9 +41,10 @@ _MOST_FAULTS = 8
 _LONGEST_REASON = 120
 """Bytes of the reason with which a socket is closed."""
 
-_HELD_SECONDS = 0.004
-"""So long a request may be held for others to come, unless somebody waits."""
-
+_QUIET_SECONDS = 0.003
+"""Requests are held until none has come for so long, or somebody waits."""
+_HELD_SECONDS = 0.025
+"""They are held for so long at most, and so many of them."""
 _MOST_HELD = 256
 _WINDOW = 8 * messages.CHUNK_BYTES
 _LARGE = messages.CHUNK_BYTES // 2
@@ -126,7 +127,10 @@ class Peer:
         self._lock = threading.Lock()
         self._pending: dict[int, _Pending] = {}
         self._last_identity = 0
+        self._carrying: dict[int, _Pending] = {}
+        """Those whose bytes cross in frames of their own."""
         self._held: list[str] = []
+        self._held_since = self._held_last = self.last_heard
         self._unread: int = 0
         self._outgoing: asyncio.Queue[_Outgoing] = asyncio.Queue()
         self._room = asyncio.Event()
@@ -163,15 +167,31 @@ class Peer:
             self._last_identity += 1
             identity = self._last_identity
             self._pending[identity] = pending
+            if len(given) > messages.SHORT_BYTES:
+                self._carrying[identity] = pending
             text = messages.request_text(request, identity, engine, sent if short else None)
             self._held.append(text)
+            self._held_last = time.monotonic()
             if sent and not short:
                 self._let_go(identity, sent)
             elif len(self._held) == 1:
-                self._loop.call_soon_threadsafe(self._loop.call_later, _HELD_SECONDS, self.flush)
+                self._held_since = self._held_last
+                self._loop.call_soon_threadsafe(
+                    self._loop.call_later, _QUIET_SECONDS, self._look_at_held
+                )
             elif len(self._held) >= _MOST_HELD:
                 self._let_go()
         return pending.future
+
+    def _look_at_held(self) -> None:
+        """Send what is held unless more may come; on the event loop only."""
+        with self._lock:
+            due = min(self._held_last + _QUIET_SECONDS, self._held_since + _HELD_SECONDS)
+            left = due - time.monotonic()
+            if self._held and left > 0:
+                self._loop.call_later(left, self._look_at_held)
+            elif self._held:
+                self._let_go()
 
     def flush(self) -> None:
         """Send the requests that are held: somebody waits. From any thread.
@@ -191,9 +211,9 @@ class Peer:
 
     @property
     def left(self) -> int:
-        """Bytes of reads and writes that are still to cross."""
+        """Bytes of reads and writes that are still to cross, without short ones."""
         with self._lock:
-            return sum(p.missing + p.untaken for p in self._pending.values())
+            return sum(p.missing + p.untaken for p in self._carrying.values())
 
     def steps(self, future: Future[Answer]) -> int:
         """How many dispatches and copies of a run are done, as far as the page has said."""
@@ -215,6 +235,7 @@ class Peer:
             self.generations = {e: next(_generations) for e in messages.ENGINES}
             open_requests = list(self._pending.values())
             self._pending.clear()
+            self._carrying.clear()
         # First, so that whoever sees a request fail sees a new generation, too.
         self._parted(self)
         for pending in open_requests:
@@ -225,20 +246,25 @@ class Peer:
         reason = failure.message.encode()[:_LONGEST_REASON].decode(errors="ignore")
         self.wire.close(code, reason)
 
-    def receive_text(self, text: str) -> messages.PageMessage:
-        """Take a text frame; gives its message for those who listen. On the event loop only.
+    def receive_text(self, text: str) -> list[messages.PageMessage]:
+        """Take a text frame; gives its messages for those who listen. On the event loop only.
 
         Raises `ValueError` for what is no message, or not one that may come now.
         """
         self._heard(len(text))
-        message = messages.parse_message(text)
+        taken = messages.parse_messages(text)
+        for message in taken:
+            self._take(message)
+        return taken
+
+    def _take(self, message: messages.PageMessage) -> None:
         if isinstance(message, messages.Hello) and self.report is not None:
             raise ValueError("a page says hello once")
         if not isinstance(message, messages.Pong | messages.Progress):
             self.last_progress = self.last_heard
         match message:
-            case messages.Reply(identity, result, failure):
-                self._reply(identity, result, failure)
+            case messages.Reply():
+                self._reply(message)
             case messages.Hello(report):
                 self.report = report
             case messages.Received() | messages.Progress():
@@ -252,7 +278,6 @@ class Peer:
                 pass
             case _:
                 assert_never(message)
-        return message
 
     def receive_bytes(self, frame: bytes) -> None:
         """Take a binary frame; raises `ValueError` where it exceeds what was asked for.
@@ -261,7 +286,10 @@ class Peer:
         """
         self._heard(len(frame))
         self.last_progress = self.last_heard
-        identity, offset, payload = messages.unpack_frame(frame)
+        self._bring(*messages.unpack_frame(frame))
+
+    def _bring(self, identity: int, offset: int, payload: bytes | memoryview) -> None:
+        """Put bytes of a read where they belong."""
         with self._lock:
             pending = self._pending.get(identity)
         size = len(payload)
@@ -299,15 +327,19 @@ class Peer:
         self.messages += 1
         self.bytes += size
 
-    def _reply(self, identity: int, result: Mapping[str, Any], failure: Failure | None) -> None:
+    def _reply(self, reply: messages.Reply) -> None:
+        identity, failure = reply.identity, reply.failure
+        if reply.content:
+            self._bring(identity, 0, reply.content)
         with self._lock:
             pending = self._pending.pop(identity, None)
+            self._carrying.pop(identity, None)
         if pending is None:
             raise ValueError(f"an answer to request {identity}, which awaits none")
         if failure is None and pending.missing:
             failure = Failure("internal", f"the page left out {pending.missing} bytes of a read")
         if failure is None:
-            _settle(pending.future, Answer(result))
+            _settle(pending.future, Answer(reply.result))
         else:
             _settle(pending.future, PageFailure(failure))
 

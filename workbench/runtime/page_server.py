@@ -251,7 +251,8 @@ class PageServer:
             if isinstance(frame, bytes):
                 peer.receive_bytes(frame)
             else:
-                self._note(peer, peer.receive_text(frame))
+                for message in peer.receive_text(frame):
+                    self._note(peer, message)
         except messages.OtherVersionError as error:
             self.turned_away, self.turned_away_at = str(error), time.monotonic()
             peer.end(Failure("version", str(error)))
@@ -260,6 +261,8 @@ class PageServer:
 
     def _note(self, peer: Peer, message: messages.PageMessage) -> None:
         """Take what concerns more than one request."""
+        if not isinstance(message, messages.Hello | messages.Shown):
+            return
         with self._changed:
             if isinstance(message, messages.Shown) and peer in self._peers:
                 self._peers.remove(peer)

@@ -13,7 +13,8 @@ import {
   type Program,
 } from "../protocol.ts";
 import { createStorage } from "./buffers.ts";
-import { type ProgramTimer, programTimer } from "./timer.ts";
+import { Groups } from "./groups.ts";
+import { dispatchCount, stepCount } from "./timer.ts";
 
 /** What a kernel's code becomes; programs for other sizes have the same code and share it. */
 interface CompiledKernel {
@@ -21,8 +22,14 @@ interface CompiledKernel {
   readonly layout: GPUBindGroupLayout;
 }
 
+/** Words that a run gives and takes; they lie where its batch has them, at an offset. */
+export type Words = "status" | "scalars";
+
 export interface ReadyKernel extends CompiledKernel {
   readonly plan: KernelPlan;
+  /** Which of its bindings have an offset, in their order. */
+  readonly dynamic: readonly Words[];
+  readonly groups: Groups;
 }
 
 /** So many are kept for a device; the oldest goes first, those of ready programs live on. */
@@ -33,11 +40,17 @@ const compiledKernels = new WeakMap<GPUDevice, Map<string, Promise<CompiledKerne
 export interface ReadyProgram {
   readonly program: Program;
   readonly kernels: ReadonlyMap<string, ReadyKernel>;
-  /** Temporaries, status and scalars by name: made once and used by every run. */
-  readonly own: ReadonlyMap<string, GPUBuffer>;
+  /** Temporaries by name, made once and used by every run; and what the words are named. */
+  readonly own: ReadonlyMap<string, GPUBuffer | Words>;
+  /** Bytes of the words of a run, 0 where it has none. */
+  readonly words: Readonly<Record<Words, number>>;
+  /** Dispatches of a run, and these with its copies. */
+  readonly dispatches: number;
+  readonly steps: number;
   /** How many dispatches fill about 100 ms; learnt from run to run. */
   slice: number;
-  readonly timer: ProgramTimer | undefined;
+  /** Sizes of buffers with which the browser has found nothing wrong in a run. */
+  readonly sound: Set<string>;
   readonly destroy: () => void;
 }
 
@@ -97,33 +110,50 @@ export function exceededLimit(plan: KernelPlan, limits: GPUSupportedLimits): Fai
 }
 
 /** The pipeline of a kernel, from those of this device where its code is there. */
-async function readyKernel(device: GPUDevice, plan: KernelPlan): Promise<ReadyKernel> {
+async function readyKernel(
+  device: GPUDevice,
+  plan: KernelPlan,
+  program: Program,
+): Promise<ReadyKernel> {
   const exceeded = exceededLimit(plan, device.limits);
   if (exceeded !== undefined) throw new GpuFailure(exceeded);
   const kept = compiledKernels.get(device) ?? new Map<string, Promise<CompiledKernel>>();
   compiledKernels.set(device, kept);
-  const bindings = plan.bindings.map(({ index, access }) => [index, access]);
+  const words = wordsOf(program);
+  const bindings = plan.bindings.map(({ index, access, buffer }) =>
+    ({ index, access, dynamic: words.has(buffer) }));
   const key = JSON.stringify([plan.code, plan.entry, bindings]);
-  const compiled = kept.get(key) ?? compiledKernel(device, plan);
+  const compiled = kept.get(key) ?? compiledKernel(device, plan, bindings);
   kept.set(key, compiled);
   for (const oldest of kept.keys()) {
     if (kept.size <= KEPT_KERNELS) break;
     kept.delete(oldest);
   }
+  const dynamic = [...plan.bindings]
+    .sort((one, other) => one.index - other.index)
+    .flatMap(({ buffer }) => words.get(buffer) ?? []);
   try {
-    return { plan, ...(await compiled) };
+    return { plan, dynamic, groups: new Groups(), ...(await compiled) };
   } catch (cause) {
     kept.delete(key);
     throw cause;
   }
 }
 
-async function compiledKernel(device: GPUDevice, plan: KernelPlan): Promise<CompiledKernel> {
+interface BoundAt extends Pick<BindingPlan, "index" | "access"> {
+  readonly dynamic: boolean;
+}
+
+async function compiledKernel(
+  device: GPUDevice,
+  plan: KernelPlan,
+  bindings: readonly BoundAt[],
+): Promise<CompiledKernel> {
   const module = await shaderModule(device, plan);
-  const entries = plan.bindings.map(({ index, access }) => ({
+  const entries = bindings.map(({ index, access, dynamic }) => ({
     binding: index,
     visibility: GPUShaderStage.COMPUTE,
-    buffer: { type: BUFFER_TYPE[access] },
+    buffer: { type: BUFFER_TYPE[access], hasDynamicOffset: dynamic },
   }));
   const layout = device.createBindGroupLayout({ label: plan.name, entries });
   try {
@@ -139,17 +169,31 @@ async function compiledKernel(device: GPUDevice, plan: KernelPlan): Promise<Comp
   }
 }
 
-async function ownBuffers(device: GPUDevice, program: Program): Promise<Map<string, GPUBuffer>> {
+/** The buffers of a program that are words of its runs. */
+function wordsOf({ buffers }: Program): Map<string, Words> {
+  return new Map(
+    buffers.flatMap(({ name, role }): [string, Words][] =>
+      role === "status" || role === "scalars" ? [[name, role]] : [],
+    ),
+  );
+}
+
+/** Bytes of those words. */
+function wordBytes({ buffers, scalars }: Program): Record<Words, number> {
+  const bytes = { status: 0, scalars: 0 };
+  for (const plan of buffers) {
+    const { role } = plan;
+    if (role === "status" || role === "scalars") bytes[role] = bytesOf(plan, scalars.length);
+  }
+  return bytes;
+}
+
+async function temporaries(device: GPUDevice, program: Program): Promise<Map<string, GPUBuffer>> {
   const own = new Map<string, GPUBuffer>();
   try {
     for (const plan of program.buffers) {
-      const size = bytesOf(plan, program.scalars.length);
-      if (plan.role === "scalars") {
-        const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-        own.set(plan.name, device.createBuffer({ label: plan.name, size, usage }));
-      } else if (plan.role === "temporary" || plan.role === "status") {
-        own.set(plan.name, await createStorage(device, size));
-      }
+      if (plan.role !== "temporary") continue;
+      own.set(plan.name, await createStorage(device, bytesOf(plan, program.scalars.length)));
     }
   } catch (cause) {
     for (const buffer of own.values()) buffer.destroy();
@@ -160,18 +204,21 @@ async function ownBuffers(device: GPUDevice, program: Program): Promise<Map<stri
 
 /** Everything a run of `program` needs but its arguments. Throws GpuFailure. */
 export async function compileProgram(device: GPUDevice, program: Program): Promise<ReadyProgram> {
-  const ready = await Promise.all(program.kernels.map((plan) => readyKernel(device, plan)));
-  const own = await ownBuffers(device, program);
-  const timer = programTimer(device, program.body);
+  const ready = await Promise.all(
+    program.kernels.map((plan) => readyKernel(device, plan, program)),
+  );
+  const made = await temporaries(device, program);
   return {
     program,
     kernels: new Map(ready.map((kernel) => [kernel.plan.name, kernel])),
-    own,
-    timer,
+    own: new Map<string, GPUBuffer | Words>([...made, ...wordsOf(program)]),
+    words: wordBytes(program),
+    dispatches: dispatchCount(program.body),
+    steps: stepCount(program.body),
     slice: FIRST_SLICE,
+    sound: new Set(),
     destroy: () => {
-      timer?.destroy();
-      for (const buffer of own.values()) buffer.destroy();
+      for (const buffer of made.values()) buffer.destroy();
     },
   };
 }

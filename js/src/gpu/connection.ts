@@ -20,6 +20,7 @@ import { wasmEngines, wasmReport } from "../wasm/engine.ts";
 import type { DeviceSource } from "./device.ts";
 import { gpuEngines } from "./engine.ts";
 import { type Line, portLine, type Received, socketLine } from "./line.ts";
+import { Outbox } from "./outbox.ts";
 import { Runtime } from "./runtime.ts";
 
 export type ConnectionState = "connecting" | "connected" | "stopped" | "outdated";
@@ -150,7 +151,10 @@ async function serve(
       line.close(MALFORMED, failureOf(cause).message.slice(0, LONGEST_REASON));
     }
   });
-  const send = (message: PageMessage): void => { line.send(JSON.stringify(message)); };
+  const outbox = new Outbox(line.send);
+  const send = (message: PageMessage, patient?: boolean): void => {
+    outbox.take(message, patient);
+  };
   const shared = { send, sendBytes: line.send, signal: ended.signal };
   const runtimes: Runtimes = {
     gpu: new Runtime({ ...shared, name: "gpu", source: gpuEngines(source) }),
@@ -170,6 +174,7 @@ async function serve(
     onGpu(undefined);
   }
   ended.abort();
+  outbox.close();
   signal.removeEventListener("abort", leave);
   const code = await line.closed;
   if (code === OUTDATED) return "outdated";

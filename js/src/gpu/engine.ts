@@ -22,22 +22,29 @@ import { BufferTable, createStorage } from "./buffers.ts";
 import { compileProgram, type ReadyProgram } from "./compile.ts";
 import { KEPT_PROGRAMS, Recent } from "../recent.ts";
 import type { DeviceSource } from "./device.ts";
-import { startProgram } from "./run.ts";
+import { Recorder } from "./recorder.ts";
+import { type RecordedRun, type RunContext, startProgram } from "./run.ts";
 import { Stagings } from "./staging.ts";
 
-/** So many runs may be on the GPU's queue before the next has to wait. */
-const MOST_RUNS = 16;
+/** So many batches may be on the GPU's queue before the next run has to wait. */
+const MOST_BATCHES = 4;
 
 /** So many bytes of mapped buffers are kept for later reads. */
 const STAGING_BYTES = 40 * 1024 * 1024;
 
-/** Why the outputs of a run are worthless, if they are: its own failure, or that of an input. */
+/** What is known of a program's runs with buffers of these sizes, if they are all different. */
+function sizesOf(buffers: readonly GPUBuffer[]): string {
+  const distinct = new Set(buffers).size === buffers.length;
+  return distinct ? buffers.map(({ size }) => size).join() : "";
+}
+
+/** Why the outputs of a run are worthless, if they are: what it was given, or its own failure. */
 async function failureAfter(
-  inputs: readonly Promise<Failure | undefined>[],
-  sound: Promise<void>,
+  given: readonly Promise<Failure | undefined>[],
+  finished: Promise<Result>,
 ): Promise<Failure | undefined> {
-  const own = sound.then(() => undefined, failureOf);
-  const failures = await Promise.all([own, ...inputs]);
+  const own = finished.then(() => undefined, failureOf);
+  const failures = await Promise.all([...given, own]);
   return failures.find((failure) => failure !== undefined);
 }
 
@@ -46,9 +53,9 @@ async function soundResult(
   finished: Promise<Result>,
   settled: Promise<Failure | undefined>,
 ): Promise<Result> {
-  const [result, failure] = await Promise.all([finished, settled]);
+  const failure = await settled;
   if (failure !== undefined) throw new GpuFailure(failure);
-  return result;
+  return finished;
 }
 
 /** Copies of buffers, and the device that they are on. */
@@ -61,20 +68,26 @@ export class GpuEngine implements Engine {
   readonly lost: Promise<unknown>;
   readonly #device: GPUDevice;
   readonly #stagings: Stagings;
+  readonly #recorder: Recorder;
   readonly #buffers: BufferTable;
-  /** What is dropped has no run that is not submitted: requests are taken one after the other. */
-  readonly #programs = new Recent<ReadyProgram>(KEPT_PROGRAMS, ({ destroy }) => { destroy(); });
-  /** The runs on the GPU's queue, oldest first. */
-  readonly #running: Promise<unknown>[] = [];
+  readonly #programs = new Recent<ReadyProgram>(KEPT_PROGRAMS, ({ destroy }) => {
+    this.flush(); // it may have runs that are not submitted
+    destroy();
+  });
+  /** Whether a long run is at work, whose batch goes on. */
+  #playing = false;
+  /** The batches on the GPU's queue, oldest first. */
+  readonly #running = new Set<Promise<unknown>>();
 
   constructor(device: GPUDevice) {
     this.#device = device;
     this.#stagings = new Stagings(device, STAGING_BYTES);
-    this.#buffers = new BufferTable(device, this.#stagings);
+    this.#recorder = new Recorder(device, this.#stagings);
+    this.#buffers = new BufferTable(this.#recorder);
     this.lost = device.lost;
   }
 
-  allocate(handle: number, bytes: number): Promise<void> {
+  allocate(handle: number, bytes: number): Promise<void> | undefined {
     return this.#buffers.allocate(handle, bytes);
   }
 
@@ -82,8 +95,13 @@ export class GpuEngine implements Engine {
     this.#buffers.write(handle, offset, payload);
   }
 
-  read(range: Range, piece: TakePiece): Promise<StartedRead> {
-    return Promise.resolve().then(() => this.#buffers.read(range, piece));
+  read(range: Range, piece: TakePiece): StartedRead {
+    return this.#buffers.read(range, piece);
+  }
+
+  /** Submits what is recorded; a long run does so itself. */
+  flush(): void {
+    if (!this.#playing) this.#recorder.flush();
   }
 
   /**
@@ -91,6 +109,7 @@ export class GpuEngine implements Engine {
    * destroy.
    */
   async lend(handles: Readonly<Record<string, number>>): Promise<Lent> {
+    this.flush();
     const inputs = new Map<string, GPUBuffer>();
     const encoder = this.#device.createCommandEncoder({ label: "lend" });
     for (const [name, handle] of Object.entries(handles)) {
@@ -113,17 +132,25 @@ export class GpuEngine implements Engine {
     this.#buffers.free(handle);
   }
 
-  async compile(key: string, program: Program): Promise<boolean> {
+  compile(key: string, program: Program): Promise<boolean> | boolean {
     if (this.#programs.get(key) !== undefined) return true;
-    this.#programs.set(key, await compileProgram(this.#device, program));
-    return false;
+    return compileProgram(this.#device, program).then((ready) => {
+      this.#programs.set(key, ready);
+      return false;
+    });
   }
 
-  /** Puts a run on the queue; its outputs are spoken for at once, also where it fails. */
-  async run(request: RunRequest, proceed: Proceed): Promise<StartedRun> {
+  /** Records a run; its outputs are spoken for at once, also where it fails. */
+  run(request: RunRequest, proceed: Proceed): StartedRun | Promise<StartedRun> {
+    const [oldest] = this.#running;
+    const begin = (): StartedRun | Promise<StartedRun> => this.#run(request, proceed);
+    const many = this.#running.size >= MOST_BATCHES;
+    return many && oldest !== undefined ? oldest.then(begin) : begin();
+  }
+
+  #run(request: RunRequest, proceed: Proceed): StartedRun | Promise<StartedRun> {
     const ready = this.#programs.get(request.key);
     if (ready === undefined) throw new GpuFailure(DROPPED);
-    if (this.#running.length >= MOST_RUNS) await this.#running.shift();
     const entries = entriesOf(
       request,
       ready.program,
@@ -131,30 +158,56 @@ export class GpuEngine implements Engine {
       (handle, failure) => { this.spoil(handle, failure); },
     );
     const outputs = new Set(ready.program.outputs);
-    const inputs = [...entries].flatMap(([name, { settled }]) =>
-      outputs.has(name) ? [] : settled,
+    const given = [...entries].map(([name, { made, settled }]) =>
+      outputs.has(name) ? made : settled,
     );
     const buffers = new Map([...entries].map(([name, { gpu }]) => [name, gpu]));
-    const context = { device: this.#device, stagings: this.#stagings, buffers, proceed };
-    const started = startProgram(ready, request, context);
-    const settled = failureAfter(
-      inputs,
-      started.then(({ sound }) => sound),
-    );
-    const result = soundResult(
-      started.then(({ finished }) => finished),
-      settled,
-    );
+    const { finished, played } = this.#start(ready, request, { buffers, proceed });
+    const settled = failureAfter(given, finished);
     for (const name of outputs) {
       const output = entries.get(name);
       if (output !== undefined) output.settled = settled;
     }
-    this.#running.push(result.catch(failureOf));
-    await started.catch(failureOf);
-    return { result };
+    const result = soundResult(finished, settled);
+    if (played === undefined) return { result };
+    this.#playing = true;
+    const through = (): StartedRun => {
+      this.#playing = false;
+      this.flush();
+      return { result };
+    };
+    return played.then(through, through);
+  }
+
+  /**
+   * Starts a run; with others only where the browser has found nothing wrong with such a one, as
+   * it refuses what is submitted together as a whole.
+   */
+  #start(
+    ready: ReadyProgram,
+    request: RunRequest,
+    given: Pick<RunContext, "buffers" | "proceed">,
+  ): Pick<RecordedRun, "finished" | "played"> {
+    const sizes = sizesOf([...given.buffers.values()]);
+    const known = ready.sound.has(sizes);
+    if (!known) this.flush();
+    try {
+      const started = startProgram(ready, request, { recorder: this.#recorder, ...given });
+      const { ended } = started.batch;
+      this.#running.add(ended);
+      void ended.then(({ failure }) => {
+        this.#running.delete(ended);
+        if (failure === undefined && sizes !== "") ready.sound.add(sizes);
+      });
+      if (!known && started.played === undefined) this.flush();
+      return started;
+    } catch (cause) {
+      return { finished: Promise.reject(new GpuFailure(failureOf(cause))), played: undefined };
+    }
   }
 
   release(): void {
+    this.#recorder.destroy();
     this.#buffers.destroy();
     this.#stagings.destroy();
     this.#programs.clear();

@@ -1,52 +1,52 @@
 /**
- * One run of a ready program: encodes its dispatches, copies, repeats and loops, in slices.
+ * One run of a ready program: records its dispatches, copies, repeats and loops, in slices.
  *
- * A long run is cut into submits of about 100 ms, so that the page stays alive and the run can be
- * stopped between two of them; a short one is a single submit, and what became of it is known
- * later, while the next runs are on their way already.
+ * A short run is recorded with what came before, and leaves the submit to the caller; what became
+ * of it is known once its batch has ended. A long one is cut into submits of about 100 ms, so that
+ * the page stays alive and the run can be stopped between two of them.
  * A loop of the host reads its flag once per round.
  */
 import {
   GpuFailure,
   type KernelTime,
   outsideMessage,
-  STATUS_WORDS,
   type RunRequest,
   type RunResult,
+  STATUS_WORDS,
   type Step,
 } from "../protocol.ts";
 import type { Proceed } from "../engine.ts";
 import type { ReadyKernel, ReadyProgram } from "./compile.ts";
-import type { Copied, Stagings } from "./staging.ts";
-import type { RunTimer } from "./timer.ts";
+import type { Batch, Ending, Recorder, Share } from "./recorder.ts";
+import { MOST_TIMED, sumByKernel } from "./timer.ts";
 
 /**
- * A run whose work is submitted. `sound` says that its outputs hold what they should, `finished`
- * what came of it; both reject with GpuFailure.
+ * A run on its way. `finished` says what came of it, and rejects with GpuFailure; until `played`,
+ * where there is that, it may submit more, and nothing else may be recorded.
  */
-export interface StartedRun {
-  readonly sound: Promise<void>;
+export interface RecordedRun {
+  readonly batch: Batch;
   readonly finished: Promise<RunResult>;
+  readonly played: Promise<void> | undefined;
 }
 
 /** What a run needs besides its program. */
 export interface RunContext {
-  readonly device: GPUDevice;
-  readonly stagings: Stagings;
+  readonly recorder: Recorder;
   /** The GPU buffers of inputs, outputs and constants by name. */
   readonly buffers: ReadonlyMap<string, GPUBuffer>;
-  /** Asked between two submits. */
+  /** Asked before the first and between two submits. */
   readonly proceed: Proceed;
 }
 
-/** A device and when a run began there, in milliseconds. */
-interface Timed {
-  readonly device: GPUDevice;
-  readonly started: number;
-}
+/** What a run waits for: the end of a slice, or the word of a flag, which it is given. */
+type Wait = "slice" | GPUBuffer;
+type Play = Generator<Wait, void, number>;
 
 const SLICE_MS = 100;
 const MOST_DISPATCHES = 4096;
+/** So long a submit and the way back may take by themselves. */
+const SYNC_MS = 10;
 
 /** The next slice length, from how long one of `dispatches` (and copies) took; doubles at most. */
 export function nextSlice(slice: number, dispatches: number, milliseconds: number): number {
@@ -54,190 +54,199 @@ export function nextSlice(slice: number, dispatches: number, milliseconds: numbe
   return Math.max(1, Math.min(Math.floor(fitting), 2 * slice, MOST_DISPATCHES));
 }
 
-function bindGroupOf(
-  device: GPUDevice,
-  { plan, layout }: ReadyKernel,
-  buffer: (name: string) => GPUBuffer,
-): GPUBindGroup {
-  const entries = plan.bindings.map(({ index, buffer: name }) => ({
-    binding: index,
-    resource: { buffer: buffer(name) },
-  }));
-  return device.createBindGroup({ label: plan.name, layout, entries });
-}
-
-/** Collects work into one command encoder at a time. */
-class Recorder {
-  readonly #ready: ReadyProgram;
+/** One run, on its way into a recorder. */
+class Recording {
+  readonly ready: ReadyProgram;
+  readonly #recorder: Recorder;
   readonly #context: RunContext;
-  readonly #timer: RunTimer | undefined;
-  readonly #groups = new Map<string, GPUBindGroup>();
-  readonly #scopes: Promise<GPUError | null>[] = [];
-  #encoder: GPUCommandEncoder | undefined;
-  #pass: GPUComputePassEncoder | undefined;
-  #pending = 0;
-  #done = 0;
+  readonly batch: Batch;
+  readonly #share: Share;
+  readonly #groups = new Map<ReadyKernel, GPUBindGroup>();
+  readonly #offsets: Readonly<Record<"status" | "scalars", number>>;
+  /** The kernel of each dispatch that is timed, the first of which has this place in the batch. */
+  readonly #timed: string[] = [];
+  readonly #firstTime: number;
+  readonly #started = performance.now();
+  #steps = 0;
   #submits = 0;
   #dispatches = 0;
-  #status: Copied | undefined;
+  /** Dispatches and copies that are not submitted. */
+  #pending = 0;
 
-  constructor(ready: ReadyProgram, context: RunContext, timed: boolean) {
-    this.#ready = ready;
+  constructor(
+    ready: ReadyProgram,
+    { scalars, timed }: Pick<RunRequest, "scalars" | "timed">,
+    context: RunContext,
+  ) {
+    const { recorder } = context;
+    const { steps, slice, words, dispatches } = ready;
+    const clocked = timed && recorder.clock !== undefined && dispatches <= MOST_TIMED;
+    this.#share = { ...words, load: steps / slice, timed: clocked ? dispatches : 0 };
+    if (!recorder.fits(this.#share)) recorder.flush();
+    this.ready = ready;
     this.#context = context;
-    this.#timer = timed ? ready.timer?.start(context.stagings) : undefined;
+    this.#recorder = recorder;
+    this.batch = recorder.batch;
+    this.#offsets = {
+      status: recorder.status.take([], this.#share.status),
+      scalars: recorder.scalars.take(scalars, this.#share.scalars),
+    };
+    this.#firstTime = recorder.clock?.taken ?? 0;
+    recorder.touch(context.buffers.values());
   }
 
   get full(): boolean {
-    return this.#pending >= this.#ready.slice;
-  }
-
-  /** Dispatches and copies that were submitted. */
-  get done(): number {
-    return this.#done;
-  }
-
-  get counts(): { readonly submits: number; readonly dispatches: number } {
-    return { submits: this.#submits, dispatches: this.#dispatches };
+    return this.#recorder.full;
   }
 
   buffer(name: string): GPUBuffer {
-    const found = this.#ready.own.get(name) ?? this.#context.buffers.get(name);
+    const own = this.ready.own.get(name);
+    if (own === "status" || own === "scalars") return this.#recorder[own].buffer;
+    const found = own ?? this.#context.buffers.get(name);
     if (found !== undefined) return found;
     throw new GpuFailure({ kind: "internal", message: `the program has no buffer ${name}` });
   }
 
   dispatch(name: string, workgroups: readonly [number, number, number]): void {
-    const kernel = this.#ready.kernels.get(name);
+    const kernel = this.ready.kernels.get(name);
     if (kernel === undefined) {
       throw new GpuFailure({ kind: "internal", message: `the program has no kernel ${name}` });
     }
-    if (this.#timer !== undefined) this.#endPass();
-    this.#pass ??= this.#encode().beginComputePass({ label: name, ...this.#timer?.next(name) });
-    this.#pass.setPipeline(kernel.pipeline);
-    this.#pass.setBindGroup(0, this.#group(kernel));
-    this.#pass.dispatchWorkgroups(...workgroups);
+    const timed = this.#share.timed > 0;
+    const group = this.#group(kernel);
+    const pass = this.#recorder.pass(name, this.#weight, timed);
+    pass.setPipeline(kernel.pipeline);
+    pass.setBindGroup(0, group, kernel.dynamic.map((role) => this.#offsets[role]));
+    pass.dispatchWorkgroups(...workgroups);
+    if (timed) this.#recorder.endPass();
+    if (timed) this.#timed.push(name);
     this.#pending += 1;
     this.#dispatches += 1;
   }
 
   copy(source: string, target: string): void {
-    this.#endPass();
-    const [from, to] = [this.buffer(source), this.buffer(target)];
-    const size = Math.min(from.size, to.size);
-    this.#encode().copyBufferToBuffer(from, 0, to, 0, size);
+    this.#recorder.copy(this.buffer(source), this.buffer(target), this.#weight);
     this.#pending += 1;
   }
 
-  submit(): void {
-    this.#endPass();
-    const encoder = this.#encoder;
-    if (encoder === undefined) return;
-    this.#encoder = undefined;
-    this.#done += this.#pending;
-    this.#pending = 0;
-    this.#submits += 1;
-    this.#scoped(() => {
-      this.#context.device.queue.submit([encoder.finish()]);
-    });
-  }
-
-  /** Submits what is left, and with it what brings times and status to where they are read. */
-  submitLast(): void {
-    this.#endPass();
-    this.#timer?.resolve(this.#encode());
-    const plan = this.#ready.program.buffers.find(({ role }) => role === "status");
-    const status = plan && this.#ready.own.get(plan.name);
-    if (status !== undefined) {
-      const words = { offset: 0, bytes: 4 * STATUS_WORDS };
-      this.#status = this.#context.stagings.copy(this.#encode(), status, words);
-    }
-    this.submit();
-  }
-
-  /** The words of the status, where the program has one. */
-  status(): Promise<readonly number[]> | undefined {
-    return this.#status?.read((mapped) => [...new Uint32Array(mapped)]);
-  }
-
-  /** Submits a slice, waits for it, and learns from its time how long the next may be. */
-  async submitSlice(): Promise<void> {
+  /** Waits as `play` wants it; gives the word of a flag. Throws GpuFailure where it is to end. */
+  async wait(wait: Wait): Promise<number> {
+    if (wait !== "slice") return this.#flag(wait);
     const dispatches = this.#pending;
     const started = performance.now();
-    this.submit();
-    await this.#context.device.queue.onSubmittedWorkDone();
-    await this.settle();
-    const milliseconds = performance.now() - started;
-    this.#ready.slice = nextSlice(this.#ready.slice, dispatches, milliseconds);
+    this.#submit();
+    await this.#recorder.device.queue.onSubmittedWorkDone();
+    const failure = await this.#recorder.verdict();
+    if (failure !== undefined) throw new GpuFailure(failure);
+    this.ready.slice = nextSlice(this.ready.slice, dispatches, performance.now() - started);
+    this.#context.proceed(this.#steps);
+    return 0;
   }
 
-  /** Waits for what the browser found wrong with the work so far; throws GpuFailure. */
-  async settle(): Promise<void> {
-    const errors = await Promise.all(this.#scopes.splice(0));
-    const first = errors.find((error) => error !== null);
-    if (first) throw new GpuFailure({ kind: "internal", message: first.message });
+  /** What came of it; asked for once everything is recorded. */
+  async ended(): Promise<RunResult> {
+    return this.#result(await this.batch.ended);
   }
 
-  times(): Promise<readonly KernelTime[]> | undefined {
-    return this.#timer?.read();
+  get #weight(): number {
+    return 1 / this.ready.slice;
+  }
+
+  /** Submits what is recorded, and goes on with the same words of status and scalars. */
+  #submit(): void {
+    this.#recorder.submit();
+    this.#steps += this.#pending;
+    this.#pending = 0;
+    this.#submits += 1;
+  }
+
+  async #flag(buffer: GPUBuffer): Promise<number> {
+    const copied = this.#recorder.copied(buffer, { offset: 0, bytes: 4 });
+    this.#submit();
+    const word = await copied.read((mapped) => new Uint32Array(mapped)[0] ?? 0);
+    if (word !== 0) this.#context.proceed(this.#steps);
+    return word;
   }
 
   #group(kernel: ReadyKernel): GPUBindGroup {
-    const { name } = kernel.plan;
-    const make = (): GPUBindGroup =>
-      bindGroupOf(this.#context.device, kernel, (each) => this.buffer(each));
-    const group = this.#groups.get(name) ?? this.#scoped(make);
-    this.#groups.set(name, group);
+    const known = this.#groups.get(kernel);
+    if (known !== undefined) return known;
+    const { bindings } = kernel.plan;
+    const entries = bindings.map(({ index, buffer }) =>
+      ({ binding: index, resource: this.#resource(buffer) }));
+    const make = (): GPUBindGroup => {
+      const plan = { label: kernel.plan.name, layout: kernel.layout, entries };
+      return this.#recorder.scoped(() => this.#recorder.device.createBindGroup(plan));
+    };
+    const group = kernel.groups.of(entries.map(({ resource }) => resource.buffer), make);
+    this.#groups.set(kernel, group);
     return group;
   }
 
-  // Scopes are a stack of the device, which connections share: no waiting inside one.
-  #scoped<T>(action: () => T): T {
-    const { device } = this.#context;
-    device.pushErrorScope("validation");
-    try {
-      return action();
-    } finally {
-      this.#scopes.push(device.popErrorScope());
-    }
+  #resource(name: string): GPUBufferBinding {
+    const own = this.ready.own.get(name);
+    const buffer = this.buffer(name);
+    if (own !== "status" && own !== "scalars") return { buffer };
+    return { buffer, offset: 0, size: this.#share[own] };
   }
 
-  #encode(): GPUCommandEncoder {
-    const label = this.#ready.program.name;
-    return (this.#encoder ??= this.#context.device.createCommandEncoder({ label }));
+  /** Throws GpuFailure: the browser refused it, a loop gave up, an access left its array. */
+  #result(ending: Ending): RunResult {
+    if (ending.failure !== undefined) throw new GpuFailure(ending.failure);
+    const kernels = this.#times(ending);
+    this.#learn(ending, kernels);
+    this.#checkStatus(ending);
+    const milliseconds = ending.at - this.#started;
+    const [submits, dispatches] = [this.#submits + Math.min(this.#pending, 1), this.#dispatches];
+    return { submits, dispatches, milliseconds, ...(kernels === undefined ? {} : { kernels }) };
   }
 
-  #endPass(): void {
-    this.#pass?.end();
-    this.#pass = undefined;
+  #times({ bytes, times }: Ending): readonly KernelTime[] | undefined {
+    if (this.#share.timed === 0) return undefined;
+    const stamps = new BigUint64Array(bytes, times + 16 * this.#firstTime, 2 * this.#timed.length);
+    return sumByKernel(this.#timed, stamps);
+  }
+
+  /** Learns from a run that was not cut how many such dispatches a slice may have. */
+  #learn({ at, load }: Ending, kernels: readonly KernelTime[] | undefined): void {
+    const steps = this.#pending;
+    if (this.#submits > 0 || steps === 0) return;
+    const clocked = kernels?.reduce((sum, each) => sum + each.nanoseconds / 1e6, 0);
+    const part = (Math.max(0, at - this.#started - SYNC_MS) * this.#share.load) / load;
+    this.ready.slice = nextSlice(this.ready.slice, steps, clocked ?? part);
+  }
+
+  #checkStatus({ bytes, status }: Ending): void {
+    if (this.#share.status === 0) return;
+    const { program } = this.ready;
+    const words = [...new Uint32Array(bytes, status + this.#offsets.status, STATUS_WORDS)];
+    const [gaveUp = 0, loop = 0] = words;
+    if (gaveUp === 0) return;
+    const outside = outsideMessage(program, words);
+    if (outside !== undefined) throw new GpuFailure({ kind: "outside", message: outside });
+    const where = program.loops?.[loop] ?? `loop ${loop}`;
+    const message = `${where} ran out of its budget of iterations`;
+    throw new GpuFailure({ kind: "budget", message, loop });
   }
 }
 
-async function readWord({ device, stagings }: RunContext, buffer: GPUBuffer): Promise<number> {
-  const encoder = device.createCommandEncoder({ label: "flag" });
-  const copied = stagings.copy(encoder, buffer, { offset: 0, bytes: 4 });
-  device.queue.submit([encoder.finish()]);
-  return copied.read((mapped) => new Uint32Array(mapped)[0] ?? 0);
-}
-
-/** Plays `body` into the recorder; waits only at full slices and at flags. */
-async function play(body: readonly Step[], record: Recorder, context: RunContext): Promise<void> {
+/** Plays `body` into a recording; stops at full slices and at flags. */
+function* play(body: readonly Step[], record: Recording): Play {
   for (const step of body) {
     switch (step.op) {
       case "dispatch":
+        if (record.full) yield "slice";
         record.dispatch(step.kernel, step.workgroups);
-        await leaveFull(record, context);
         break;
       case "copy":
+        if (record.full) yield "slice";
         record.copy(step.source, step.target);
-        await leaveFull(record, context);
         break;
       case "repeat":
-        for (let round = 0; round < step.count; round += 1) {
-          await play(step.body, record, context);
-        }
+        for (let round = 0; round < step.count; round += 1) yield* play(step.body, record);
         break;
       case "while":
-        await playWhile(step, record, context);
+        while ((yield record.buffer(step.flag)) !== 0) yield* play(step.body, record);
         break;
       default:
         step satisfies never;
@@ -245,72 +254,23 @@ async function play(body: readonly Step[], record: Recorder, context: RunContext
   }
 }
 
-async function leaveFull(record: Recorder, context: RunContext): Promise<void> {
-  if (!record.full) return;
-  await record.submitSlice();
-  context.proceed(record.done);
+async function goOn(playing: Play, record: Recording, first: Wait): Promise<void> {
+  let next: IteratorResult<Wait, void> = { done: false, value: first };
+  while (next.done !== true) next = playing.next(await record.wait(next.value));
 }
 
-async function playWhile(
-  { flag, body }: Extract<Step, { op: "while" }>,
-  record: Recorder,
-  context: RunContext,
-): Promise<void> {
-  for (;;) {
-    record.submit();
-    if ((await readWord(context, record.buffer(flag))) === 0) return;
-    context.proceed(record.done);
-    await play(body, record, context);
-  }
-}
-
-/** Throws GpuFailure where a loop gave up ("budget") or an access left its array ("outside"). */
-async function checkStatus(ready: ReadyProgram, record: Recorder): Promise<void> {
-  const status = (await record.status()) ?? [];
-  const [gaveUp = 0, loop = 0] = status;
-  if (gaveUp === 0) return;
-  const outside = outsideMessage(ready.program, status);
-  if (outside !== undefined) throw new GpuFailure({ kind: "outside", message: outside });
-  const where = ready.program.loops?.[loop] ?? `loop ${loop}`;
-  const message = `${where} ran out of its budget of iterations`;
-  throw new GpuFailure({ kind: "budget", message, loop });
-}
-
-function prepare(ready: ReadyProgram, device: GPUDevice, scalars: readonly number[]): void {
-  for (const { name, role } of ready.program.buffers) {
-    const buffer = ready.own.get(name);
-    if (buffer === undefined) continue;
-    if (role === "status") device.queue.writeBuffer(buffer, 0, new Uint32Array(STATUS_WORDS));
-    if (role === "scalars") device.queue.writeBuffer(buffer, 0, new Uint32Array(scalars));
-  }
-}
-
-function outcome(ready: ReadyProgram, record: Recorder, { device, started }: Timed): StartedRun {
-  // All of these are on the GPU's queue before the first is waited for.
-  const sound = Promise.all([record.settle(), checkStatus(ready, record)]).then(() => undefined);
-  const times = record.times();
-  // The times come when the work is done, and sooner than the browser says that it is.
-  const done = times ?? device.queue.onSubmittedWorkDone();
-  const ended = done.then(() => performance.now() - started);
-  const finished = Promise.all([sound, ended, times]).then(([, milliseconds, kernels]) => ({
-    ...record.counts,
-    milliseconds,
-    ...(kernels === undefined ? {} : { kernels }),
-  }));
-  return { sound, finished };
-}
-
-/** Starts a program. Throws GpuFailure where it was stopped; then the outputs are worthless. */
-export async function startProgram(
+/** Starts a program. Throws GpuFailure where it is not to begin, or cannot. */
+export function startProgram(
   ready: ReadyProgram,
-  { scalars, timed }: Pick<RunRequest, "scalars" | "timed">,
+  request: Pick<RunRequest, "scalars" | "timed">,
   context: RunContext,
-): Promise<StartedRun> {
-  const { device } = context;
-  const record = new Recorder(ready, context, timed);
-  const started = performance.now();
-  prepare(ready, device, scalars);
-  await play(ready.program.body, record, context);
-  record.submitLast();
-  return outcome(ready, record, { device, started });
+): RecordedRun {
+  context.proceed(0);
+  const record = new Recording(ready, request, context);
+  const playing = play(ready.program.body, record);
+  const first = playing.next();
+  const { batch } = record;
+  if (first.done === true) return { batch, finished: record.ended(), played: undefined };
+  const played = goOn(playing, record, first.value);
+  return { batch, finished: played.then(() => record.ended()), played };
 }

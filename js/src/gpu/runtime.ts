@@ -5,8 +5,9 @@
  * gone, and the next request starts on a new one.
  * It sees neither the socket nor the engine's set-up: `send` and `source` are given.
  */
-import type { Engine, EngineSource, Proceed } from "../engine.ts";
+import type { Engine, EngineSource, Proceed, StartedRead, StartedRun } from "../engine.ts";
 import {
+  base64Of,
   type EngineName,
   type Failure,
   contentOf,
@@ -14,12 +15,14 @@ import {
   type Frame,
   GpuFailure,
   head,
+  HEADER_BYTES,
   type OrderedRequest,
   type PageMessage,
   type Program,
   type ReadRequest,
   type Result,
   type RunRequest,
+  SHORT_BYTES,
   type WriteRequest,
 } from "../protocol.ts";
 import { type Arrival, arrival } from "./arrival.ts";
@@ -27,7 +30,8 @@ import { type Arrival, arrival } from "./arrival.ts";
 export interface RuntimeOptions {
   readonly name: EngineName;
   readonly source: EngineSource;
-  readonly send: (message: PageMessage) => void;
+  /** Sends a message; a patient one, which nobody waits for, may go with the next. */
+  readonly send: (message: PageMessage, patient?: boolean) => void;
   readonly sendBytes: (frame: Uint8Array<ArrayBuffer>) => void;
   /** Ends the runtime and gives back everything it holds. */
   readonly signal: AbortSignal;
@@ -41,6 +45,9 @@ const TELL_MS = 200;
 
 /** What became of a request: known now, or once the engine is through. */
 type Outcome = { readonly now: Result } | { readonly later: Promise<Result> };
+
+/** Work in its turn; what it gives is waited for before the next. */
+type Work = () => Promise<unknown> | undefined;
 
 const DONE: Outcome = { now: {} };
 
@@ -58,9 +65,12 @@ function strayFrame({ id, bytes }: WriteRequest, offset: number): GpuFailure {
 export class Runtime {
   readonly #options: RuntimeOptions;
   readonly #arrivals = new Map<number, Arrival>();
-  /** The tail of the chain of requests; it never rejects. */
-  #tail = Promise.resolve();
+  /** What was taken and is not done, in order; it never throws and never rejects. */
+  readonly #queue: Work[] = [];
+  #pumping = false;
   #engine: Promise<Engine> | undefined;
+  /** The engine, once it is open. */
+  #open: Engine | undefined;
   #cancelledThrough = -1;
   /** Why the last engine was lost, until the next one is open. */
   #lostMessage: string | undefined;
@@ -69,7 +79,8 @@ export class Runtime {
     const { name, source, send, signal } = options;
     this.#options = options;
     const lost = (message: string): void => {
-      this.#engine = undefined;
+      this.#open?.flush(); // what waits there fails with it
+      this.#engine = this.#open = undefined;
       this.#lostMessage = message;
       send({ kind: "lost", engine: name, message });
     };
@@ -99,18 +110,28 @@ export class Runtime {
 
   /** Takes a request, to be answered in its turn. */
   take(request: OrderedRequest): void {
-    if (request.kind === "write") this.#takeWrite(request);
-    else this.#answer(request.id, () => this.#perform(request));
+    if (request.kind === "write") {
+      this.#takeWrite(request);
+    } else {
+      const work = (): Outcome | Promise<Outcome> =>
+        this.#with((engine) => this.#perform(engine, request));
+      this.#answer(request.id, work, request.kind === "alloc");
+    }
   }
 
   /** Does work of this page with the engine, after everything before it. */
   visit<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
-    const done = this.#tail.then(async () => work(await this.#held()));
-    this.#tail = done.then(
-      () => undefined,
-      () => undefined,
-    );
-    return done;
+    return new Promise((resolve) => {
+      this.#enqueue(() => {
+        const done = this.#held().then((engine) => {
+          const working = work(engine);
+          engine.flush();
+          return working;
+        });
+        resolve(done);
+        return done.catch(failureOf); // whoever asked is told
+      });
+    });
   }
 
   /** Takes a binary frame of a write that was announced; tells whether it was. */
@@ -121,24 +142,48 @@ export class Runtime {
   }
 
   /** Does `work` after everything before it, and sends what became of it. */
-  #answer(id: number, work: () => Promise<Outcome>): void {
+  #answer(id: number, work: () => Outcome | Promise<Outcome>, patient = false): void {
     const { send, signal } = this.#options;
     const accept = (ok: Result): void => {
-      send({ kind: "reply", id, ok });
+      send({ kind: "reply", id, ok }, patient);
     };
     const refuse = async (cause: unknown): Promise<void> => {
       send({ kind: "reply", id, error: await this.#failure(cause) });
     };
-    this.#tail = this.#tail.then(async () => {
-      if (signal.aborted) return;
+    const settle = (outcome: Outcome): void => {
+      if ("now" in outcome) accept(outcome.now);
+      else void outcome.later.then(accept, refuse);
+    };
+    this.#enqueue(() => {
+      if (signal.aborted) return undefined;
       try {
-        const outcome = await work();
-        if ("now" in outcome) accept(outcome.now);
-        else void outcome.later.then(accept, refuse);
+        const outcome = work();
+        if (outcome instanceof Promise) return outcome.then(settle).catch(refuse);
+        settle(outcome);
+        return undefined;
       } catch (cause) {
-        await refuse(cause);
+        return refuse(cause);
       }
     });
+  }
+
+  /** Puts work behind what is there, to begin once all that came together is there. */
+  #enqueue(work: Work): void {
+    this.#queue.push(work);
+    if (this.#pumping) return;
+    this.#pumping = true;
+    queueMicrotask(() => { void this.#pump(); });
+  }
+
+  /** Does what is there; the engine begins it whenever nothing else follows at once. */
+  async #pump(): Promise<void> {
+    for (let work = this.#queue.shift(); work !== undefined; work = this.#queue.shift()) {
+      const waited = work();
+      if (waited === undefined && this.#queue.length > 0) continue;
+      this.#open?.flush();
+      await waited;
+    }
+    this.#pumping = false;
   }
 
   /** A failure as it is told; what breaks because the engine is gone is called lost. */
@@ -164,7 +209,13 @@ export class Runtime {
   async #hold(): Promise<Engine> {
     const engine = await this.#options.source.open();
     this.#lostMessage = undefined;
+    this.#open = engine;
     return engine;
+  }
+
+  /** Does work with the engine: at once where that is open. */
+  #with(work: (engine: Engine) => Outcome | Promise<Outcome>): Outcome | Promise<Outcome> {
+    return this.#open === undefined ? this.#held().then(work) : work(this.#open);
   }
 
   #takeWrite(request: WriteRequest): void {
@@ -173,10 +224,11 @@ export class Runtime {
       this.#expectBytes(request);
       return;
     }
-    this.#answer(id, async () => {
-      (await this.#held()).write(buffer, offset, contentOf(content));
+    const write = (engine: Engine): Outcome => {
+      engine.write(buffer, offset, contentOf(content));
       return DONE;
-    });
+    };
+    this.#answer(id, () => this.#with(write), true);
   }
 
   #expectBytes(request: WriteRequest): void {
@@ -212,16 +264,20 @@ export class Runtime {
     throw new GpuFailure(failure);
   }
 
-  async #perform(request: Exclude<OrderedRequest, WriteRequest>): Promise<Outcome> {
-    const engine = await this.#held();
+  #perform(
+    engine: Engine,
+    request: Exclude<OrderedRequest, WriteRequest>,
+  ): Outcome | Promise<Outcome> {
     switch (request.kind) {
       case "compile":
         return this.#compile(engine, request.key, request.program);
       case "alloc":
-        await engine.allocate(request.buffer, request.bytes);
-        return DONE;
-      case "run":
-        return { later: (await engine.run(request, this.#stopper(request))).result };
+        return engine.allocate(request.buffer, request.bytes)?.then(() => DONE) ?? DONE;
+      case "run": {
+        const started = engine.run(request, this.#stopper(request));
+        const later = ({ result }: StartedRun): Outcome => ({ later: result });
+        return started instanceof Promise ? started.then(later) : later(started);
+      }
       case "read":
         return this.#read(engine, request);
       case "free":
@@ -232,18 +288,30 @@ export class Runtime {
     }
   }
 
-  async #read(engine: Engine, { id, buffer, offset, bytes }: ReadRequest): Promise<Outcome> {
-    const { taken } = await engine.read({ handle: buffer, offset, bytes }, (at, frame) => {
+  #read(
+    engine: Engine,
+    { id, buffer, offset, bytes }: ReadRequest,
+  ): Outcome | Promise<Outcome> {
+    let answer: Result = {};
+    const started = engine.read({ handle: buffer, offset, bytes }, (at, frame) => {
+      if (bytes <= SHORT_BYTES) {
+        answer = { content: base64Of(frame.subarray(HEADER_BYTES)) };
+        return;
+      }
       head(frame, id, at);
       this.#options.sendBytes(frame);
     });
-    return { later: taken.then(() => ({})) };
+    const later = ({ taken }: StartedRead): Outcome => ({ later: taken.then(() => answer) });
+    return started instanceof Promise ? started.then(later) : later(started);
   }
 
-  async #compile(engine: Engine, key: string, program: Program): Promise<Outcome> {
+  #compile(engine: Engine, key: string, program: Program): Outcome | Promise<Outcome> {
     const started = performance.now();
-    const cached = await engine.compile(key, program);
-    return { now: { cached, milliseconds: performance.now() - started } };
+    const said = (cached: boolean): Outcome => {
+      return { now: { cached, milliseconds: performance.now() - started } };
+    };
+    const cached = engine.compile(key, program);
+    return cached instanceof Promise ? cached.then(said) : said(cached);
   }
 
   /** What tells how far a run is, and throws GpuFailure once it is to end. */

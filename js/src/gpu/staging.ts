@@ -29,9 +29,14 @@ export class Stagings {
     source: GPUBuffer,
     { offset, bytes, room = 0 }: Omit<Range, "handle"> & { readonly room?: number },
   ): Copied {
-    const staging = this.#take(room + bytes);
+    const staging = this.take(room + bytes);
     encoder.copyBufferToBuffer(source, offset, staging, room, bytes);
-    return { read: (use) => this.#read(staging, use) };
+    return { read: (use) => this.#read(staging, staging.size, use) };
+  }
+
+  /** The first bytes of a buffer that was taken, once what fills it is submitted; gives it back. */
+  bytes(staging: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+    return this.#read(staging, bytes, (mapped) => mapped.slice(0));
   }
 
   destroy(): void {
@@ -42,17 +47,19 @@ export class Stagings {
 
   async #read<T>(
     staging: GPUBuffer,
+    bytes: number,
     use: (mapped: ArrayBuffer) => T | Promise<T>,
   ): Promise<T> {
     try {
-      await staging.mapAsync(GPUMapMode.READ);
-      return await use(staging.getMappedRange());
+      await staging.mapAsync(GPUMapMode.READ, 0, bytes);
+      return await use(staging.getMappedRange(0, bytes));
     } finally {
       this.#give(staging);
     }
   }
 
-  #take(size: number): GPUBuffer {
+  /** A buffer to copy to, of so many bytes. */
+  take(size: number): GPUBuffer {
     const kept = this.#kept.get(size)?.pop();
     if (kept !== undefined) {
       this.#bytes -= size;

@@ -5,25 +5,12 @@
  * programs with few dispatches are timed this way.
  */
 import type { KernelTime, Step } from "../protocol.ts";
-import type { Copied, Stagings } from "./staging.ts";
 
-const MOST_DISPATCHES = 256;
+/** A program of more is not timed. */
+export const MOST_TIMED = 256;
 
-/** Times the dispatches of one run. */
-export interface RunTimer {
-  /** What to spread into the next compute pass, which holds one dispatch of `kernel`. */
-  readonly next: (kernel: string) => {
-    readonly timestampWrites?: GPUComputePassTimestampWrites;
-  };
-  /** Encodes, behind the last pass, what brings the times to where `read` finds them. */
-  readonly resolve: (encoder: GPUCommandEncoder) => void;
-  readonly read: () => Promise<readonly KernelTime[]>;
-}
-
-export interface ProgramTimer {
-  readonly start: (stagings: Stagings) => RunTimer;
-  readonly destroy: () => void;
-}
+/** So many dispatches have their times in what is submitted together. */
+const MOST_STAMPED = 2 * MOST_TIMED;
 
 /** How many dispatches one run makes; Infinity where a flag of the host decides. */
 export function dispatchCount(body: readonly Step[]): number {
@@ -31,6 +18,17 @@ export function dispatchCount(body: readonly Step[]): number {
   for (const step of body) {
     if (step.op === "dispatch") count += 1;
     if (step.op === "repeat") count += step.count * dispatchCount(step.body);
+    if (step.op === "while") count = Infinity;
+  }
+  return count;
+}
+
+/** How many dispatches and copies one run makes; Infinity where a flag of the host decides. */
+export function stepCount(body: readonly Step[]): number {
+  let count = 0;
+  for (const step of body) {
+    if (step.op === "dispatch" || step.op === "copy") count += 1;
+    if (step.op === "repeat") count += step.count * stepCount(step.body);
     if (step.op === "while") count = Infinity;
   }
   return count;
@@ -52,42 +50,45 @@ export function sumByKernel(
   return [...sums].map(([kernel, sum]) => ({ kernel, ...sum }));
 }
 
-/** A timer for a program's runs; undefined without timestamps, and for too many dispatches. */
-export function programTimer(device: GPUDevice, body: readonly Step[]): ProgramTimer | undefined {
-  const most = dispatchCount(body);
-  if (!device.features.has("timestamp-query") || most === 0 || most > MOST_DISPATCHES) {
-    return undefined;
-  }
-  const querySet = device.createQuerySet({ type: "timestamp", count: 2 * most });
-  const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
-  // Runs that follow each other share both: they resolve in the order of the queue.
-  const resolved = device.createBuffer({ label: "timestamps", size: 16 * most, usage });
+/** The timestamps of what is submitted together. */
+export class Clock {
+  readonly #querySet: GPUQuerySet;
+  readonly #resolved: GPUBuffer;
+  #taken = 0;
 
-  function start(stagings: Stagings): RunTimer {
-    const kernels: string[] = [];
-    let copied: Copied | undefined;
-    return {
-      next: (kernel) => {
-        const beginningOfPassWriteIndex = 2 * kernels.length;
-        const endOfPassWriteIndex = beginningOfPassWriteIndex + 1;
-        kernels.push(kernel);
-        return { timestampWrites: { querySet, beginningOfPassWriteIndex, endOfPassWriteIndex } };
-      },
-      resolve: (encoder) => {
-        if (kernels.length === 0) return;
-        encoder.resolveQuerySet(querySet, 0, 2 * kernels.length, resolved, 0);
-        copied = stagings.copy(encoder, resolved, { offset: 0, bytes: 16 * kernels.length });
-      },
-      read: async () =>
-        (await copied?.read((mapped) => sumByKernel(kernels, new BigUint64Array(mapped)))) ?? [],
-    };
+  constructor(device: GPUDevice) {
+    this.#querySet = device.createQuerySet({ type: "timestamp", count: 2 * MOST_STAMPED });
+    const usage = GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC;
+    // What follows shares both: it resolves in the order of the queue.
+    this.#resolved = device.createBuffer({ label: "timestamps", size: 16 * MOST_STAMPED, usage });
   }
 
-  return {
-    start,
-    destroy: () => {
-      querySet.destroy();
-      resolved.destroy();
-    },
-  };
+  /** How many dispatches were timed. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  has(dispatches: number): boolean {
+    return this.#taken + dispatches <= MOST_STAMPED;
+  }
+
+  /** What times the next compute pass. */
+  next(): GPUComputePassTimestampWrites {
+    const beginningOfPassWriteIndex = 2 * this.#taken;
+    this.#taken += 1;
+    const endOfPassWriteIndex = beginningOfPassWriteIndex + 1;
+    return { querySet: this.#querySet, beginningOfPassWriteIndex, endOfPassWriteIndex };
+  }
+
+  /** Encodes what brings all times, 16 bytes each, to a buffer, and gives that; starts anew. */
+  resolve(encoder: GPUCommandEncoder): GPUBuffer {
+    encoder.resolveQuerySet(this.#querySet, 0, 2 * this.#taken, this.#resolved, 0);
+    this.#taken = 0;
+    return this.#resolved;
+  }
+
+  destroy(): void {
+    this.#querySet.destroy();
+    this.#resolved.destroy();
+  }
 }

@@ -7,6 +7,7 @@
 import { createStorage } from "../gpu/buffers.ts";
 import { Stagings } from "../gpu/staging.ts";
 import { compileProgram, type ReadyProgram } from "../gpu/compile.ts";
+import { Recorder } from "../gpu/recorder.ts";
 import { startProgram } from "../gpu/run.ts";
 import { bytesOf, failureOf, GpuFailure } from "../protocol.ts";
 import { numbersOf } from "../values/numbers.ts";
@@ -14,8 +15,8 @@ import { type Painter, painter } from "./painter.ts";
 import { type LiveReport, type Plan, type Settings, valueOf, wordOf } from "./plan.ts";
 
 const REPORT_MS = 500;
-/** Kept for reads, which are of words here. */
-const STAGING_BYTES = 4096;
+/** Kept for reads, of words here. */
+const STAGING_BYTES = 256 * 1024;
 /** A frame where there is no display to ask. */
 const FRAME_MS = 1000 / 60;
 
@@ -132,13 +133,14 @@ class Meter {
 interface Running extends LiveOptions {
   readonly ready: ReadyProgram;
   readonly stagings: Stagings;
+  readonly recorder: Recorder;
   readonly buffers: Buffers;
   readonly paint: Painter;
 }
 
 /** The steps of a frame; gives the milliseconds of JavaScript, and when the GPU is through. */
 async function step(live: Running, seconds: number, frame: number) {
-  const { device, stagings, plan, ready, buffers, signal } = live;
+  const { recorder, plan, ready, buffers, signal } = live;
   const began = performance.now();
   const settings = live.settings();
   const scalars = plan.controls.map((control) =>
@@ -147,13 +149,15 @@ async function step(live: Running, seconds: number, frame: number) {
   const proceed = (): void => { signal.throwIfAborted(); };
   let finished: Promise<unknown> = Promise.resolve();
   for (let n = 0; n < plan.steps; n += 1) {
-    const started = await startProgram(
-      ready, { scalars, timed: false }, { device, stagings, buffers: buffers.all, proceed },
+    const started = startProgram(
+      ready, { scalars, timed: false }, { recorder, buffers: buffers.all, proceed },
     );
+    await started.played;
     // The last one ends after the others, and each has its own failure.
     finished = Promise.all([finished, started.finished]);
     buffers.swap();
   }
+  recorder.flush();
   draw(live);
   return { busy: performance.now() - began, finished };
 }
@@ -205,7 +209,10 @@ export async function runLive(options: LiveOptions): Promise<void> {
   const { device, plan, canvas, report, signal } = options;
   const buffers = new Buffers(device, plan);
   const stagings = new Stagings(device, STAGING_BYTES);
-  const given: (() => void)[] = [() => { buffers.destroy(); }, () => { stagings.destroy(); }];
+  const recorder = new Recorder(device, stagings);
+  const given: (() => void)[] = [
+    () => { recorder.destroy(); }, () => { buffers.destroy(); }, () => { stagings.destroy(); },
+  ];
   for (const source of options.inputs.values()) given.push(() => { source.destroy(); });
   try {
     const ready = await compileProgram(device, plan.program);
@@ -213,7 +220,7 @@ export async function runLive(options: LiveOptions): Promise<void> {
     await buffers.allocate();
     const paint = await painter(device, canvas, plan.picture);
     given.push(paint.destroy);
-    await play({ ...options, ready, stagings, buffers, paint });
+    await play({ ...options, ready, stagings, recorder, buffers, paint });
   } catch (cause) {
     if (!signal.aborted) new Meter(report).fail(cause);
   } finally {

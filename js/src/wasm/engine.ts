@@ -202,6 +202,10 @@ export class WasmEngine implements Engine {
     return { result };
   }
 
+  flush(): void {
+    return; // everything has begun: workers take one order after the other
+  }
+
   release(): void {
     this.#crew.end({ kind: "lost", message: "disconnected" });
   }

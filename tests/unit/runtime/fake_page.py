@@ -53,6 +53,9 @@ class FakePage:
     def send(self, **message: Any) -> None:
         self.socket.send(json.dumps(message))
 
+    def send_together(self, *messages: dict[str, Any]) -> None:
+        self.socket.send(json.dumps(messages))
+
     def send_frame(self, identity: int, offset: int, payload: bytes) -> None:
         self.socket.send_binary(struct.pack("<IIQ", identity, 0, offset) + payload)
 

@@ -18,7 +18,7 @@ from tests.unit.runtime.fake_page import GPU, NO_WASM, FakePage, wait_until
 from tests.unit.runtime.test_page_server import status_of
 from workbench.base.errors import DeviceError
 from workbench.runtime import page_messages as messages, page_server
-from workbench.runtime.page_messages import PageFailure, parse_message
+from workbench.runtime.page_messages import PageFailure, parse_messages
 from workbench.runtime.page_peer import Peer
 from workbench.runtime.page_server import PageServer, allowed_host
 
@@ -31,6 +31,7 @@ SOUND: tuple[dict[str, Any], ...] = (
     HELLO | {"gpu": {"available": False, "cause": "old", "remedy": "a new one"}},
     {"kind": "reply", "id": 1, "ok": {"milliseconds": 1, "kernels": [{"nanoseconds": 5}]}},
     {"kind": "reply", "id": 1, "error": {"kind": "shader", "message": "no", "line": 3}},
+    {"kind": "reply", "id": 1, "ok": {"content": "YWJj"}},
     {"kind": "received", "id": 1, "bytes": 4},
     {"kind": "pong", "id": 1},
     {"kind": "lost", "engine": "gpu", "message": "gone"},
@@ -103,7 +104,7 @@ def test_no_text_makes_the_reader_fail_otherwise_than_by_value_error() -> None:
         if rng.random() < 0.3:
             text = text[: rng.randrange(len(text))]
         try:
-            parse_message(text)
+            parse_messages(text)
         except ValueError:
             refused += 1
     assert refused > 1000
@@ -112,7 +113,7 @@ def test_no_text_makes_the_reader_fail_otherwise_than_by_value_error() -> None:
 @pytest.mark.parametrize("text", ["", "[" * 100_000, "1" * 5000, "null", '"hello"', "\x00", "NaN"])
 def test_a_text_that_is_no_message_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
-        parse_message(text)
+        parse_messages(text)
 
 
 def test_random_bytes_and_texts_only_close_their_socket(server: PageServer) -> None:
@@ -175,6 +176,9 @@ Send = Callable[[FakePage], None]
         (lambda page: page.send_frame(2, 0, b"abcdefghi"), "bytes for request 2"),
         (lambda page: page.send_frame(1, 0, b"abcd"), "bytes for request 1"),
         (lambda page: page.send_frame(7, 0, b"abcd"), "bytes for request 7"),
+        (lambda page: page.send(kind="reply", id=2, ok={"content": "YWJj"}), "bytes for request 2"),
+        (lambda page: page.send(kind="reply", id=2, ok={"content": "*"}), "what it should not"),
+        (lambda page: page.send_together({"kind": "pong"}, {"kind": "no"}), "unknown message"),
         (lambda page: page.socket.send_binary(b"abc"), "shorter than its header"),
     ],
 )  # fmt: skip

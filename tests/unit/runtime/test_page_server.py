@@ -6,6 +6,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
@@ -138,6 +139,51 @@ def test_a_request_is_a_future_of_its_answer(
         "kind": "alloc", "id": 1, "engine": "gpu", "buffer": 1, "bytes": 16,
     }  # fmt: skip
     assert future.result(5).values == {"x": 1}
+
+
+def test_requests_that_come_together_are_one_frame_once_somebody_waits(
+    server: PageServer, join: Callable[..., FakePage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_QUIET_SECONDS", "_HELD_SECONDS"):
+        monkeypatch.setattr(f"workbench.runtime.page_peer.{name}", 60.0)
+    page, peer = join(), asked(server)
+    before = peer.messages
+    for number in range(100):
+        peer.send(messages.Alloc(number, 16))
+    peer.flush()
+
+    taken = [page.take() for _ in range(100)]
+    assert [t["buffer"] for t in taken if isinstance(t, dict)] == list(range(100))
+    assert peer.messages == before + 1
+
+
+def test_a_request_that_nobody_waits_for_is_sent_all_the_same(
+    server: PageServer, join: Callable[..., FakePage]
+) -> None:
+    page = join()
+    future = asked(server).send(messages.Alloc(1, 16))
+    page.take()
+    page.send(kind="reply", id=1, ok={})
+
+    assert future.result(5).values == {}
+
+
+def test_answers_come_in_one_frame_with_the_bytes_of_a_short_read(
+    server: PageServer, join: Callable[..., FakePage]
+) -> None:
+    page, content = join(), bytearray(6)
+    peer = asked(server)
+    ran = peer.send(messages.Alloc(1, 16))
+    read = peer.send(messages.Read(1, 0, 6), memoryview(content))
+    page.take()
+    page.send_together(
+        {"kind": "reply", "id": 1, "ok": {"x": 1}},
+        {"kind": "reply", "id": 2, "ok": {"content": b64encode(b"abcdef").decode()}},
+    )
+    read.result(5)
+
+    assert ran.result(0).values == {"x": 1}
+    assert content == b"abcdef"
 
 
 def test_a_failure_is_raised_with_its_place(
