@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from workbench.base.errors import DeviceError
 from workbench.runtime.device import Description, Memory, Run
+from workbench.runtime.front_end import here
 from workbench.runtime.page_device import PageDevice
 
 if TYPE_CHECKING:
@@ -223,6 +224,9 @@ class BrowserDevice:
             return self._server.turned_away, _RELOAD
         if self._seen:
             return "the page that was connected was closed or reloaded", _REOPEN
+        shown_in = here()
+        if shown_in is not None:
+            return shown_in.cause, shown_in.remedy
         if self._expected:
             return "the notebook's page was asked to join and did not come", _PROXY_REMEDY
         return "there is no page: no browser shows this process", _REMEDY

@@ -5,9 +5,9 @@ The page is served by `page_server.py` below its token and holds nothing but the
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
-import time
 import webbrowser
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -105,12 +105,16 @@ def connect(
     if not (open_browser and webbrowser.open(address)):
         # Asks the user to act, and at once: a script's output may go through a pipe.
         print(f"open {address} in a browser with WebGPU", flush=True)  # noqa: T201
-    deadline = time.monotonic() + seconds
     device.expect_page(seconds)
+    if device.find_page() is None and not device.serve().turned_away:
+        raise DeviceError(
+            f"no page came within {seconds:g} s to the address that was opened or printed",
+            hint=f"workbench.connect(open_browser=False, seconds={math.ceil(2 * seconds)}), and "
+            "meanwhile that address in a browser of this machine",
+        )
     description = device.describe()
     if not description.available:
-        waited = f" ({seconds:g} s waited)" if time.monotonic() >= deadline else ""
-        raise DeviceError(f"no page: {description.cause}{waited}", hint=description.remedy)
+        raise DeviceError(f"no page: {description.cause}", hint=description.remedy)
     return description
 
 
