@@ -15,6 +15,7 @@ pytest.importorskip("llvmlite")
 
 import workbench as wb
 from tests.end_to_end.kernels import Case, wide
+from tests.end_to_end.test_dtypes import LANES
 from tests.end_to_end.test_kernels import CASES
 from tests.lab import FLAGS, Lab, find_chromium
 from workbench.base.errors import DeviceError
@@ -126,6 +127,14 @@ def test_dtypes_of_all_widths_compute_in_the_page() -> None:
     np.testing.assert_allclose(y, x / 3 + 0.1, rtol=1e-15)
     np.testing.assert_array_equal(t, (2**40 + 1) * b.astype(np.int64) - 5)
     np.testing.assert_array_equal(s, b[::-1] + np.uint8(1))
+
+
+@pytest.mark.usefixtures("joined")
+def test_f16_computes_in_the_page() -> None:
+    x = np.linspace(-3, 3, 64).astype(np.float16)
+    found, expected = (wb.kernel(LANES)(x, 1.3, on=on).numpy() for on in ("browser", "cpu"))
+
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.usefixtures("joined")

@@ -163,7 +163,7 @@ def documented(row: Op, dtype: DType = F32) -> float:
     return GRIDS[row.name].allowed or row.ulp or 0.5
 
 
-OTHERS = ((F64, "cpu"), (F64, "wasm"), (F16, "cpu"), (F16, "native"))
+OTHERS = ((F64, "cpu"), (F64, "wasm"), (F16, "cpu"), (F16, "wasm"), (F16, "native"))
 """The other dtypes of floats, and the targets that they are measured on."""
 
 

@@ -21,7 +21,7 @@ DEVICES = ("cpu", "wasm", "native")
 
 HOLDS = {
     "cpu": {*DTYPES},
-    "wasm": {*DTYPES} - {"f16"},
+    "wasm": {*DTYPES},
     "native": {"f32", "i32", "u32", "bool", "f16"},
 }
 
@@ -127,6 +127,84 @@ def test_a_cast_is_exact_at_every_width(source: str, target: str, on: str) -> No
         expected = cast(x, DTYPES[target].numpy)
 
     np.testing.assert_array_equal(np.asarray(k(x, on=on)), expected)
+
+
+@pytest.mark.parametrize("on", ["cpu", "wasm"])
+def test_every_f16_widens_exactly(on: str) -> None:
+    here(on, "f16")
+    k = wb.kernel("def f(x: f16[N]) -> f32[N]:\n    y[i] = f32(x[i])\n    return y\n")
+    x = np.arange(2**16, dtype=np.uint16).view(np.float16)
+
+    np.testing.assert_array_equal(k(x, on=on), x.astype(np.float32))
+
+
+@pytest.mark.parametrize("on", ["cpu", "wasm"])
+@pytest.mark.parametrize("source", ["f32", "f64"])
+def test_a_number_between_two_f16_is_rounded_to_the_nearer(source: str, on: str) -> None:
+    """In the middle to the even one; beyond the largest to infinity."""
+    here(on, source)
+    k = wb.kernel(f"def f(x: {source}[N]) -> f16[N]:\n    y[i] = f16(x[i])\n    return y\n")
+    all_of_them = np.arange(0x7C01, dtype=np.uint16).view(np.float16).astype(np.float64)
+    all_of_them[-1] = 2.0**16  # where the next one would stand
+    middle = ((all_of_them[1:] + all_of_them[:-1]) / 2).astype(DTYPES[source].numpy)
+    near = [np.nextafter(middle, middle.dtype.type(end)) for end in (-np.inf, np.inf)]
+    x = np.concatenate([all_of_them.astype(middle.dtype), middle, *near])
+    x = np.concatenate([x, np.negative(x)])
+    with np.errstate(over="ignore"):
+        expected = x.astype(np.float16)
+
+    np.testing.assert_array_equal(np.asarray(k(x, on=on)).view(np.uint16), expected.view(np.uint16))
+
+
+STEPS = (
+    "def f(x: f16[N], s: f16) -> (f16[N], f16):\n"
+    "    y[i] = (x[i] * x[i] + s) / 3 - x[N - 1 - i] // s if x[i] < s else x[i] % 2\n"
+    "    top = max(x[k] for k in range(N))\n    return y, top\n"
+)
+
+
+COUNTS = (
+    "def f(x: f16[N], b: i32[N]) -> (f16[4], f16[4]):\n"
+    "    sums: f16[4] = f16(0)\n    tops: f16[4] = f16(-100)\n"
+    "    for i in grid(N):\n        sums[b[i]] += x[i]\n"
+    "    for i in grid(N):\n        tops[b[i]] = max(tops[b[i]], x[i])\n"
+    "    return sums, tops\n"
+)
+
+
+@pytest.mark.parametrize("on", ["cpu", "wasm"])
+def test_an_f16_that_many_update_at_once_loses_nothing(on: str) -> None:
+    here(on, "f16")
+    x = (np.arange(1200) % 7).astype(np.float16)
+    b = np.repeat(np.arange(4), 300).astype(np.int32)
+    sums, tops = wb.kernel(COUNTS)(x, b, on=on)
+
+    np.testing.assert_array_equal(sums, x.reshape(4, 300).sum(1, np.float32))
+    np.testing.assert_array_equal(tops, [6, 6, 6, 6])
+
+
+LANES = "def f(x: f16[64], s: f16) -> f16[64]:\n    y[i] = (x[i] * s + x[i]) / 3\n    return y\n"
+
+
+def test_lanes_of_f16_are_rounded_alike_on_the_cpu_and_on_wasm() -> None:
+    here("wasm", "f16")
+    x = (np.random.default_rng(4).random(64) * 80 - 40).astype(np.float16)
+    k = wb.kernel(LANES)
+    schedule = k.schedule().split("i", 8).vectorize("i_i")
+    on_cpu, on_wasm = (k(x, 1.3, on=on, schedule=schedule).numpy() for on in ("cpu", "wasm"))
+
+    np.testing.assert_array_equal(on_cpu, on_wasm)
+
+
+def test_each_step_of_f16_is_rounded_alike_on_the_cpu_and_on_wasm() -> None:
+    here("wasm", "f16")
+    x = (np.random.default_rng(4).random(4097) * 80 - 40).astype(np.float16)
+    for schedule in (None, wb.kernel(STEPS).schedule().split("y.i", 16)):
+        found = [wb.kernel(STEPS)(x, 1.5, on=on, schedule=schedule) for on in ("cpu", "wasm")]
+        (y, top), (again, top_again) = found
+
+        np.testing.assert_array_equal(y, again)
+        np.testing.assert_array_equal(top, top_again)
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 5, 64, 4095])

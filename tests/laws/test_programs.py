@@ -40,5 +40,6 @@ def test_programs_give_what_they_mean_everywhere() -> None:
     assert shares["refused"] == 0
     assert shares["usual dtypes"] >= 0.4
     assert min(shares[dtype] for dtype in MORE) >= 0.05
-    assert min(shares["refused on wasm"], shares["refused on native"]) >= 0.03
+    assert shares["refused on native"] >= 0.03
+    assert seen["refused on wasm"] == 0
     assert shares["vague"] <= 0.2

@@ -27,7 +27,7 @@ TERMS = 4096
 Results = tuple[Any, ...]
 _FLOATS = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
 UNHELD = {
-    "cpu": (), "wasm": ("f16",), "native": ("f64", "i64", "i8", "u8"),
+    "cpu": (), "wasm": (), "native": ("f64", "i64", "i8", "u8"),
     "simt": ("f64", "i64", "i8", "u8"),
 }  # fmt: skip
 """The dtypes that a path cannot hold, beside f16 where the GPU has none; the others hold all."""

@@ -52,10 +52,8 @@ NUMBERS = tuple(f.name for f in fields(Limits) if f.name != "shader_f16")
 
 def lacks(target: str, limits: Limits, dtype: DType) -> str:
     """Why a target cannot hold a dtype, '' where it can."""
-    if dtype in CORE or target == "llvm":
+    if dtype in CORE or target in {"llvm", "wasm"}:
         return ""
-    if target == "wasm":
-        return "WebAssembly has no f16" if dtype is F16 else ""
     if dtype is not F16:
         return f"WGSL has no {dtype}"
     return "" if limits.shader_f16 else "this device has no shader-f16"

@@ -318,6 +318,11 @@ def _cast(scope: Scope, e: Cast) -> str:
         operand, source = wide(scope, e.arg), I64
     else:
         operand = value(scope, e.arg)
+    function = f"{target.name}.from.{source.name}"
+    if function in scope.functions:
+        scope.defined[function] = ("cast", source)
+        text = f"call {type_of(target)} @{function}({type_of(source)} {operand})"
+        return scope.lines.value(target.name, text, e.origin)
     return converted(scope.lines, operand, source, target, e.origin)
 
 

@@ -284,6 +284,12 @@ def _store(scope: Scope, s: Store) -> None:
     target = s.origin if s.place is NOWHERE else s.place
     operand = value(scope, s.value)
     pointer, place = address(scope, s.array, s.index, target)
+    function = f"atomic.{s.reduce}.{place.dtype.name}"
+    if s.atomic and function in scope.functions:
+        scope.defined[function] = (s.reduce or "", place.dtype)
+        kind = type_of(place.dtype)
+        scope.lines.line(f"call void @{function}(ptr {pointer}, {kind} {operand})", target)
+        return
     if s.atomic:
         text = f"atomicrmw {_ATOMIC[s.reduce or '', place.dtype.kind]} ptr {pointer}, "
         scope.lines.line(f"{text}{type_of(place.dtype)} {operand} monotonic", target)

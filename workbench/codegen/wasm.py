@@ -13,12 +13,13 @@ from functools import lru_cache
 
 from workbench.codegen.llvm import Processor, translate
 from workbench.codegen.wasm_functions import FUNCTIONS
+from workbench.codegen.wasm_halves import FUNCTIONS as CASTS, halves, named
 from workbench.codegen.wasm_link import linked
 from workbench.ir.loops import Loops
 from workbench.program import Program
 from workbench.runtime.llvm import compiled
 
-WASM = Processor("wasm", FUNCTIONS, '"no-jump-tables"="true" ')
+WASM = Processor("wasm", FUNCTIONS | CASTS, '"no-jump-tables"="true" ')
 """Without tables of results, which LLVM would keep in memory: modules bring no constants along."""
 
 
@@ -32,7 +33,8 @@ def source(loops: Loops) -> Program:
 
 def sources(loops: Loops) -> Callable[[Mapping[str, int]], Program]:
     """What `source` gives, for any values of the open dims: with one text."""
-    return translate(loops, WASM)
+    at = translate(halves(loops), WASM)
+    return lambda values: named(at(values))
 
 
 def emit(loops: Loops) -> Program:
