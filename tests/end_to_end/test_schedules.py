@@ -98,6 +98,14 @@ def packed(R=8, V=32):
     parallelize("j_o", "worker")
 
 @schedule(product)
+def ahead(T=4):
+    parallelize("i", "workgroup.y", T)
+    parallelize("j", "workgroup.x", T)
+    split("k", T)
+    cache("A", "workgroup", at="k_o", double=True)
+    cache("B", "workgroup", at="k_o", double=True, pad=1)
+
+@schedule(product)
 def collected(T=4):
     parallelize("i", "workgroup.y", T)
     parallelize("j", "workgroup.x", T)
@@ -164,7 +172,9 @@ CASES = (
         {"x": (5, 70)},
     ),
     Case(MATMUL, {"packed": CPU}, lambda A, B: A @ B, {"A": (24, 20), "B": (20, 64)}),
-    Case(MATMUL, {"collected": GPU}, lambda A, B: A @ B, {"A": (13, 10), "B": (10, 11)}),
+    Case(
+        MATMUL, {"collected": GPU, "ahead": GPU}, lambda A, B: A @ B, {"A": (13, 10), "B": (10, 11)}
+    ),
     Case(CONVOLUTION, {"direct": CPU}, convolved, {"x": (5, 8, 14), "w": (32, 5, 3, 3)}),
     Case(ANY, {"tree": GPU + CPU}, lambda x: np.asarray((x > 0.999).any()), {"x": (9, 17)}),
 )

@@ -100,6 +100,7 @@ def _tile(d: Draw) -> Step:
 
 def _cache(d: Draw) -> Step:
     lies = {"transposed": d.pick([False, False, True]), "pad": d.pick([0, 0, 1])}
+    lies["double"] = d.pick([False, False, True])
     return Cache(d.array, d.pick(MEMORIES), at=d.name, **lies)
 
 

@@ -86,6 +86,7 @@ def tiled(draw: st.DrawFn) -> tuple[Loops, Loops]:
     places = st.sampled_from([f"{sums}_o", f"{sums}_i", "j_i", "i_i", "j_o"])
     memory = st.sampled_from(["workgroup", "workgroup", "private"])
     lies = {"transposed": draw(st.booleans()), "pad": draw(st.integers(0, 1))}
+    lies["double"] = draw(st.booleans())
     steps += [Cache(b.name, draw(memory), at=draw(places), **lies) for b in program.buffers]
     for step in steps:
         loops = step.apply(loops) if step.check(loops) else loops

@@ -22,7 +22,8 @@ from workbench.ir.stmt import (
 )
 
 _RANGES = frozenset(LoopKind) - {
-    LoopKind.SERIAL, LoopKind.REPEAT, LoopKind.UNROLLED, LoopKind.COOPERATIVE, LoopKind.VECTOR
+    LoopKind.SERIAL, LoopKind.REPEAT, LoopKind.UNROLLED, LoopKind.COOPERATIVE,
+    LoopKind.PREFETCH, LoopKind.VECTOR
 }  # fmt: skip
 """The kinds whose iterations may run in any order and at once."""
 

@@ -17,7 +17,6 @@ from workbench.ir.stmt import (
     For,
     If,
     Local,
-    LoopKind,
     Stmt,
     Store,
     While,
@@ -111,7 +110,7 @@ def repeated_by_all(names: Sequence[str], loops: Mapping[str, For]) -> tuple[str
     `names` are the loops around a place, outermost first; none where it is in no such copy.
     """
     around = [loops[n] for n in names if n in loops]
-    if not any(s.kind is LoopKind.COOPERATIVE for s in around):
+    if not any(s.kind.together for s in around):
         return ()
     return tuple(s.var for s in around if s.kind.on_invocations)
 

@@ -147,7 +147,7 @@ def _for(lanes: Lanes, s: For, mask: Mask) -> Flow:
             else:
                 yield from _serial(lanes, s, mask)
         case (
-            LoopKind.PARALLEL | LoopKind.WORKER | LoopKind.COOPERATIVE
+            LoopKind.PARALLEL | LoopKind.WORKER | LoopKind.COOPERATIVE | LoopKind.PREFETCH
             | LoopKind.WORKGROUP_X | LoopKind.WORKGROUP_Y | LoopKind.WORKGROUP_Z
             | LoopKind.INVOCATION_X | LoopKind.INVOCATION_Y | LoopKind.INVOCATION_Z
         ):  # fmt: skip
@@ -195,7 +195,7 @@ def _parallel(lanes: Lanes, s: For, mask: Mask) -> Flow:
 
 def _width(lanes: Lanes, s: For) -> int:
     """Lanes that an iteration of a loop has: a copy is the same for a whole workgroup."""
-    if s.kind is not LoopKind.COOPERATIVE:
+    if not s.kind.together:
         return math.prod(lanes.shape)
     axes = zip(lanes.shape, lanes.separate, strict=True)
     return math.prod(n for n, separate in axes if separate)

@@ -38,6 +38,9 @@ class LoopKind(Enum):
     COOPERATIVE = "cooperative"
     """A copy shared out to all invocations of a workgroup, with a barrier before and after;
     read as a serial loop that every invocation runs, it means the same."""
+    PREFETCH = "prefetch"
+    """A cooperative copy of what the next iteration of the loop around it needs, into memory that
+    this one does not read; the barrier stands at the end of the iteration."""
     UNROLLED = "unrolled"
     """Serial, written out: each iteration has statements of its own."""
     VECTOR = "vector"
@@ -47,6 +50,11 @@ class LoopKind(Enum):
     def mapped(self) -> bool:
         """True for workgroup and invocation axes."""
         return self.on_workgroups or self.on_invocations
+
+    @property
+    def together(self) -> bool:
+        """True for copies that a workgroup shares out to its invocations."""
+        return self in {LoopKind.COOPERATIVE, LoopKind.PREFETCH}
 
     @property
     def on_workgroups(self) -> bool:

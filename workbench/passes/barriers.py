@@ -14,13 +14,10 @@ def join(out: list[Stmt], copy: Body, shared: frozenset[str]) -> None:
     """
     place = next((n for n in reversed(range(len(out))) if not isinstance(out[n], Alloc)), 0)
     match out[place - 1 : place + 1], copy:
-        case [For() as before, Barrier()], (Barrier(), For() as loop, Barrier() as complete):
-            written = {s.array for s in writes(before.body)}
-            if not written & _touched((loop,)):
+        case [For() as before, Barrier()], (*_, For() as loop, Barrier() as complete):
+            if not _written(before) & _touched((loop,)) | _written(loop) & _touched((before,)):
                 del out[place]
-                copy = (loop, complete)
-            else:
-                copy = copy[1:]
+            copy = (loop, complete)
         case [*_, Barrier()], (Barrier(), *_):
             copy = copy[1:]
         case _, (For() as loop, *_) if _clashes(out, loop, shared):
@@ -29,6 +26,10 @@ def join(out: list[Stmt], copy: Body, shared: frozenset[str]) -> None:
         case _:
             pass
     out.extend(copy)
+
+
+def _written(loop: For) -> set[str]:
+    return {s.array for s in writes(loop.body)}
 
 
 def _touched(body: Body) -> set[str]:

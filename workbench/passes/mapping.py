@@ -7,14 +7,14 @@ guards move below barriers, so that every invocation reaches every barrier.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from workbench.base.errors import CodegenError
 from workbench.base.source import NOWHERE, Origin
 from workbench.ir.device import LOCAL_IDS, LOCAL_INDEX, WORKGROUP_IDS, DeviceKernel, Mapped, Turns
-from workbench.ir.expr import Expr, Var, apply, free_names, integer
-from workbench.ir.extents import Extent, expression, literals, uniform
+from workbench.ir.expr import Var, apply, free_names
+from workbench.ir.extents import expression
 from workbench.ir.loops import Loops
 from workbench.ir.repeats import turns
 from workbench.ir.stmt import (
@@ -41,37 +41,14 @@ from workbench.ir.stmt import (
     writes,
 )
 from workbench.passes.barriers import join
-from workbench.passes.fold import fold, literal_int
+from workbench.passes.grid import AXES, Grid, extent_of, for_all, grid_of, linear_index
 from workbench.passes.names import fresh_name
 from workbench.passes.short_names import short_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_AXES = {
-    LoopKind.WORKGROUP_X: (0, 0), LoopKind.WORKGROUP_Y: (0, 1), LoopKind.WORKGROUP_Z: (0, 2),
-    LoopKind.INVOCATION_X: (1, 0), LoopKind.INVOCATION_Y: (1, 1), LoopKind.INVOCATION_Z: (1, 2),
-}  # fmt: skip
 _IDS = (WORKGROUP_IDS, LOCAL_IDS)
-
-
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """How many workgroups and invocations there are along (x, y, z)."""
-
-    workgroups: tuple[Extent, Extent, Extent]
-    size: tuple[int, int, int]
-    shared: frozenset[str] = frozenset()
-    """The arrays in workgroup memory."""
-
-    @property
-    def invocations(self) -> int:
-        x, y, z = self.size
-        return x * y * z
-
-    def along(self, level: int, axis: int) -> Extent:
-        """The extent of an axis; level 0 is of workgroups, 1 of invocations."""
-        return self.size[axis] if level else self.workgroups[axis]
 
 
 def map_kernels(loops: Loops) -> Mapped:
@@ -132,7 +109,7 @@ def _nests(body: Body) -> Iterator[Body]:
 
 
 def _kernel(loops: Loops, nest: Body, names: set[str], *, single: bool) -> DeviceKernel:
-    grid = _grid(nest, loops.open)
+    grid = grid_of(nest, loops.open)
     _refuse_repeated_stores(nest, grid)
     written = {s.array for s in writes(nest) if loops.buffer(s.array)}
     used = written | {x.array for x in reads(nest) if loops.buffer(x.array)}
@@ -143,7 +120,7 @@ def _kernel(loops: Loops, nest: Body, names: set[str], *, single: bool) -> Devic
         body = body[:-1]
     ids = _used_names(body)
     if LOCAL_INDEX in ids:
-        body = (Local(LOCAL_INDEX, _linear(grid), fixed=True), *body)
+        body = (Local(LOCAL_INDEX, linear_index(grid), fixed=True), *body)
     buffers = tuple(b for b in loops.buffers if b.name in used)
     ids |= {n for b in buffers for x in b.shape for n in free_names(expression(x))}
     scalars = tuple(s for s in loops.scalars if s.name in ids)
@@ -163,49 +140,7 @@ def _nest_origin(nest: Body, default: Origin) -> Origin:
     return next((s.place for s in writes(nest) if s.place is not NOWHERE), default)
 
 
-def _grid(nest: Body, open_dims: tuple[str, ...]) -> _Grid:
-    extents: list[list[Extent | None]] = [[None] * 3, [None] * 3]
-    for s in walk_stmts(nest):
-        if isinstance(s, For) and s.kind in _AXES:
-            level, axis = _AXES[s.kind]
-            stop = _number(s.stop)
-            known = isinstance(stop, int) or (level == 0 and uniform(stop, open_dims))
-            if literal_int(s.start) != 0 or not known or s.step != 1:
-                raise CodegenError(
-                    f"loop '{s.var}' cannot be mapped to {s.kind.value}: "
-                    "its range is not range(literal)",
-                    span=s.origin.nearest_span(),
-                )
-            extents[level][axis] = _longer(extents[level][axis], stop)
-    groups, size = ([_at_least_one(x) for x in axes] for axes in extents)
-    x, y, z = literals(tuple(size))
-    shared = frozenset(
-        s.name for s in walk_stmts(nest) if isinstance(s, Alloc) and s.memory is Memory.WORKGROUP
-    )
-    return _Grid((groups[0], groups[1], groups[2]), (x, y, z), shared)
-
-
-def _at_least_one(x: Extent | None) -> Extent:
-    """The extent of an axis; a loop that does not run on it is guarded."""
-    return 1 if x is None else max(1, x) if isinstance(x, int) else x
-
-
-def _number(e: Expr) -> Extent:
-    """An extent, a number where it is one."""
-    number = literal_int(e)
-    return e if number is None else number
-
-
-def _longer(a: Extent | None, b: Extent) -> Extent:
-    """The larger of two extents."""
-    if isinstance(a, int) and isinstance(b, int):
-        return max(a, b)
-    if a is None or a == b:
-        return b
-    return apply("max", expression(a), expression(b))
-
-
-def _refuse_repeated_stores(nest: Body, grid: _Grid) -> None:
+def _refuse_repeated_stores(nest: Body, grid: Grid) -> None:
     """Every store outside private memory stands inside a loop of every axis in use."""
     local = {s.name: s.memory for s in walk_stmts(nest) if isinstance(s, Alloc)}
 
@@ -226,9 +161,9 @@ def _refuse_repeated_stores(nest: Body, grid: _Grid) -> None:
                         hint="map loops that surround every write of the nest",
                     )
             inner = axes
-            if isinstance(s, For) and s.kind in _AXES:
-                inner = axes | {_AXES[s.kind]}
-            elif isinstance(s, For) and s.kind is LoopKind.COOPERATIVE:
+            if isinstance(s, For) and s.kind in AXES:
+                inner = axes | {AXES[s.kind]}
+            elif isinstance(s, For) and s.kind.together:
                 inner = frozenset((level, axis) for level in (0, 1) for axis in range(3))
             for b in bodies(s):
                 visit(b, inner)
@@ -236,18 +171,18 @@ def _refuse_repeated_stores(nest: Body, grid: _Grid) -> None:
     visit(nest, frozenset())
 
 
-def _device_body(body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
+def _device_body(body: Body, grid: Grid, *, inside_loop: bool) -> Body:
     out: list[Stmt] = []
     for s in body:
         match s:
-            case For() if s.kind in _AXES:
+            case For() if s.kind in AXES:
                 out += _mapped_loop(s, grid, inside_loop=inside_loop)
-            case For() if s.kind is LoopKind.COOPERATIVE:
+            case For(kind=LoopKind.PREFETCH):
+                out.append(_shared_out(s, grid))
+            case For(kind=LoopKind.COOPERATIVE):
                 join(out, _cooperative(s, grid, inside_loop=inside_loop), grid.shared)
             case For():
-                inner = _device_body(s.body, grid, inside_loop=True)
-                kind = s.kind if s.kind is LoopKind.VECTOR else LoopKind.SERIAL
-                out.append(replace(s, body=inner, kind=kind))
+                out.append(_looped(s, _device_body(s.body, grid, inside_loop=True)))
             case If() if s.guard and _has_cooperative(s.then):
                 out += _sink(s, s.then, grid, inside_loop=inside_loop)
             case While() | If():
@@ -269,10 +204,10 @@ def _device_body(body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
     return tuple(out)
 
 
-def _mapped_loop(s: For, grid: _Grid, *, inside_loop: bool) -> Body:
+def _mapped_loop(s: For, grid: Grid, *, inside_loop: bool) -> Body:
     """The id takes the place of the loop; an axis that is longer elsewhere needs a guard."""
-    level, axis = _AXES[s.kind]
-    extent = _number(s.stop)
+    level, axis = AXES[s.kind]
+    extent = extent_of(s.stop)
     number = Var(_IDS[level][axis], origin=s.origin)
     name = Local(s.var, number, fixed=True, origin=s.origin)
     if extent == grid.along(level, axis):
@@ -282,14 +217,19 @@ def _mapped_loop(s: For, grid: _Grid, *, inside_loop: bool) -> Body:
     return (name, *_device_body((guard,), grid, inside_loop=inside_loop))
 
 
-def _cooperative(s: For, grid: _Grid, *, inside_loop: bool) -> Body:
-    loop = replace(
+def _shared_out(s: For, grid: Grid) -> For:
+    """The loop of each invocation over its share of a copy."""
+    return replace(
         s,
         start=Var(LOCAL_INDEX, origin=s.origin),
         step=grid.invocations,
         kind=LoopKind.SERIAL,
         body=_device_body(s.body, grid, inside_loop=True),
     )
+
+
+def _cooperative(s: For, grid: Grid, *, inside_loop: bool) -> Body:
+    loop = _shared_out(s, grid)
     barrier = Barrier(origin=s.origin.derive("the copy is complete before anyone reads it"))
     if not inside_loop:
         return (loop, barrier)
@@ -297,7 +237,7 @@ def _cooperative(s: For, grid: _Grid, *, inside_loop: bool) -> Body:
     return (done, loop, barrier)
 
 
-def _sink(guard: If, body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
+def _sink(guard: If, body: Body, grid: Grid, *, inside_loop: bool) -> Body:
     """The guard put around everything in `body` except barriers and what leads to them."""
     out: list[Stmt] = []
     held: list[Stmt] = []
@@ -313,17 +253,16 @@ def _sink(guard: If, body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
             case Alloc() | Local():
                 release()
                 out.append(s)
-            case For() if s.kind is LoopKind.COOPERATIVE or s.kind in _AXES:
+            case For() if s.kind.together or s.kind in AXES:
                 release()
-                wrapped = s if s.kind is LoopKind.COOPERATIVE else replace(
-                    s, body=(replace(guard, then=s.body),)
+                held_by = for_all(guard, grid) if s.kind.together else guard
+                wrapped = s if held_by is None else replace(
+                    s, body=(replace(held_by, then=s.body),)
                 )  # fmt: skip
                 join(out, _device_body((wrapped,), grid, inside_loop=inside_loop), grid.shared)
             case For() if _has_cooperative(s.body):
                 release()
-                inner = _sink(guard, s.body, grid, inside_loop=True)
-                kind = s.kind if s.kind is LoopKind.VECTOR else LoopKind.SERIAL
-                out.append(replace(s, body=inner, kind=kind))
+                out.append(_looped(s, _sink(guard, s.body, grid, inside_loop=True)))
             case If() if s.guard and _has_cooperative(s.then):
                 release()
                 both = apply("and", guard.cond, s.cond, origin=s.origin)
@@ -335,7 +274,27 @@ def _sink(guard: If, body: Body, grid: _Grid, *, inside_loop: bool) -> Body:
 
 
 def _has_cooperative(body: Body) -> bool:
-    return any(isinstance(s, For) and s.kind is LoopKind.COOPERATIVE for s in walk_stmts(body))
+    return any(isinstance(s, For) and s.kind.together for s in walk_stmts(body))
+
+
+def _looped(s: For, inner: Body) -> For:
+    """A loop of a device kernel; one that copies ahead meets at its end."""
+    kind = s.kind if s.kind is LoopKind.VECTOR else LoopKind.SERIAL
+    if any(_copies_ahead(x) for x in s.body):
+        words = "the next copy is complete, and everyone has read this one"
+        inner = (*inner, Barrier(origin=s.origin.derive(words)))
+    return replace(s, body=inner, kind=kind)
+
+
+def _copies_ahead(s: Stmt) -> bool:
+    """Whether the loop right around a statement copies for its next iteration there."""
+    match s:
+        case For(kind=LoopKind.PREFETCH):
+            return True
+        case For() if s.kind not in AXES:
+            return False
+        case _:
+            return any(_copies_ahead(x) for body in bodies(s) for x in body)
 
 
 def _refuse_barrier_inside(s: While | If) -> None:
@@ -363,13 +322,6 @@ def _workgroup_arrays(body: Body) -> tuple[Body, Body]:
 
     rest = take(body)
     return rest, tuple(found)
-
-
-def _linear(grid: _Grid) -> Expr:
-    x, y, _ = grid.size
-    ids = [Var(name) for name in LOCAL_IDS]
-    rows = apply("add", apply("mul", ids[2], integer(y)), ids[1])
-    return fold(apply("add", apply("mul", rows, integer(x)), ids[0]))
 
 
 def _used_names(body: Body) -> frozenset[str]:

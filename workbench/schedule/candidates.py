@@ -116,6 +116,7 @@ def _memory(at: _At) -> Iterator[Any]:
     for b in at.touched:
         yield make("cache", b.name, "private", at=at.name)
         yield make("cache", b.name, "workgroup", at=at.name)
+        yield make("cache", b.name, "workgroup", at=at.name, double=True)
     for b in at.touched:
         dims = _along(at, b.name)
         if b.name in at.read and dims:

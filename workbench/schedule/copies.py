@@ -13,7 +13,7 @@ from functools import reduce
 from typing import TypeVar
 
 from workbench.base.source import Origin
-from workbench.ir.expr import Const, Expr, Load, Select, Var, apply, integer
+from workbench.ir.expr import Const, Expr, Load, Select, Var, apply, integer, substitute
 from workbench.ir.extents import expression
 from workbench.ir.linear import minus, plus
 from workbench.ir.loops import Buffer
@@ -31,7 +31,7 @@ from workbench.ir.stmt import (
     reads,
 )
 from workbench.schedule.borders import Borders
-from workbench.schedule.nests import derived, fresh, with_loads, with_values
+from workbench.schedule.nests import derived, fresh, literal, with_loads, with_values
 from workbench.schedule.producers import Producer
 from workbench.schedule.regions import Box
 
@@ -57,6 +57,7 @@ class Plan:
     origin: Origin
     transposed: bool = False
     pad: int = 0
+    double: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -79,6 +80,45 @@ def cached(loop: For, plan: Plan, names: set[str]) -> For:
     return replace(loop, body=tuple(_laid_out(s, plan, name) for s in body))
 
 
+def ahead(loop: For, plan: Plan, names: set[str]) -> Body:
+    """The loop behind its first copy; while an iteration uses one half, the next is fetched."""
+    name = fresh(names, f"{plan.buffer.name}_{plan.memory.value}")
+    origin = plan.origin
+    var = Var(loop.var, origin=origin)
+    following = apply("add", var, integer(1, origin), origin=origin)
+    first = _fetch_for(loop, integer(0, origin), plan, name, names)
+    later = _fetch_for(loop, following, plan, name, names)
+    note = origin.derive("fetched for the next iteration")
+    later = replace(later, kind=LoopKind.PREFETCH, origin=note)
+    used = _half(tuple(_using(s, plan, name) for s in loop.body), name, var)
+    place = _after_copies(loop.body, plan.buffer.name)
+    body: Body = (
+        Alloc(name, plan.buffer.dtype, (2, *plan.shape), plan.memory, origin=origin),
+        first,
+        replace(loop, body=(*used[:place], later, *used[place:])),
+    )
+    return tuple(_laid_out(s, plan, name) for s in body)
+
+
+def _fetch_for(loop: For, iteration: Expr, plan: Plan, name: str, names: set[str]) -> For:
+    """The copy that an iteration of a loop needs, made in its half if there is that iteration."""
+    corner = tuple(substitute(e, {loop.var: iteration}) for e in plan.region.corner)
+    its = replace(plan, region=replace(plan.region, corner=corner))
+    (fetched,) = _half(_fetch_together(its, name, names), name, iteration)
+    assert isinstance(fetched, For)
+    if isinstance(iteration, Const) and (literal(loop.stop) or 0) > 0:
+        return fetched
+    exists = apply("lt", iteration, loop.stop, origin=plan.origin)
+    return replace(fetched, body=(If(exists, fetched.body, guard=True, origin=plan.origin),))
+
+
+def _half(body: Body, name: str, iteration: Expr) -> Body:
+    """The statements with accesses of the copy turned to the half that an iteration uses."""
+    even = isinstance(iteration, Const)
+    half = iteration if even else _op("mod", iteration, 2, iteration.origin)
+    return tuple(_moved(s, name, name, lambda index: (half, *index)) for s in body)
+
+
 def _laid_out(s: Stmt, plan: Plan, name: str) -> Stmt:
     """The statement where rows of the copy are columns, or have elements that nobody uses."""
     if not plan.transposed and not plan.pad:
@@ -99,7 +139,7 @@ def _order(parts: Sequence[T], plan: Plan) -> tuple[T, ...]:
 def _after_copies(body: Body, array: str) -> int:
     """Where the copies end that a workgroup makes at the start of a body without this array."""
     for number, s in enumerate(body):
-        copies = isinstance(s, Alloc) or (isinstance(s, For) and s.kind is LoopKind.COOPERATIVE)
+        copies = isinstance(s, Alloc) or (isinstance(s, For) and s.kind.together)
         if not copies or any(x.array == array for x in reads((s,))):
             return number
     return len(body)

@@ -226,7 +226,7 @@ def _bad_links(loops: Loops, chain: Sequence[For | If], order: Sequence[For]) ->
                 return no(reason, s.origin)
         elif breaks(s.body) or (s in apart and leaves(s.body)):
             return no(f"a break or continue belongs to '{shown(loops, s.var)}'", s.origin)
-        elif s.kind is LoopKind.COOPERATIVE:
+        elif s.kind.together:
             return no(f"'{shown(loops, s.var)}' is a copy shared by the workgroup", s.origin)
         elif s.kind is LoopKind.VECTOR:
             reason = f"'{shown(loops, s.var)}' is a vector, which stays innermost"

@@ -17,9 +17,17 @@ from workbench.ir.linear import linear, plus
 from workbench.ir.loops import Buffer, Loops
 from workbench.ir.stmt import For, LoopKind, Memory, Stmt
 from workbench.schedule.borders import around_it, borders, within
-from workbench.schedule.copies import Plan, cached
+from workbench.schedule.copies import Plan, ahead, cached
 from workbench.schedule.names import find, shown
-from workbench.schedule.nests import around, loops_in, nest_of, positive, replace_loop, taken
+from workbench.schedule.nests import (
+    around,
+    literal,
+    loops_in,
+    nest_of,
+    positive,
+    replace_loop,
+    taken,
+)
 from workbench.schedule.places import holds_arrays, invocation, shared
 from workbench.schedule.regions import Box, box, escapes
 from workbench.schedule.step import YES, Verdict, no, step
@@ -45,7 +53,9 @@ class Cache:
     one copy of what all invocations of the workgroup touch, which they fetch together and, at a
     loop around all invocations, write back together. Elements outside the array are fetched as 0.
     With transposed=True the copy's rows are the array's columns; `pad` adds elements to its rows
-    that nobody uses, so that a column does not fall into one bank of the memory.
+    that nobody uses, so that a column does not fall into one bank of the memory. With double=True
+    a copy in workgroup memory has two halves: while one iteration uses its half, what the next
+    one needs is fetched into the other, with one barrier for each iteration.
     """
 
     array: str
@@ -53,6 +63,7 @@ class Cache:
     at: str = field(kw_only=True)
     transposed: bool = field(default=False, kw_only=True)
     pad: int = field(default=0, kw_only=True)
+    double: bool = field(default=False, kw_only=True)
 
     def check(self, loops: Loops) -> Verdict:
         """Refuses regions that are not a box, and arrays that others change meanwhile."""
@@ -63,7 +74,10 @@ class Cache:
         """The function after the step."""
         plan = _plan(self, loops)
         assert isinstance(plan, Plan)
-        return replace_loop(loops, plan.loop.var, lambda s: (cached(s, plan, taken(loops)),))
+        names = taken(loops)
+        if self.double:
+            return replace_loop(loops, plan.loop.var, lambda s: ahead(s, plan, names))
+        return replace_loop(loops, plan.loop.var, lambda s: (cached(s, plan, names),))
 
 
 def _plan(step: Cache, loops: Loops) -> Plan | Verdict:
@@ -121,7 +135,7 @@ def _planned(
     if changed and not _fills(changed, region, buffer.shape, outer, holds):
         reason = f"one iteration of '{step.at}' does not write all of a box of {step.array}"
         return no(reason, found.origin, *(a.origin for a in changed))
-    refusal = _layout(step, found, region)
+    refusal = _layout(step, found, region) and _twice(step, found, region, keeps=bool(changed))
     if not refusal:
         return refusal
     return Plan(
@@ -152,6 +166,24 @@ def _layout(step: Cache, found: For, region: Box) -> Verdict:
     if step.pad and (not positive(step.pad) or not rank):
         reason = f"pad is {step.pad!r}, and the copy of {step.array} has {rank} dimensions"
         return no(reason, found.origin, hint="pad=1")
+    return YES
+
+
+def _twice(step: Cache, found: For, region: Box, *, keeps: bool) -> Verdict:
+    """Refuses a copy in two halves that no iteration can fetch for the next one."""
+    if not step.double:
+        return YES
+    options = f"{step.array!r}, {step.memory!r}, at={step.at!r}"
+    hint = f"cache({options})"
+    if step.memory != Memory.WORKGROUP.value or keeps:
+        reason = "two halves are for what a workgroup reads and nobody writes"
+        return no(reason, found.origin, hint=hint)
+    if found.kind is not LoopKind.SERIAL or literal(found.start) != 0 or found.step != 1:
+        reason = f"'{step.at}' does not run serially from 0, one iteration after the other"
+        return no(reason, found.origin, hint=hint)
+    if any(next(loads(e), None) for e in region.corner):
+        reason = f"which element of {step.array} the next iteration needs is read from an array"
+        return no(reason, found.origin, hint=hint)
     return YES
 
 

@@ -199,7 +199,7 @@ def _conflict(loops: Loops, found: For, kinds: tuple[LoopKind, ...]) -> Verdict:
             reason = f"{s.array} is private memory of what stands around the loop"
             return no(reason, s.origin, hint="parallelize before cache")
     once = {id(s) for s in writes(found.body)} | {id(s) for x in loops_in((nest,))
-            if x.kind is LoopKind.COOPERATIVE for s in writes(x.body)}  # fmt: skip
+            if x.kind.together for s in writes(x.body)}  # fmt: skip
     for s in writes((nest,)):
         if id(s) not in once and own.get(s.array) is not Memory.PRIVATE:
             return no(

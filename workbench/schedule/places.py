@@ -13,7 +13,7 @@ from workbench.schedule.names import shown
 from workbench.schedule.nests import loops_in, nest_of
 from workbench.schedule.step import YES, Verdict, no
 
-_PLACED = {LoopKind.COOPERATIVE, LoopKind.VECTOR}
+_PLACED = {LoopKind.COOPERATIVE, LoopKind.PREFETCH, LoopKind.VECTOR}
 
 
 def placed(loop: For) -> bool:
@@ -26,7 +26,7 @@ def unplaced(loops: Loops, loop: For, *, hint: str) -> Verdict:
     if not placed(loop):
         return YES
     name = f"'{shown(loops, loop.var)}'"
-    if loop.kind is LoopKind.COOPERATIVE:
+    if loop.kind.together:
         return no(f"{name} is a copy shared by the workgroup", loop.origin)
     words = "a vector" if loop.kind is LoopKind.VECTOR else f"mapped onto {loop.kind.value}"
     return no(f"{name} is already {words}", loop.origin, hint=hint)
@@ -49,7 +49,7 @@ def independent(loops: Loops, loop: For, name: str) -> Verdict:
 def repeatable(loops: Loops, loop: For) -> Verdict:
     """Refuses a body that cannot stand twice: loops on axes, and what a workgroup shares."""
     for s in loops_in(loop.body):
-        if s.kind.mapped or s.kind in {LoopKind.COOPERATIVE, LoopKind.WORKER}:
+        if s.kind.mapped or s.kind.together or s.kind is LoopKind.WORKER:
             reason = f"'{shown(loops, s.var)}' inside of it is already mapped onto {s.kind.value}"
             return no(reason, s.origin, hint="before parallelize and cache")
     for s in walk_stmts(loop.body):

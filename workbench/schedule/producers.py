@@ -149,7 +149,7 @@ def _mixed(loops: Loops, buffer: Buffer, element: Body) -> Verdict:
             case Outside():
                 reason = f"an access of {s.array} is checked there, once for each element"
                 return no(reason, s.origin, hint="an index that is proved to stay inside")
-            case For() if s.kind.mapped or s.kind in {LoopKind.COOPERATIVE, LoopKind.WORKER}:
+            case For() if s.kind.mapped or s.kind.together or s.kind is LoopKind.WORKER:
                 return no(f"'{shown(loops, s.var)}' is mapped onto {s.kind.value}", s.origin)
             case Alloc() if s.memory is not Memory.PRIVATE:
                 return no(f"it holds {s.name} in {s.memory.value} memory", s.origin)

@@ -29,7 +29,7 @@ from workbench.schedule.states import Cell, Fold
 from workbench.schedule.step import YES, Verdict, no, step
 
 MEMORIES = tuple(m.value for m in Memory)
-_SHARED = {LoopKind.COOPERATIVE, LoopKind.WORKER, LoopKind.VECTOR}
+_SHARED = {LoopKind.COOPERATIVE, LoopKind.PREFETCH, LoopKind.WORKER, LoopKind.VECTOR}
 _WORDS = {"add": "additions", "mul": "multiplications"}
 
 

@@ -148,6 +148,26 @@ def test_a_copy_has_columns_for_rows_and_space_against_bank_conflicts() -> None:
     assert "+= A_workgroup[k_i, i_i] * B[" in text
 
 
+def test_a_copy_in_two_halves_is_fetched_one_iteration_ahead() -> None:
+    steps = TILED.split("k", 4).cache("A", "workgroup", at="k_o", double=True)
+    text = body_text(steps.apply(matmul()))
+
+    assert text.partition("A_workgroup: ")[2] == (
+        "f32[2, 4, 4]  # workgroup memory\n"
+        "                for fetch in range(16):  # cooperative\n"
+        "                    A_workgroup[0, fetch // 4, fetch % 4] = "
+        "A[i_o * 4 + fetch // 4, fetch % 4]\n"
+        "                for k_o in range(2):\n"
+        "                    for fetch_1 in range(16):  # prefetch\n"
+        "                        if k_o + 1 < 2:\n"
+        "                            A_workgroup[(k_o + 1) % 2, fetch_1 // 4, fetch_1 % 4] = "
+        "A[i_o * 4 + fetch_1 // 4, k_o * 4 + fetch_1 % 4 + 4]\n"
+        "                    for k_i in range(4):\n"
+        "                        C[i_o * 4 + i_i, j_o * 5 + j_i] += "
+        "A_workgroup[k_o % 2, i_i, k_i] * B[k_o * 4 + k_i, j_o * 5 + j_i]"
+    )
+
+
 GATHERED = TILED.reorder("i_o", "j_o", "i_i", "j_i").cache("C", "workgroup", at="j_o")
 
 
@@ -271,6 +291,12 @@ REFUSED = [
     (S.cache("A", "private", at="i", pad=-1), matmul(), "pad is -1, and the copy of A has 1"),
     (S.cache("A", "workgroup", at="k"), matmul(), "no loop around 'k' runs on invocations"),
     (TILED.cache("C", "workgroup", at="k"), matmul(), "C is written by the iterations of 'i_i'"),
+    (S.cache("A", "private", at="k", double=True), matmul(), "two halves are for what a workgroup"),
+    (
+        TILED.cache("A", "workgroup", at="j_i", double=True),
+        matmul(),
+        "'j_i' does not run serially from 0",
+    ),
     (TILED.cache("C", "workgroup", at="i_o"), matmul(), "'j_o' inside 'i_o' is mapped"),
     (TILED.cache("A", "private", at="i_i"), matmul(), "'j_o' inside 'i_i' is mapped"),
     (S.cache("x", "private", at="j"), MIRRORED, "the elements of x that 'j' touches are not a box"),
