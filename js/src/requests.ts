@@ -40,6 +40,13 @@ const FIELDS: Readonly<Record<Request["kind"], Readonly<Record<string, Check>>>>
   cancel: { through: isCount },
 };
 
+/** The fields of each kind, and the number that all have. */
+const CHECKS: ReadonlyMap<string, readonly (readonly [string, Check])[]> = new Map(
+  Object.entries(FIELDS).map(([kind, fields]) => [
+    kind, [["id", isCount], ...Object.entries(fields)],
+  ]),
+);
+
 /** The requests in a text frame, one or a list. Throws GpuFailure for whatever is none. */
 export function parseRequests(text: string): readonly Request[] {
   let message: unknown;
@@ -51,15 +58,18 @@ export function parseRequests(text: string): readonly Request[] {
   return (Array.isArray(message) ? message : [message]).map(checked);
 }
 
+function shown(message: unknown): string {
+  return JSON.stringify(message).slice(0, 80);
+}
+
 function checked(message: unknown): Request {
-  const shown = JSON.stringify(message).slice(0, 80);
-  if (!isRecord(message)) throw malformed(shown);
+  if (!isRecord(message)) throw malformed(shown(message));
   const request = message as Readonly<Record<string, unknown>>;
   const kind = String(request["kind"]);
-  const fields = Object.hasOwn(FIELDS, kind) ? FIELDS[kind as Request["kind"]] : undefined;
-  if (fields === undefined) throw malformed(`no request of kind ${kind}`);
-  for (const [name, check] of Object.entries({ id: isCount, ...fields })) {
-    if (!check(request[name])) throw malformed(`${name} of ${shown}`);
+  const checks = CHECKS.get(kind);
+  if (checks === undefined) throw malformed(`no request of kind ${kind}`);
+  for (const [name, check] of checks) {
+    if (!check(request[name])) throw malformed(`${name} of ${shown(message)}`);
   }
   return message as Request;
 }

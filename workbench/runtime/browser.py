@@ -135,6 +135,8 @@ class BrowserDevice:
             cause, remedy = page
             return Description(self.name, self.target, available=False, cause=cause, remedy=remedy)
         found, count = page.describe(), 0 if self.pages is None else self.pages.count
+        if count == 1 and found.name == self.name:
+            return found
         which = f"; page {page.peer.number} of {count}" if count > 1 else ""
         return replace(found, name=self.name, adapter=found.adapter + which)
 

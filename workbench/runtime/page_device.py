@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict, deque
 from concurrent.futures import TimeoutError as FutureTimeoutError, wait as wait_some
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from workbench.base.errors import DeviceError
@@ -114,6 +115,10 @@ class PageDevice(Single):
 
     def describe(self) -> Description:
         """What computes in the page, with its limits."""
+        return self._description
+
+    @cached_property
+    def _description(self) -> Description:
         report, limits = self._report, self._limits
         if self._engine == "wasm":
             return Description(

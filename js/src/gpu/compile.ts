@@ -49,6 +49,7 @@ export interface ReadyProgram {
   readonly steps: number;
   /** How many dispatches fill about 100 ms; learnt from run to run. */
   slice: number;
+  readonly outputs: ReadonlySet<string>;
   /** Sizes of buffers with which the browser has found nothing wrong in a run. */
   readonly sound: Set<string>;
   readonly destroy: () => void;
@@ -216,6 +217,7 @@ export async function compileProgram(device: GPUDevice, program: Program): Promi
     dispatches: dispatchCount(program.body),
     steps: stepCount(program.body),
     slice: FIRST_SLICE,
+    outputs: new Set(program.outputs),
     sound: new Set(),
     destroy: () => {
       for (const buffer of made.values()) buffer.destroy();

@@ -157,7 +157,7 @@ export class GpuEngine implements Engine {
       (handle) => this.#buffers.entry(handle),
       (handle, failure) => { this.spoil(handle, failure); },
     );
-    const outputs = new Set(ready.program.outputs);
+    const { outputs } = ready;
     const given = [...entries].map(([name, { made, settled }]) =>
       outputs.has(name) ? made : settled,
     );

@@ -57,6 +57,11 @@ function stopFailure(request: RunRequest, cancelled: boolean): GpuFailure {
   return new GpuFailure({ kind: "deadline", message });
 }
 
+/** Whether nobody waits for the answer; that to a release of nothing is how a page is timed. */
+function isPatient(request: OrderedRequest): boolean {
+  return request.kind === "alloc" || (request.kind === "free" && request.buffers.length > 0);
+}
+
 function strayFrame({ id, bytes }: WriteRequest, offset: number): GpuFailure {
   const message = `write ${id} of ${bytes} bytes: no frame is due at ${offset}`;
   return new GpuFailure({ kind: "internal", message });
@@ -115,7 +120,7 @@ export class Runtime {
     } else {
       const work = (): Outcome | Promise<Outcome> =>
         this.#with((engine) => this.#perform(engine, request));
-      this.#answer(request.id, work, request.kind === "alloc");
+      this.#answer(request.id, work, isPatient(request));
     }
   }
 
