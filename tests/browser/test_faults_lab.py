@@ -320,6 +320,35 @@ def test_an_error_of_the_gpu_that_belongs_to_no_call_is_said_at_the_next_read(
     assert shell.run(RIGHT) == GAVE
 
 
+CUT = """
+import threading
+
+def cut_after(size):
+    peer = device.now().peer
+    at = peer.bytes + size
+    def cut():
+        while peer.bytes < at:
+            time.sleep(0.001)
+        device.pages.soon(lambda: peer.wire.ws_connection.stream.close())
+    threading.Thread(target=cut).start()
+    return peer
+
+values = np.random.default_rng(0).random(3 << 20, dtype=np.float32)
+first = cut_after(5 << 20)
+sent = np.array_equal(k(values, on="browser").numpy(), 2 * values)
+y = k(values, on="browser")
+y.call.wait()
+second = cut_after(5 << 20)
+read = np.array_equal(y.numpy(), 2 * values)
+print(sent, first.alive, read, second.alive)
+"""
+
+
+def test_a_socket_that_is_cut_in_the_midst_of_a_transfer_changes_no_result(shell: Shell) -> None:
+    assert shell.run(CUT).endswith("True False True False")
+    assert shell.run(RIGHT) == GAVE
+
+
 def test_a_wrong_token_and_a_foreign_page_do_not_come_in(shell: Shell) -> None:
     address = shell.address()
     port, token = address.split("/")[2].rpartition(":")[2], address.split("/")[3]
