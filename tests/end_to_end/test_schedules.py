@@ -114,6 +114,13 @@ def collected(T=4):
     cache("A", "workgroup", at="k_o")
     cache("B", "workgroup", at="k_o", pad=1)
     cache("C", "workgroup", at="j_o", transposed=True)
+
+@schedule(product)
+def padded(V=8):
+    pad("A", 1, V)
+    pad("B", 0, V)
+    split("C.k", V)
+    unroll("k_i")
 """
 CONVOLUTION = """
 def convolution(x: f32[C, H, W], w: f32[O, C, 3, 3]) -> f32[O, H - 2, W - 2]:
@@ -171,7 +178,12 @@ CASES = (
         lambda x: (x * x).sum(axis=1),
         {"x": (5, 70)},
     ),
-    Case(MATMUL, {"packed": CPU}, lambda A, B: A @ B, {"A": (24, 20), "B": (20, 64)}),
+    Case(
+        MATMUL,
+        {"packed": CPU, "padded": GPU + CPU},
+        lambda A, B: A @ B,
+        {"A": (24, 20), "B": (20, 64)},
+    ),
     Case(
         MATMUL, {"collected": GPU, "ahead": GPU}, lambda A, B: A @ B, {"A": (13, 10), "B": (10, 11)}
     ),

@@ -20,6 +20,7 @@ from workbench.schedule.memory_steps import Cache
 from workbench.schedule.names import find, shown
 from workbench.schedule.nest_steps import Fuse, Peel, Specialize, Tile, Unroll
 from workbench.schedule.nests import around, loops_in, nest_of, repeated
+from workbench.schedule.pad_steps import Pad
 from workbench.schedule.parallel_steps import AXES, Parallelize
 from workbench.schedule.reduce_steps import Rfactor
 from workbench.schedule.step import Schedule, Step, step_classes
@@ -111,6 +112,7 @@ DRAWERS: dict[str, Callable[[Draw], Step]] = {
     "cache": _cache,
     "rfactor": lambda d: Rfactor(d.name, memory=d.pick([*MEMORIES, "storage"])),
     "decompose": lambda d: Decompose(d.name),
+    "pad": lambda d: Pad(d.array, d.pick([0, 1]), d.pick([2, 3, 4])),
     "set_dtype": lambda d: SetDtype(d.kept, d.pick(["f16", "f64"])),
     "online_softmax": lambda d: OnlineSoftmax(d.name),
     "welford": lambda d: Welford(d.name),

@@ -122,6 +122,10 @@ def _memory(at: _At) -> Iterator[Any]:
         if b.name in at.read and dims:
             yield make("transform_layout", b.name, dims[-1], _PANEL)
     for b in at.between:
+        for d in _along(at, b.name)[-1:]:
+            size = b.shape[d]
+            if isinstance(size, int) and size % _FACTORS[0]:
+                yield make("pad", b.name, d, _FACTORS[0])
         if b.dtype is F32:
             yield make("set_dtype", b.name, F16.name)
 
