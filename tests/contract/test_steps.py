@@ -22,6 +22,7 @@ EXAMPLES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "specialize": (("k", "K", 64), {}),
     "rfactor": (("k_i",), {"memory": "workgroup"}),
     "transform_layout": (("B", 1, 32), {}),
+    "compute_root": (("h",), {}),
     "pad": (("h", 1, 4), {}),
     "set_dtype": (("h", "f16"), {}),
     "decompose": (("j",), {}),

@@ -29,6 +29,12 @@ def strips(T=4):
     compute_at("h", "y.i_o")
 
 @schedule(blur)
+def whole(T=4):
+    split("y.i", T)
+    compute_at("h", "y.i_o")
+    compute_root("h")
+
+@schedule(blur)
 def tiles(Y=4, X=8):
     parallelize("y.i", "workgroup.y", Y)
     parallelize("y.j", "workgroup.x", X)
@@ -170,7 +176,12 @@ class Case:
 
 GPU, CPU = ("native",), ("cpu", "wasm")
 CASES = (
-    Case(BLUR, {"inlined": GPU + CPU, "strips": GPU + CPU, "tiles": GPU}, blurred, {"x": (13, 21)}),
+    Case(
+        BLUR,
+        {"inlined": GPU + CPU, "strips": GPU + CPU, "whole": GPU + CPU, "tiles": GPU},
+        blurred,
+        {"x": (13, 21)},
+    ),
     Case(SOFTMAX, {"rows": GPU, "workers": CPU}, softmax, {"x": (9, 17)}),
     Case(
         NORMS,

@@ -37,7 +37,7 @@ from workbench.ir.stmt import (
 from workbench.passes.mapping import map_kernels
 from workbench.passes.registers import keep_in_registers
 from workbench.passes.unrolled import write_out
-from workbench.schedule import algebra_steps, memory_steps, together
+from workbench.schedule import algebra_steps, memory_steps, root_steps, together
 from workbench.schedule.memory_steps import Cache
 from workbench.schedule.nests import loops_in, nest_of, replace_loop, with_values
 from workbench.schedule.step import YES, Step, Verdict
@@ -186,6 +186,8 @@ KINDS = (
     Kind("online_softmax", "differ$", "online_softmax", "_unlike", algebra_steps, of=other_row),
     Kind("online_softmax", "too early", "online_softmax", "reordered", together, None,
          changed_between),
+    Kind("compute_root", "may lie outside", "inline", "holds_at", root_steps, None,
+         lambda m, _: made.halves(m)),
     Kind("set_dtype", "as f16 it is rounded each time", of=cancelling),
     Kind("welford", "differ$", "welford", "_unlike", algebra_steps, of=other_mean),
     Kind("welford", "not the number", "welford", "_counts", algebra_steps, of=wrong_mean),

@@ -23,6 +23,7 @@ from workbench.schedule.nests import around, loops_in, nest_of, repeated
 from workbench.schedule.pad_steps import Pad
 from workbench.schedule.parallel_steps import AXES, Parallelize
 from workbench.schedule.reduce_steps import Rfactor
+from workbench.schedule.root_steps import ComputeRoot
 from workbench.schedule.step import Schedule, Step, step_classes
 from workbench.schedule.storage_steps import SetDtype
 from workbench.schedule.tails import TAILS
@@ -112,6 +113,9 @@ DRAWERS: dict[str, Callable[[Draw], Step]] = {
     "cache": _cache,
     "rfactor": lambda d: Rfactor(d.name, memory=d.pick([*MEMORIES, "storage"])),
     "decompose": lambda d: Decompose(d.name),
+    "compute_root": lambda d: ComputeRoot(
+        d.pick([r.buffer.name for r in d.loops.roots] or [d.between])
+    ),
     "pad": lambda d: Pad(d.array, d.pick([0, 1]), d.pick([2, 3, 4])),
     "set_dtype": lambda d: SetDtype(d.kept, d.pick(["f16", "f64"])),
     "online_softmax": lambda d: OnlineSoftmax(d.name),

@@ -16,7 +16,7 @@ from workbench.ir.extents import Extent, literals
 if TYPE_CHECKING:
     from workbench.base.dtypes import DType
     from workbench.ir.graph import Scalar
-    from workbench.ir.stmt import Body
+    from workbench.ir.stmt import Body, Stmt
 
 Role = Literal["input", "output", "temporary"]
 
@@ -38,13 +38,23 @@ class Buffer:
 
 
 @dataclass(frozen=True, slots=True)
+class Root:
+    """A nest that a step has put into others: the array that it computed, of which `inputs`."""
+
+    buffer: Buffer
+    nest: Stmt
+    inputs: tuple[Buffer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Loops:
     """A function: its buffers (inputs first), scalar parameters, and its nests in order.
 
     `open` names the scalars that are open dims.
     `outputs` names what the call returns, in order (an input may stand there: it is copied).
     `inner` names arrays of the source that steps compute inside of loops: in private or workgroup
-    memory, as much as the loop needs.
+    memory, as much as the loop needs. `roots` are the nests of those and of arrays whose
+    expressions stand where they are read, so that a step can bring them back.
     """
 
     name: str
@@ -54,6 +64,7 @@ class Loops:
     outputs: tuple[str, ...]
     open: tuple[str, ...] = ()
     inner: tuple[str, ...] = ()
+    roots: tuple[Root, ...] = ()
     origin: Origin = origin_field()
 
     def buffer(self, name: str) -> Buffer | None:

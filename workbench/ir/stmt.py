@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from workbench.base.source import NOWHERE, Origin, origin_field
-from workbench.ir.expr import Expr, Iteration, Load, loads, map_iteration
+from workbench.ir.expr import Expr, Iteration, Load, Var, loads, map_iteration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -160,12 +160,15 @@ class Alloc:
 
     Storage stands only at the top of a function; workgroup memory is one per workgroup;
     private memory is one per innermost iteration (per invocation).
+    `part` says of which element of the source's array of this name it holds the value at the
+    places `subscript(0)`, `subscript(1)` and so on; it is empty for arrays that are no part of one.
     """
 
     name: str
     dtype: DType
     shape: tuple[int, ...]
     memory: Memory
+    part: tuple[Expr, ...] = ()
     origin: Origin = origin_field()
 
 
@@ -269,7 +272,7 @@ def map_bodies(s: Stmt, f: Callable[[Body], Body]) -> Stmt:
             assert_never(s)
 
 
-def map_exprs(s: Stmt, f: Callable[[Expr], Expr]) -> Stmt:
+def map_exprs(s: Stmt, f: Callable[[Expr], Expr]) -> Stmt:  # noqa: C901  (total)
     """The same statement with `f` applied to each expression in it, at every depth."""
 
     def inside(body: Body) -> Body:
@@ -303,10 +306,24 @@ def map_exprs(s: Stmt, f: Callable[[Expr], Expr]) -> Stmt:
             if same and iteration is outer.iteration:
                 return outer
             return replace(outer, index=index, iteration=iteration)
-        case Alloc() | Break() | Continue() | Barrier():
+        case Alloc():
+            part = _each(outer.part, f)
+            return outer if part is outer.part else replace(outer, part=part)
+        case Break() | Continue() | Barrier():
             return outer
         case _:
             assert_never(outer)
+
+
+def _each(parts: tuple[Expr, ...], f: Callable[[Expr], Expr]) -> tuple[Expr, ...]:
+    """The expressions changed; the same object if nothing changed."""
+    new = tuple(f(x) for x in parts)
+    return parts if all(a is b for a, b in zip(new, parts, strict=True)) else new
+
+
+def subscript(dimension: int) -> Var:
+    """What stands for a subscript in the `part` of an array."""
+    return Var(f"place {dimension}")
 
 
 def reads(body: Body) -> Iterator[Load]:
@@ -330,5 +347,5 @@ __all__ = [
     "NOWHERE", "Alloc", "Assign", "Barrier", "Body", "Break", "Continue", "For", "If", "Local",
     "LoopKind", "Memory", "Outside", "Stmt", "Store", "While", "adds_in_any_order", "bodies",
     "expressions",
-    "map_bodies", "map_exprs", "reads", "walk_stmts", "writes",
+    "map_bodies", "map_exprs", "reads", "subscript", "walk_stmts", "writes",
 ]  # fmt: skip

@@ -147,6 +147,9 @@ def _places(at: _At) -> Iterator[Any]:
             yield make("compute_at", b.name, at.name)
             if on_invocations:
                 yield make("compute_at", b.name, at.name, memory=Memory.WORKGROUP.value)
+    for root in at.loops.roots:
+        if at.loops.buffer(root.buffer.name) is None:
+            yield make("compute_root", root.buffer.name)
 
 
 def _beside(loops: Loops, loop: For) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from workbench.base.source import Origin
 from workbench.ir.access import accesses
 from workbench.ir.expr import Expr, Load, loads, substitute, walk
-from workbench.ir.loops import Loops
+from workbench.ir.loops import Loops, Root
 from workbench.ir.stmt import (
     Body,
     For,
@@ -267,7 +267,11 @@ def _replaced(loops: Loops, p: Producer, later: Body) -> Loops:
         )
 
     buffers = tuple(b for b in loops.buffers if b is not p.buffer)
-    return replace(loops, body=visit(loops.body), buffers=buffers)
+    nest = p.body[p.place]
+    used = {x.array for x in reads((nest,))} - {p.buffer.name}
+    root = Root(p.buffer, nest, tuple(b for b in buffers if b.name in used))
+    roots = (*loops.roots, root)
+    return replace(loops, body=visit(loops.body), buffers=buffers, roots=roots)
 
 
 def _with(s: Stmt, old: Stmt, new: Stmt) -> Stmt:

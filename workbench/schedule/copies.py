@@ -29,6 +29,7 @@ from workbench.ir.stmt import (
     map_bodies,
     map_exprs,
     reads,
+    subscript,
 )
 from workbench.schedule.borders import Borders
 from workbench.schedule.nests import derived, fresh, literal, with_loads, with_values
@@ -179,7 +180,10 @@ def _at(e: Expr, origin: Origin) -> Expr:
 def computed(loop: For, plan: Plan, producer: Producer, names: set[str]) -> For:
     """The loop with what it reads of an array computed at its beginning, under the array's name."""
     name = plan.buffer.name
-    declared = Alloc(name, plan.buffer.dtype, plan.shape, plan.memory, origin=plan.buffer.origin)
+    part = _elements(plan, [subscript(d) for d in range(len(plan.shape))])
+    declared = Alloc(
+        name, plan.buffer.dtype, plan.shape, plan.memory, part, origin=plan.buffer.origin
+    )
     together = plan.memory is Memory.WORKGROUP
     filled = _fill_together(plan, producer, names) if together else _fill_alone(plan, producer)
     used = tuple(_using(s, plan, name) for s in loop.body)

@@ -73,8 +73,8 @@ class Step(Protocol):
 
 
 FAMILIES = (
-    "loop_steps", "nest_steps", "vector_steps", "memory_steps", "compute_steps", "reduce_steps",
-    "decompose_steps", "algebra_steps", "layout_steps", "storage_steps",
+    "loop_steps", "nest_steps", "vector_steps", "memory_steps", "compute_steps", "root_steps",
+    "reduce_steps", "decompose_steps", "algebra_steps", "layout_steps", "storage_steps",
     "pad_steps", "parallel_steps",
 )  # fmt: skip
 """The files that steps stand in."""

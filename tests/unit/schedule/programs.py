@@ -250,3 +250,14 @@ def moments(m: int = 3, n: int = 4) -> Loops:
         parallel("i_1", m, Store("q", (row,), zero()), squares),
     )
     return function(nests, x=("input", (m, n)), t=("output", (m,)), q=("output", (m,)))
+
+
+def halves(n: int = 4) -> Loops:
+    """`h[i] = x[i] + x[i]` of the first half of x, and `y[i] = h[i] + (x[i + n] + x[i + n])`."""
+    row = Var("i_1")
+    second = load("x", add(row, n))
+    nests = (
+        parallel("i", n, Store("h", (i,), add(load("x", i), load("x", i)))),
+        parallel("i_1", n, Store("y", (row,), add(load("h", row), add(second, second)))),
+    )
+    return function(nests, x=("input", (2 * n,)), h=("temporary", (n,)), y=("output", (n,)))
