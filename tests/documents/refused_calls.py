@@ -209,7 +209,7 @@ GROUPS = (
         (
             Call(SUM, "k(np.ones(4, 'f4'), np.ones(4, 'f4'), on='gpu')"),
             Call(SUM, "wb.load('/dev/null')"),
-            Call(GATHER, "k(np.ones(4, 'f4'), np.full(3, 9, 'i4'), on='cpu').numpy()"),
+            Call(GATHER, "k(np.ones(4, 'f4'), np.array([0, 9, 3], 'i4'), on='cpu').numpy()"),
             Call(ABOVE, "k(np.ones(4, 'f4'), on='cpu').numpy()"),
         ),
     ),
