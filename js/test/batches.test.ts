@@ -54,7 +54,7 @@ function start(refused = -1) {
   });
   const runtime = new Runtime({
     name: "gpu", source: gpuEngines(source), sendBytes: () => undefined,
-    send: (message, patient) => { outbox.take(message, patient); },
+    send: (message, leaving = "now") => { outbox.take(message, leaving); },
     signal: new AbortController().signal,
   });
   const take = taking({ gpu: runtime, wasm: runtime }, () => undefined);
@@ -197,6 +197,14 @@ describe("runs of one frame", () => {
     expect(words(answers[5])[0]).toBe(8);
     const spent = await ask(alloc(2), write(0, 99), run(0, 2, 7), read(2));
     expect(spent.slice(2)).toMatchObject(Array(2).fill({ error: { kind: "budget" } }));
+  });
+
+  it("are all answered where the last had to wait for the first", async () => {
+    const { ask } = start();
+    const runs = Array.from({ length: 5 }, () => run(0, 1, 1));
+    const answers = await ask(compile("k"), alloc(0), alloc(1), write(0, 1), ...runs);
+
+    expect(answers.slice(4)).toMatchObject(Array(5).fill({ ok: { dispatches: 1 } }));
   });
 
   it("are submitted before a buffer that they use is destroyed", async () => {

@@ -20,7 +20,7 @@ import { wasmEngines, wasmReport } from "../wasm/engine.ts";
 import type { DeviceSource } from "./device.ts";
 import { gpuEngines } from "./engine.ts";
 import { type Line, portLine, type Received, socketLine } from "./line.ts";
-import { Outbox } from "./outbox.ts";
+import { type Leaving, Outbox } from "./outbox.ts";
 import { Runtime } from "./runtime.ts";
 
 export type ConnectionState = "connecting" | "connected" | "stopped" | "outdated";
@@ -152,8 +152,8 @@ async function serve(
     }
   });
   const outbox = new Outbox(line.send);
-  const send = (message: PageMessage, patient?: boolean): void => {
-    outbox.take(message, patient);
+  const send = (message: PageMessage, leaving: Leaving = "now"): void => {
+    outbox.take(message, leaving);
   };
   const shared = { send, sendBytes: line.send, signal: ended.signal };
   const runtimes: Runtimes = {

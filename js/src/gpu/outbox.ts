@@ -1,10 +1,13 @@
 /**
  * Messages to a kernel process: answers of one turn of this thread leave in one frame.
  *
- * A patient one, which nobody waits for, leaves with the next that is not: each frame is work for
- * both sides. Pongs are answers to a process that waits for anything, twice a second.
+ * One that nobody waits for leaves with the next that does not wait, as each frame is work for
+ * both sides: a pong at the latest, for which a process asks that waits for anything.
  */
 import type { PageMessage } from "../protocol.ts";
+
+/** When a message leaves: at once, at the end of this turn, or with one that does not wait. */
+export type Leaving = "now" | "turn" | "later";
 
 export class Outbox {
   readonly #send: (frame: string) => void;
@@ -21,11 +24,11 @@ export class Outbox {
     };
   }
 
-  /** Sends a message, an answer with the others of this turn, and keeps the order. */
-  take(message: PageMessage, patient = false): void {
+  /** Sends a message with those before it. */
+  take(message: PageMessage, leaving: Leaving): void {
     this.#waiting.push(message);
-    if (message.kind !== "reply") this.#leave();
-    else if (!patient && !this.#leaving) {
+    if (leaving === "now") this.#leave();
+    else if (leaving === "turn" && !this.#leaving) {
       this.#leaving = true;
       this.#turns.port2.postMessage(undefined);
     }

@@ -26,12 +26,13 @@ import {
   type WriteRequest,
 } from "../protocol.ts";
 import { type Arrival, arrival } from "./arrival.ts";
+import type { Leaving } from "./outbox.ts";
 
 export interface RuntimeOptions {
   readonly name: EngineName;
   readonly source: EngineSource;
-  /** Sends a message; a patient one, which nobody waits for, may go with the next. */
-  readonly send: (message: PageMessage, patient?: boolean) => void;
+  /** Sends a message, at once where nothing else is said. */
+  readonly send: (message: PageMessage, leaving?: Leaving) => void;
   readonly sendBytes: (frame: Uint8Array<ArrayBuffer>) => void;
   /** Ends the runtime and gives back everything it holds. */
   readonly signal: AbortSignal;
@@ -57,9 +58,26 @@ function stopFailure(request: RunRequest, cancelled: boolean): GpuFailure {
   return new GpuFailure({ kind: "deadline", message });
 }
 
-/** Whether nobody waits for the answer; that to a release of nothing is how a page is timed. */
-function isPatient(request: OrderedRequest): boolean {
-  return request.kind === "alloc" || (request.kind === "free" && request.buffers.length > 0);
+/**
+ * When the answer leaves. Nobody waits for some; that to a release of nothing is how a page is
+ * timed. Behind bytes, which take their time, it goes at once: the next are asked for then.
+ */
+function leavingOf(request: OrderedRequest): Leaving {
+  switch (request.kind) {
+    case "alloc":
+      return "later";
+    case "free":
+      return request.buffers.length > 0 ? "later" : "turn";
+    case "write":
+      return request.content === undefined ? "turn" : "later";
+    case "read":
+      return request.bytes > SHORT_BYTES ? "now" : "turn";
+    case "compile":
+    case "run":
+      return "turn";
+    default:
+      return request satisfies never;
+  }
 }
 
 function strayFrame({ id, bytes }: WriteRequest, offset: number): GpuFailure {
@@ -120,7 +138,7 @@ export class Runtime {
     } else {
       const work = (): Outcome | Promise<Outcome> =>
         this.#with((engine) => this.#perform(engine, request));
-      this.#answer(request.id, work, isPatient(request));
+      this.#answer(request, work);
     }
   }
 
@@ -147,13 +165,15 @@ export class Runtime {
   }
 
   /** Does `work` after everything before it, and sends what became of it. */
-  #answer(id: number, work: () => Outcome | Promise<Outcome>, patient = false): void {
+  #answer(request: OrderedRequest, work: () => Outcome | Promise<Outcome>): void {
     const { send, signal } = this.#options;
+    const { id } = request;
+    const leaving = leavingOf(request);
     const accept = (ok: Result): void => {
-      send({ kind: "reply", id, ok }, patient);
+      send({ kind: "reply", id, ok }, leaving);
     };
     const refuse = async (cause: unknown): Promise<void> => {
-      send({ kind: "reply", id, error: await this.#failure(cause) });
+      send({ kind: "reply", id, error: await this.#failure(cause) }, "turn");
     };
     const settle = (outcome: Outcome): void => {
       if ("now" in outcome) accept(outcome.now);
@@ -184,10 +204,11 @@ export class Runtime {
   async #pump(): Promise<void> {
     for (let work = this.#queue.shift(); work !== undefined; work = this.#queue.shift()) {
       const waited = work();
-      if (waited === undefined && this.#queue.length > 0) continue;
+      if (waited === undefined) continue;
       this.#open?.flush();
       await waited;
     }
+    this.#open?.flush();
     this.#pumping = false;
   }
 
@@ -224,7 +245,7 @@ export class Runtime {
   }
 
   #takeWrite(request: WriteRequest): void {
-    const { id, buffer, offset, content } = request;
+    const { buffer, offset, content } = request;
     if (content === undefined) {
       this.#expectBytes(request);
       return;
@@ -233,13 +254,13 @@ export class Runtime {
       engine.write(buffer, offset, contentOf(content));
       return DONE;
     };
-    this.#answer(id, () => this.#with(write), true);
+    this.#answer(request, () => this.#with(write));
   }
 
   #expectBytes(request: WriteRequest): void {
     const incoming = arrival(this.#options.signal);
     this.#arrivals.set(request.id, incoming);
-    this.#answer(request.id, async () => {
+    this.#answer(request, async () => {
       try {
         return await this.#write(request, incoming);
       } finally {
