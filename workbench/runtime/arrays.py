@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from workbench.program import Program
-    from workbench.runtime.device import Device, Memory
+    from workbench.runtime.device import Device, Memory, Raw
 
 _numbers = itertools.count(1)
 
@@ -296,7 +296,7 @@ class Array:
         self._crossed(place.memory.device.name, "host", self._host.nbytes, kind)
         self.recipe = None
 
-    def _ask(self) -> tuple[Place | None, Callable[[], bytearray]]:
+    def _ask(self) -> tuple[Place | None, Callable[[], Raw]]:
         """A place with the current values, if there is one, and what waits for them."""
         for place in filter(self._current, self._places.values()):
             try:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from workbench.program import Program
-    from workbench.runtime.device import Target
+    from workbench.runtime.device import Raw, Target
     from workbench.runtime.page_messages import Engine, PageReport
     from workbench.runtime.page_peer import Peer
     from workbench.runtime.page_server import PageServer
@@ -174,11 +174,11 @@ class BrowserDevice:
         """Send bytes to the page of a buffer."""
         memory.device.write(memory, content, offset)
 
-    def read(self, memory: Memory, size: int) -> bytearray:
+    def read(self, memory: Memory, size: int) -> Raw:
         """The first bytes of a buffer, of whichever page."""
         return memory.device.read(memory, size)
 
-    def ask(self, memory: Memory, size: int) -> Callable[[], bytearray]:
+    def ask(self, memory: Memory, size: int) -> Callable[[], Raw]:
         """Ask the page of a buffer for its first bytes; what it gives waits for them."""
         return memory.device.ask(memory, size)
 

@@ -23,6 +23,9 @@ NAMES = ("browser", "native", "cpu", "wasm", "browser-wasm", "null")
 
 Target = Literal["wgsl", "llvm", "wasm"]
 
+Raw = bytearray | memoryview
+"""Bytes that a device gave, the taker's to keep and to change."""
+
 
 class StoppedError(DeviceError):
     """A run was stopped, or ended at its deadline; it is not made again by itself."""
@@ -135,11 +138,11 @@ class Device(Protocol):
         """
         ...
 
-    def read(self, memory: Memory, size: int) -> bytearray:
+    def read(self, memory: Memory, size: int) -> Raw:
         """The first `size` bytes, after everything enqueued before; raises that run's error."""
         ...
 
-    def ask(self, memory: Memory, size: int) -> Callable[[], bytearray]:
+    def ask(self, memory: Memory, size: int) -> Callable[[], Raw]:
         """As `read`, but what it gives waits: a device that answers later is asked now."""
         ...
 
@@ -179,7 +182,7 @@ class Single:
         """This one."""
         return self
 
-    def ask(self: Device, memory: Memory, size: int) -> Callable[[], bytearray]:
+    def ask(self: Device, memory: Memory, size: int) -> Callable[[], Raw]:
         """What reads, once it is called: there is nothing to ask before."""
         return lambda: self.read(memory, size)
 

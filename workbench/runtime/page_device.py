@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from workbench.base.errors import DeviceError
 from workbench.base.progress import BOARD, Standing, Task
 from workbench.program import steps
@@ -39,6 +41,7 @@ from workbench.runtime.page_values import (
     scalar_words,
     timing_of,
     wasm_words,
+    whole_words,
 )
 from workbench.runtime.wasm_memory import FEATURES as WASM_FEATURES
 
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from workbench.program import Program
-    from workbench.runtime.device import Target
+    from workbench.runtime.device import Raw, Target
     from workbench.runtime.page_peer import Peer
 
 DEADLINE = 60.0
@@ -152,11 +155,11 @@ class PageDevice(Single):
         """
         handle = self._handle(memory)
         self._make_room(content.nbytes)
-        copied = memoryview(bytes(content) + bytes(-content.nbytes % 4))
-        self._crossing.add(len(copied), "to the page", self.peer.left)
-        sent = self._send(messages.Write(handle, offset, len(copied)), copied)
+        whole = whole_words(content)
+        self._crossing.add(whole.nbytes, "to the page", self.peer.left)
+        sent = self._send(messages.Write(handle, offset, whole.nbytes), whole)
         sent.add_done_callback(_spoiling(memory))
-        self._uploads.append((sent, len(copied)))
+        self._uploads.append((sent, whole.nbytes))
 
     def _make_room(self, size: int) -> None:
         """Wait for the oldest uploads while too many are under way; failures surface at reads."""
@@ -181,25 +184,24 @@ class PageDevice(Single):
             self.peer.cancel()
             raise
 
-    def read(self, memory: Memory, size: int) -> bytearray:
+    def read(self, memory: Memory, size: int) -> Raw:
         """The first bytes of a buffer, after everything enqueued before."""
         return self.ask(memory, size)()
 
-    def ask(self, memory: Memory, size: int) -> Callable[[], bytearray]:
+    def ask(self, memory: Memory, size: int) -> Callable[[], Raw]:
         """Ask for the first bytes now: they come with the answer of the run that makes them."""
-        handle = self._handle(memory)
-        content = bytearray(-(-size // 4) * 4)
+        content = np.empty(-(-size // 4) * 4, np.uint8).data
         self._crossing.add(len(content), "from the page", self.peer.left)
-        pieces = self._asked_pieces(handle, memoryview(content))
+        pieces = self._asked_pieces(self._handle(memory), content)
         sent = deque(itertools.islice(pieces, 1))
 
-        def wait() -> bytearray:
+        def wait() -> Raw:
             try:
                 with BOARD.task("reading an array") as task:
                     self._read_pieces(sent, pieces, self._looking(task))
             finally:
                 self._unasked = 0
-            return content if len(content) == size else content[:size]
+            return content[:size]
 
         return wait
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 PROTOCOL_VERSION = 7
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -134,10 +134,12 @@ def cancel_text(through: int) -> str:
     return json.dumps({"kind": "cancel", "id": 0, "through": through})
 
 
-def frames(identity: int, content: memoryview) -> Iterator[bytes]:
-    """The binary frames of `content` (bytes, contiguous), in order."""
-    for start in range(0, len(content), CHUNK_BYTES):
-        yield _HEADER.pack(identity, 0, start) + content[start : start + CHUNK_BYTES]
+def frames(identity: int, content: memoryview) -> list[bytes]:
+    """The binary frames of `content` (bytes, contiguous), in order; they are copies."""
+    return [
+        _HEADER.pack(identity, 0, start) + content[start : start + CHUNK_BYTES]
+        for start in range(0, len(content), CHUNK_BYTES)
+    ]
 
 
 def unpack_frame(frame: bytes) -> tuple[int, int, memoryview]:

@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import threading
 import time
+from collections import deque
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, assert_never
@@ -27,7 +28,7 @@ from workbench.runtime.page_messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
 PING_SECONDS = 0.5
 """While an answer is awaited, the page is asked this often whether it is alive."""
@@ -72,8 +73,7 @@ class _Pending:
 @dataclass(frozen=True, slots=True)
 class _Outgoing:
     text: str
-    identity: int = 0
-    content: memoryview = field(default_factory=lambda: memoryview(b""))
+    frames: deque[bytes]
 
 
 class Wire(Protocol):
@@ -150,9 +150,8 @@ class Peer:
     ) -> Future[Answer]:
         """Enqueue a request and return at once.
 
-        `content` is what a write sends, which must not change until it is answered, or what a
-        read fills, of as many bytes as the request says. The future raises `PageFailure`; one
-        whose page is gone fails at once.
+        `content` is what a write sends, which is copied, or what a read fills, of as many bytes
+        as the request says. The future raises `PageFailure`; one whose page is gone fails at once.
         """
         given = memoryview(content or b"").cast("B")
         reads = isinstance(request, messages.Read)
@@ -173,7 +172,7 @@ class Peer:
             self._held.append(text)
             self._held_last = time.monotonic()
             if sent and not short:
-                self._let_go(identity, sent)
+                self._let_go(messages.frames(identity, sent))
             elif len(self._held) == 1:
                 self._held_since = self._held_last
                 self._loop.call_soon_threadsafe(
@@ -203,9 +202,9 @@ class Peer:
             if self._held:
                 self._let_go()
 
-    def _let_go(self, identity: int = 0, content: memoryview | None = None) -> None:
+    def _let_go(self, frames: Sequence[bytes] = ()) -> None:
         """Send what is held, and the bytes of the last of it; in the lock, to keep the order."""
-        outgoing = _Outgoing(messages.together(self._held), identity, content or memoryview(b""))
+        outgoing = _Outgoing(messages.together(self._held), deque(frames))
         self._held = []
         self._loop.call_soon_threadsafe(self._outgoing.put_nowait, outgoing)
 
@@ -355,7 +354,8 @@ class Peer:
                 outgoing = await self._outgoing.get()
                 self._count(len(outgoing.text))
                 await self.wire.send_frame(outgoing.text)
-                for frame in messages.frames(outgoing.identity, outgoing.content):
+                while outgoing.frames:
+                    frame = outgoing.frames.popleft()
                     while self._unread >= _WINDOW:
                         self._room.clear()
                         await self._room.wait()

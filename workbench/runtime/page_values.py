@@ -54,6 +54,12 @@ def wasm_words(report: PageReport) -> str:
     return f"WebAssembly in the page, {workers}{why}"
 
 
+def whole_words(content: memoryview) -> memoryview:
+    """The bytes, with zeros behind them where they are no whole words."""
+    missing = -content.nbytes % 4
+    return memoryview(bytes(content) + bytes(missing)) if missing else content
+
+
 def scalar_words(program: Program, scalars: Sequence[float]) -> list[int]:
     """The scalar parameters as 32-bit patterns: one each in WGSL, two in WebAssembly."""
     given = list(zip(program.scalars, scalars, strict=True))

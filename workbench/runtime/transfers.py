@@ -19,6 +19,8 @@ from workbench.program import stored
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from workbench.runtime.device import Raw
+
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
@@ -119,7 +121,7 @@ def to_words(values: np.ndarray, dtype: DType) -> memoryview:
     return memoryview(words.reshape(-1).view(np.uint8).data)
 
 
-def from_words(raw: bytearray, dtype: DType, shape: tuple[int, ...]) -> np.ndarray:
+def from_words(raw: Raw, dtype: DType, shape: tuple[int, ...]) -> np.ndarray:
     """The values behind a device's bytes, of the given shape."""
     count = math.prod(shape)
     words = np.dtype(np.uint32) if dtype is BOOL else dtype.numpy
