@@ -8,6 +8,7 @@ from importlib import import_module
 from benchmarks.row import table
 
 NAMES = (
+    "animation",
     "compiling",
     "importing",
     "pages",

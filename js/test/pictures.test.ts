@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { board } from "../src/ui/board.ts";
 import { idFields } from "../src/ui/ids.ts";
 import { player } from "../src/ui/player.ts";
+import { territory } from "../src/ui/territory.ts";
 
 let ended: AbortController;
 beforeEach(() => {
@@ -99,9 +100,16 @@ test("an id has a field for each axis along which there is a choice", () => {
 
 describe("a board", () => {
   const calls: string[] = [];
+  const images: Uint8ClampedArray[] = [];
   const paint = {
     fillStyle: "",
     strokeStyle: "",
+    canvas: document.createElement("canvas"),
+    createImageData: (width: number, height: number) => ({
+      data: new Uint8ClampedArray(4 * width * height),
+    }),
+    putImageData: ({ data }: { data: Uint8ClampedArray }) => { images.push(data.slice()); },
+    drawImage: () => undefined,
     clearRect: () => { calls.push("clear"); },
     fillRect: (x: number, y: number) => { calls.push(`fill ${String(x)} ${String(y)}`); },
     strokeRect: (x: number, y: number, width: number) => {
@@ -111,12 +119,20 @@ describe("a board", () => {
     moveTo: (x: number, y: number) => { calls.push(`line ${String(x)} ${String(y)}`); },
     lineTo: () => undefined,
     stroke: () => undefined,
+    setLineDash: (dash: readonly number[]) => { if (dash.length > 0) calls.push("dashed"); },
   };
   const grid = {
     name: "A", memory: "storage", shape: [2, 64], columns: 64, element_bytes: 4,
     top: 0, bottom: 2, left: 0, right: 64,
   };
   const memory = { invocations: 4, line: 128, bank: 4, banks: 32 };
+  const moment = (elements: readonly number[], at = 0, bank = -1) => ({
+    grid: at, elements, bank, slow: false,
+  });
+  const seen = (): number[] => {
+    const image = images.at(-1) ?? new Uint8ClampedArray();
+    return [...image].flatMap((value, i) => (i % 4 === 3 && value > 0 ? [(i - 3) / 4] : []));
+  };
 
   beforeEach(() => {
     calls.length = 0;
@@ -126,22 +142,64 @@ describe("a board", () => {
   afterEach(() => { vi.restoreAllMocks(); });
 
   test("fills the elements and frames their cache lines", () => {
-    board(grid, memory).draw([], { elements: [0, 1, 64, -1], bank: -1 });
+    board(grid, 0, [moment([0, 1, 64, -1])], memory).draw(0);
     const cell = 4;
+    const frames = [
+      `frame 0.5 0.5 ${String(32 * cell - 1)}`,
+      `frame 0.5 ${String(cell + 0.5)} ${String(32 * cell - 1)}`,
+    ];
 
     expect(calls).toEqual([
       "clear", "fill 0 0", `fill ${String(cell)} 0`, `fill 0 ${String(cell)}`,
-      `frame 0.5 0.5 ${String(32 * cell - 1)}`,
-      `frame 0.5 ${String(cell + 0.5)} ${String(32 * cell - 1)}`,
+      ...frames, ...frames,
     ]);
+  });
+
+  test("dashes the frames where fewer cache lines would do", () => {
+    board(grid, 0, [{ ...moment([0, 63]), slow: true }], memory).draw(0);
+
+    expect(calls).toContain("dashed");
   });
 
   test("crosses out what the busiest bank holds", () => {
     const shared = { ...grid, memory: "workgroup" };
-    board(shared, memory).draw([], { elements: [0, 32, 33], bank: 0 });
+    board(shared, 0, [moment([0, 32, 33], 0, 0)], memory).draw(0);
 
-    expect(calls.filter((each) => each.startsWith("line"))).toEqual([
-      "line 0 0", "line 4 0", "line 128 0", "line 132 0",
-    ]);
+    const crosses = ["line 0 0", "line 4 0", "line 128 0", "line 132 0"];
+    expect(calls.filter((each) => each.startsWith("line"))).toEqual([...crosses, ...crosses]);
+  });
+
+  test("keeps what was reached before, forwards, backwards and by leaps", () => {
+    const moments = [moment([0, 1]), moment([5], 1), moment([2, -1]), moment([70, 3])];
+    const { draw } = board(grid, 0, moments, memory);
+    const after = (at: number): number[] => {
+      draw(at);
+      return seen();
+    };
+
+    expect(after(0)).toEqual([]);
+    expect(after(1)).toEqual([0, 1]);
+    expect(after(3)).toEqual([0, 1, 2]);
+    expect(after(1)).toEqual([0, 1]);
+    expect(after(4)).toEqual([0, 1, 2, 3, 70]);
+  });
+
+  test("of owners colours each element by its workgroup and frames the chosen one", () => {
+    const chosen: number[] = [];
+    const el = territory(
+      { name: "C", shape: [1, 4], columns: 4, workgroups: [0, 0, 1, -1], words: "all of it" },
+      1,
+      (workgroup) => chosen.push(workgroup),
+    );
+    const canvas = el.querySelector("canvas");
+    if (canvas === null) throw new Error("no canvas");
+    vi.spyOn(canvas, "getBoundingClientRect").mockReturnValue(new DOMRect(0, 0, 40, 10));
+    for (const clientX of [15, 25, 35]) canvas.dispatchEvent(new MouseEvent("click", { clientX }));
+
+    expect(seen()).toEqual([0, 1, 2]);
+    const border = ["line 28 0", "line 28 0", "line 42 0", "line 28 14"];
+    expect(calls.filter((each) => each.startsWith("line"))).toEqual([...border, ...border]);
+    expect(chosen).toEqual([0, 1]);
+    expect(canvas.getAttribute("aria-label")).toBe("C by workgroups: all of it");
   });
 });

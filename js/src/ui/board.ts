@@ -23,15 +23,20 @@ export interface Memory {
   readonly banks: number;
 }
 
-export interface Now {
+export interface Moment {
+  /** The number of the array, -1 for a barrier. */
+  readonly grid: number;
+  /** The flat element of each invocation, -1 where it reaches none. */
   readonly elements: readonly number[];
   readonly bank: number;
+  /** Whether memory has to do more than it must. */
+  readonly slow: boolean;
 }
 
 export interface Board {
   readonly el: HTMLElement;
-  /** Draws what was reached before, and what is reached now, if anything is. */
-  readonly draw: (past: readonly (readonly number[])[], now: Now | null) => void;
+  /** Draws what the moments before `at` reached, and what that one reaches, if it is here. */
+  readonly draw: (at: number) => void;
 }
 
 const largest = 14;
@@ -46,38 +51,139 @@ interface Sheet {
   readonly at: (place: number) => readonly [number, number] | null;
 }
 
-export function board(grid: Grid, memory: Memory): Board {
-  const rows = grid.bottom - grid.top;
-  const columns = grid.right - grid.left;
-  const fit = Math.floor(room / Math.max(rows, columns));
-  const cell = Math.max(smallest, Math.min(largest, fit));
+/** The board of the array of that number, over all moments of a workgroup. */
+export function board(
+  grid: Grid,
+  number: number,
+  moments: readonly Moment[],
+  memory: Memory,
+): Board {
+  const { canvas, cell } = sheetOf(grid);
   const part = `rows ${range(grid.top, grid.bottom)}, columns ${range(grid.left, grid.right)}`;
-  const canvas = element("canvas", {
-    width: columns * cell, height: rows * cell, role: "img", "aria-label": `${grid.name}, ${part}`,
-  });
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", `${grid.name}, ${part}`);
   const shape = `${grid.name}[${grid.shape.join(", ")}]`;
   const caption = element("figcaption", {}, element("code", {}, shape), ` ${grid.memory}`);
   const sheet: Sheet = { paint: canvas.getContext("2d"), cell, at: placer(grid, cell) };
+  const past = reached(grid, number, moments);
+  const layer = cells(grid.bottom - grid.top, grid.right - grid.left);
   const lineOf = (place: number) => Math.floor((place * grid.element_bytes) / memory.line);
   const bankOf = (place: number) =>
     Math.floor((place * grid.element_bytes) / memory.bank) % memory.banks;
   return {
     el: element("figure", { class: "wb-board" }, caption, canvas),
-    draw(past, now) {
+    draw(at) {
       if (sheet.paint === null) return;
       sheet.paint.clearRect(0, 0, canvas.width, canvas.height);
-      for (const elements of past) fill(sheet, elements, memory.invocations, 0.3);
-      if (now === null) return;
-      fill(sheet, now.elements, memory.invocations, 1);
-      sheet.paint.strokeStyle = getComputedStyle(canvas).color;
+      layer.draw(sheet.paint, cell, past(at), (who) => shade(who / memory.invocations, 0.3));
+      const now = moments[at];
+      if (now?.grid !== number) return;
+      fill(sheet, now.elements, memory.invocations);
+      const there = now.elements.filter((place) => place >= 0);
       if (grid.memory === "storage") {
-        const touched = new Set(now.elements.filter((place) => place >= 0).map(lineOf));
-        frame(sheet, grid, (place) => touched.has(lineOf(place)));
+        const touched = new Set(there.map(lineOf));
+        stroke(sheet.paint, now.slow, () => {
+          frame(sheet, grid, (place) => touched.has(lineOf(place)));
+        });
       } else if (now.bank >= 0) {
-        cross(sheet, now.elements.filter((place) => place >= 0 && bankOf(place) === now.bank));
+        const asked = there.filter((place) => bankOf(place) === now.bank);
+        stroke(sheet.paint, false, () => { cross(sheet, asked); });
       }
     },
   };
+}
+
+/** Draws lines that are seen on every colour and in both themes: dark ones within light ones. */
+export function stroke(
+  paint: CanvasRenderingContext2D,
+  dashed: boolean,
+  draw: () => void,
+): void {
+  for (const [colour, width] of [["#ffffff", 3], ["#000000", 1.5]] as const) {
+    paint.strokeStyle = colour;
+    paint.lineWidth = width;
+    paint.setLineDash(dashed && width < 2 ? [3, 3] : []);
+    draw();
+  }
+  paint.setLineDash([]);
+}
+
+type Drawn = Pick<Grid, "top" | "bottom" | "left" | "right">;
+
+/** A canvas whose cells are as large as fits. */
+export function sheetOf({ top, bottom, left, right }: Drawn) {
+  const fit = Math.floor(room / Math.max(bottom - top, right - left, 1));
+  const cell = Math.max(smallest, Math.min(largest, fit));
+  const [width, height] = [(right - left) * cell, (bottom - top) * cell];
+  return { canvas: element("canvas", { width, height }), cell };
+}
+
+/**
+ * Who reached each drawn element last before a moment, -1 for nobody. Going on costs what is new
+ * only; going back starts again.
+ */
+function reached(grid: Grid, number: number, moments: readonly Moment[]) {
+  const columns = grid.right - grid.left;
+  const last = new Int32Array((grid.bottom - grid.top) * columns).fill(-1);
+  let done = 0;
+  return (at: number): Int32Array => {
+    if (at < done) {
+      last.fill(-1);
+      done = 0;
+    }
+    for (; done < at; done += 1) {
+      const moment = moments[done];
+      if (moment?.grid !== number) continue;
+      moment.elements.forEach((place, who) => {
+        const row = Math.floor(place / grid.columns) - grid.top;
+        const column = (place % grid.columns) - grid.left;
+        const inside = column >= 0 && column < columns;
+        if (place >= 0 && row >= 0 && inside && row * columns < last.length) {
+          last[row * columns + column] = who;
+        }
+      });
+    }
+    return last;
+  };
+}
+
+/** A colour as red, green, blue and how much of it, from 0 to 255. */
+export type Shade = readonly [number, number, number, number];
+
+/** Numbers of a grid as coloured cells, drawn at once however many there are; -1 has no colour. */
+export function cells(rows: number, columns: number) {
+  const small = element("canvas", { width: columns, height: rows });
+  const paint = small.getContext("2d");
+  const image = rows * columns === 0 ? undefined : paint?.createImageData(columns, rows);
+  return {
+    draw(
+      onto: CanvasRenderingContext2D,
+      cell: number,
+      numbers: ArrayLike<number>,
+      shadeOf: (number: number) => Shade,
+    ): void {
+      if (image === undefined || paint === null) return;
+      const known = new Map<number, Shade>();
+      for (let i = 0; i < rows * columns; i += 1) {
+        const number = numbers[i] ?? -1;
+        const shade = known.get(number) ?? (number < 0 ? [0, 0, 0, 0] : shadeOf(number));
+        known.set(number, shade);
+        image.data.set(shade, 4 * i);
+      }
+      paint.putImageData(image, 0, 0);
+      onto.imageSmoothingEnabled = false;
+      onto.drawImage(small, 0, 0, columns * cell, rows * cell);
+    },
+  };
+}
+
+/** The colour of a part of the circle, at a strength from 0 to 1. */
+export function shade(share: number, strength: number): Shade {
+  const channel = (offset: number): number => {
+    const k = (offset + 12 * (share % 1)) % 12;
+    return Math.round(255 * (0.55 - 0.2925 * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
+  };
+  return [channel(0), channel(8), channel(4), Math.round(255 * strength)];
 }
 
 function placer(grid: Grid, cell: number): Sheet["at"] {
@@ -91,23 +197,20 @@ function placer(grid: Grid, cell: number): Sheet["at"] {
 }
 
 /** Colours elements by the invocation that reaches them. */
-function fill(
-  { paint, cell, at }: Sheet,
-  elements: readonly number[],
-  invocations: number,
-  strength: number,
-): void {
+function fill({ paint, cell, at }: Sheet, elements: readonly number[], invocations: number): void {
+  if (paint === null) return;
   elements.forEach((place, invocation) => {
     const found = at(place);
-    if (paint === null || found === null) return;
-    paint.fillStyle = colour(invocation / invocations, strength);
+    if (found === null) return;
+    const [red, green, blue] = shade(invocation / invocations, 1);
+    paint.fillStyle = `rgb(${red} ${green} ${blue})`;
     paint.fillRect(found[0], found[1], cell, cell);
   });
 }
 
 /** Frames the parts of each row that are lit. */
 function frame({ paint, cell }: Sheet, grid: Grid, lit: (place: number) => boolean): void {
-  if (paint === null || cell < 4) return;
+  if (paint === null) return;
   for (let row = grid.top; row < grid.bottom; row += 1) {
     const y = (row - grid.top) * cell + 0.5;
     let from: number | null = null;
@@ -137,10 +240,6 @@ function cross({ paint, cell, at }: Sheet, elements: readonly number[]): void {
     paint.lineTo(x, y + cell);
     paint.stroke();
   }
-}
-
-function colour(share: number, strength: number): string {
-  return `hsl(${(360 * share).toFixed(0)} 65% 55% / ${String(strength)})`;
 }
 
 function range(start: number, end: number): string {

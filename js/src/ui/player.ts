@@ -16,7 +16,7 @@ export interface PlayerOptions {
 }
 
 /** Moments that pass in a second while it plays, at most one a frame. */
-const pace = 12;
+const pace = 30;
 
 export function player({ count, label, marks, show, rest, signal }: PlayerOptions): HTMLElement {
   const slider = element("input", {
@@ -77,7 +77,7 @@ function ticker(tick: (passed: number) => boolean, changed: (running: boolean) =
     let last = performance.now();
     const turn = (now: number): void => {
       const passed = Math.floor(((now - last) * pace) / 1000);
-      if (passed > 0) last = now;
+      last += (1000 * passed) / pace;  // what is left of a moment is not lost
       if (passed === 0 || tick(passed)) frame = requestAnimationFrame(turn);
       else stop();
     };

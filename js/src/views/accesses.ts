@@ -5,19 +5,15 @@ import { idFields, kernelChoice } from "../ui/ids.ts";
 import { picture } from "../ui/picture.ts";
 import type { PictureContext } from "../ui/picture.ts";
 import { board } from "../ui/board.ts";
-import type { Grid } from "../ui/board.ts";
+import type { Grid, Moment as Reached } from "../ui/board.ts";
 import { player } from "../ui/player.ts";
+import { territory } from "../ui/territory.ts";
+import type { Territory } from "../ui/territory.ts";
 
-interface Moment {
+interface Moment extends Reached {
   readonly kind: string;
-  /** The number of the array, -1 for a barrier. */
-  readonly grid: number;
   readonly place: string;
-  /** The flat element of each invocation, -1 where it reaches none. */
-  readonly elements: readonly number[];
   readonly words: string;
-  readonly slow: boolean;
-  readonly bank: number;
 }
 
 interface Playback {
@@ -28,6 +24,7 @@ interface Playback {
   readonly size: readonly [number, number, number];
   readonly grids: readonly Grid[];
   readonly moments: readonly Moment[];
+  readonly territories: readonly Territory[];
   readonly whole: boolean;
   readonly line: number;
   readonly bank: number;
@@ -39,15 +36,12 @@ export default picture<Playback>("accesses", "memory accesses", draw);
 function draw({ el, value, again, announce, signal }: PictureContext<Playback>): void {
   const { grids, moments } = value;
   const invocations = value.size.reduce((product, each) => product * each, 1);
-  const boards = grids.map((grid) => board(grid, { invocations, ...value }));
+  const boards = grids.map((grid, n) => board(grid, n, moments, { invocations, ...value }));
   const words = element("p", { class: "wb-moment" });
   const show = (at: number): void => {
     const now = moments[at];
     if (now === undefined) return;
-    boards.forEach((each, n) => {
-      const past = moments.slice(0, at).filter((moment) => moment.grid === n);
-      each.draw(past.map((moment) => moment.elements), n === now.grid ? now : null);
-    });
+    for (const each of boards) each.draw(at);
     words.textContent = sentence(value, at);
     words.classList.toggle("wb-caution", now.slow);
   };
@@ -61,7 +55,9 @@ function draw({ el, value, again, announce, signal }: PictureContext<Playback>):
   });
   el.append(
     choices(value, again),
-    element("div", { class: "wb-boards" }, ...boards.map((each) => each.el)),
+    element("div", { class: "wb-boards" },
+      ...boards.map((each) => each.el),
+      ...owned(value, again)),
     words,
     controls,
     element("p", { class: "wb-foot" }, legend(value)),
@@ -80,8 +76,22 @@ function sentence({ moments, grids }: Playback, at: number): string {
 function legend({ line, banks, whole, moments }: Playback): string {
   const cut = whole ? "" : ` Only the first ${String(moments.length)} moments are kept.`;
   return (
-    "Colours tell invocations apart; frames are cache lines of " +
-    `${String(line)} bytes, crosses mark the busiest of ${String(banks)} banks (modelled).${cut}`
+    "Colours tell invocations apart, and workgroups where they are named; frames are cache lines " +
+    `of ${String(line)} bytes, dashed where fewer would do; crosses mark the busiest of ` +
+    `${String(banks)} banks (modelled).${cut}`
+  );
+}
+
+/** Who writes what; a press on an element shows its workgroup. */
+function owned(value: Playback, again: PictureContext<Playback>["again"]): HTMLElement[] {
+  const { kernel, workgroups, territories } = value;
+  const [x, y] = workgroups;
+  const [i, j, k] = value.workgroup;
+  return territories.map((each) =>
+    territory(each, i + x * (j + y * k), (number) => {
+      const rest = Math.floor(number / x);
+      again({ kernel, workgroup: [number % x, rest % y, Math.floor(rest / y)] });
+    }),
   );
 }
 

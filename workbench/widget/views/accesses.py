@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,11 +14,14 @@ from workbench.ir.lanes import quoted
 from workbench.ir.stmt import Alloc, Memory, walk_stmts
 from workbench.ir.tape import Meeting, Tape, Touch, tape_of
 from workbench.measure.coalescing import BANK, BANKS, LINE, conflict, lines
+from workbench.measure.owners import Owners, owners
 from workbench.widget.views import Arguments, View
 from workbench.widget.workgroups import choose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from workbench.ir.device import DeviceKernel
     from workbench.session.subject import Subject
@@ -66,8 +70,22 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Territory:
+    """Who writes an array: the number of the workgroup of each element, row by row, -1 for none.
+
+    Its first rows and columns are there; `words` say what the chosen workgroup writes of them.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    columns: int
+    workgroups: tuple[int, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Playback:
-    """The moments of one workgroup of one kernel, in order.
+    """The moments of one workgroup of one kernel, in order, and what each workgroup writes.
 
     `line`, `bank` and `banks` are the modelled sizes of memory, in bytes and as a number.
     """
@@ -79,6 +97,7 @@ class Playback:
     size: tuple[int, int, int]
     grids: tuple[Grid, ...]
     moments: tuple[Moment, ...]
+    territories: tuple[Territory, ...]
     whole: bool
     line: int = LINE
     bank: int = BANK
@@ -104,6 +123,7 @@ def _playback(tape: Tape, names: tuple[str, ...], number: int) -> Playback:
         size=tape.kernel.workgroup_size,
         grids=grids,
         moments=tuple(_moment(e, order, sizes, tape) for e in tape.events),
+        territories=tuple(_territory(o, tape) for o in owners(tape.kernel, side=SIDE_MOST)),
         whole=tape.whole,
     )
 
@@ -146,6 +166,28 @@ def _moment(e: Touch | Meeting, order: Sequence[str], sizes: dict[str, int], tap
     return Moment(e.kind, grid, place, elements, words, slow, found.bank if slow else -1)
 
 
+def _territory(o: Owners, tape: Tape) -> Territory:
+    mine = np.argwhere(o.workgroups == _number(tape.workgroup, tape.kernel.counts))
+    words = "writes nothing that is drawn"
+    if len(mine):
+        top, left = map(int, mine.min(axis=0))
+        bottom, right = map(int, mine.max(axis=0))
+        box = len(mine) == (bottom - top + 1) * (right - left + 1)
+        part = "all" if box else f"{len(mine)} elements"
+        words = f"writes {part} of rows {top} to {bottom}, columns {left} to {right}"
+    if o.several:
+        words += "; several workgroups write the same element"
+    name = f"workgroup ({', '.join(map(str, tape.workgroup))}) {words}"
+    flat = tuple(map(int, o.workgroups.reshape(-1)))
+    return Territory(o.array, o.shape, o.workgroups.shape[1], flat, name)
+
+
+def _number(workgroup: tuple[int, int, int], counts: tuple[int, int, int]) -> int:
+    """The number of a workgroup, x fastest."""
+    x, y, z = workgroup
+    return x + counts[0] * (y + counts[1] * z)
+
+
 def _summary(value: Playback) -> list[tuple[str, str]]:
     """Each kind of event once, in order, with how often it happens and its worst cost."""
     groups: dict[tuple[str, int, str], list[Moment]] = {}
@@ -170,7 +212,9 @@ def _title(value: Playback) -> str:
 
 
 def _text(value: Playback) -> str:
-    return "\n".join([_title(value), *(f"  {name}: {words}" for name, words in _summary(value))])
+    owned = [(t.name, t.words) for t in value.territories]
+    rows = [*_summary(value), *owned]
+    return "\n".join([_title(value), *(f"  {name}: {words}" for name, words in rows)])
 
 
 def _html(value: Playback) -> str:
@@ -180,6 +224,7 @@ def _html(value: Playback) -> str:
     )
     first = {m.grid: m for m in reversed(value.moments) if m.grid >= 0}
     pictures = "".join(_svg(g, first[n], value) for n, g in enumerate(value.grids))
+    pictures += "".join(_territory_svg(t, value) for t in value.territories)
     return (
         f"<p>{html.escape(_title(value))}</p><div class='wb-row'>{pictures}</div>"
         f"<table><tbody>{rows}</tbody></table>"
@@ -200,8 +245,64 @@ def _svg(g: Grid, m: Moment, value: Playback) -> str:
         f'<path fill="hsl({360 * hue // HUES} 65% 55%)" d="{"".join(cells)}"/>'
         for hue, cells in parts.items()
     )
-    words = html.escape(f"{m.kind} {g.name}: {m.words}")
-    scale = max(2, min(12, 160 // max(width, height)))
+    return _figure(f"{m.kind} {g.name}: {m.words}", width, height, paths)
+
+
+def _territory_svg(t: Territory, value: Playback) -> str:
+    """The workgroups of an array in colours that neighbours do not share, the chosen one framed."""
+    owned = np.asarray(t.workgroups, np.int64).reshape(-1, max(1, t.columns))
+    chosen = _number(value.workgroup, value.workgroups)
+    parts: dict[int, list[str]] = {}
+    for number, row, column, height, width in _boxes(owned):
+        box = f"M{column} {row}h{width}v{height}h-{width}z"
+        parts.setdefault(number, []).append(box)
+    paths = "".join(
+        f'<path fill="hsl({_hue(number)} 65% 55%)" d="{"".join(boxes)}"'
+        f"{_FRAME if number == chosen else ''}/>"
+        for number, boxes in sorted(parts.items(), key=lambda part: part[0] == chosen)
+    )
+    return _figure(f"{t.name}: {t.words}", t.columns, len(owned), paths)
+
+
+_FRAME = ' stroke="currentColor" stroke-width="2" vector-effect="non-scaling-stroke"'
+
+
+def _hue(workgroup: int) -> int:
+    """A colour of a workgroup, far from those of its neighbours: by the golden angle."""
+    return workgroup * 1375 // 10 % 360
+
+
+def _boxes(owned: NDArray[np.int64]) -> list[tuple[int, int, int, int, int]]:
+    """Boxes of one workgroup each: its number, row, column, height and width."""
+    done: list[tuple[int, int, int, int, int]] = []
+    growing: dict[tuple[int, int, int], int] = {}
+    for row in range(len(owned) + 1):
+        runs = _runs(owned[row].tolist()) if row < len(owned) else []
+        for run in [r for r in growing if r not in runs]:
+            number, column, width = run
+            top = growing.pop(run)
+            done.append((number, top, column, row - top, width))
+        for run in runs:
+            growing.setdefault(run, row)
+    return done
+
+
+def _runs(row: list[int]) -> list[tuple[int, int, int]]:
+    """Neighbours of one workgroup in a row: its number, the first column, and how many."""
+    found: list[tuple[int, int, int]] = []
+    column = 0
+    for number, same in groupby(row):
+        width = len(list(same))
+        if number >= 0:
+            found.append((number, column, width))
+        column += width
+    return found
+
+
+def _figure(words: str, width: int, height: int, paths: str) -> str:
+    """A picture of cells in colours, with its words below."""
+    words = html.escape(words)
+    scale = max(2, min(12, 160 // max(width, height, 1)))
     return (
         f'<figure style="margin:0 12px 4px 0"><svg role="img" aria-label="{words}" '
         f'width="{width * scale}" height="{height * scale}" viewBox="0 0 {width} {height}" '
