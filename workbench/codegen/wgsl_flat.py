@@ -24,11 +24,17 @@ def flat(shape: tuple[Extent, ...], index: Sequence[Expr]) -> tuple[dict[Expr, i
     return terms
 
 
+def divisible(e: tuple[dict[Expr, int], int]) -> bool:
+    """Whether a sum is a multiple of four, as far as one can see."""
+    terms, constant = e
+    return not constant % 4 and not any(n % 4 for n in terms.values())
+
+
 def quarter(e: tuple[dict[Expr, int], int]) -> Expr | None:
     """A sum divided by four, None where it is no multiple of four that one can see."""
-    terms, constant = e
-    if constant % 4 or any(n % 4 for n in terms.values()):
+    if not divisible(e):
         return None
+    terms, constant = e
     return total({t: n // 4 for t, n in terms.items()}, constant // 4)
 
 

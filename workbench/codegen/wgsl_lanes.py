@@ -29,7 +29,7 @@ from workbench.codegen.wgsl_expr import (
     write_expr,
     write_template,
 )
-from workbench.codegen.wgsl_flat import flat, quarter
+from workbench.codegen.wgsl_flat import divisible, flat, quarter
 from workbench.codegen.wgsl_prepare import fold_literals
 from workbench.ir.expr import (
     Apply,
@@ -118,7 +118,7 @@ def packed_arrays(body: Body, shapes: Mapping[str, ArrayPlace]) -> frozenset[str
             continue
         start = None if lanes is None else beside(shapes[array].shape, index, lanes)
         aligned = start is not None and lanes is not None and lanes.count == WHOLE
-        aligned = aligned and start is not None and quarter(start) is not None
+        aligned = aligned and start is not None and divisible(start)
         if aligned:
             whole.add(array)
         elif written or start is not None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import is_
 from typing import TYPE_CHECKING, assert_never
 
 from workbench.base.dtypes import BOOL, I32, DType
@@ -152,9 +153,11 @@ def children(e: Expr) -> tuple[Expr, ...]:
 
 def walk(e: Expr) -> Iterator[Expr]:
     """The expression and everything inside it, outermost first."""
-    yield e
-    for child in children(e):
-        yield from walk(child)
+    waiting = [e]
+    while waiting:
+        x = waiting.pop()
+        yield x
+        waiting.extend(reversed(children(x)))
 
 
 def rebuild(e: Expr, f: Callable[[Expr], Expr]) -> Expr:
@@ -163,13 +166,13 @@ def rebuild(e: Expr, f: Callable[[Expr], Expr]) -> Expr:
         case Const() | Var():
             return e
         case Load(_, index):
-            new, iteration = tuple(f(x) for x in index), map_iteration(e.iteration, f)
+            new, iteration = tuple([f(x) for x in index]), map_iteration(e.iteration, f)
             if _same(new, index) and iteration is e.iteration:
                 return e
-            return replace(e, index=new, iteration=iteration)
+            return Load(e.array, new, e.dtype, e.checked, iteration, origin=e.origin)
         case Apply(_, args):
-            new = tuple(f(x) for x in args)
-            return e if _same(new, args) else replace(e, args=new)
+            new = tuple([f(x) for x in args])
+            return e if _same(new, args) else Apply(e.op, new, e.dtype, origin=e.origin)
         case Cast(_, arg):
             inner = f(arg)
             return e if inner is arg else replace(e, arg=inner)
@@ -192,6 +195,8 @@ def rebuild(e: Expr, f: Callable[[Expr], Expr]) -> Expr:
 
 def map_iteration(iteration: Iteration, f: Callable[[Expr], Expr]) -> Iteration:
     """The same indices with `f` applied to their values; the same object if nothing changed."""
+    if not iteration:
+        return iteration
     new = tuple(f(x) for _, x in iteration)
     if _same(new, tuple(x for _, x in iteration)):
         return iteration
@@ -213,14 +218,18 @@ def substitute(e: Expr, values: Mapping[str, Expr]) -> Expr:
 
 def free_names(e: Expr) -> frozenset[str]:
     """The names of variables used and not bound inside."""
-    match e:
-        case Var(name):
-            return frozenset({name})
-        case Reduce(_, ranges):
-            inside = frozenset[str]().union(*(free_names(c) for c in children(e)))
-            return inside - {r.var for r in ranges}
-        case _:
-            return frozenset[str]().union(*(free_names(c) for c in children(e)))
+    found: set[str] = set()
+    waiting = [e]
+    while waiting:
+        match waiting.pop():
+            case Var(name):
+                found.add(name)
+            case Reduce(_, ranges) as x:
+                inside = frozenset[str]().union(*(free_names(c) for c in children(x)))
+                found |= inside - {r.var for r in ranges}
+            case x:
+                waiting.extend(children(x))
+    return frozenset(found)
 
 
 def loads(e: Expr) -> Iterator[Load]:
@@ -234,4 +243,4 @@ def _rebuild_range(r: Range, f: Callable[[Expr], Expr]) -> Range:
 
 
 def _same(new: tuple[object, ...], old: tuple[object, ...]) -> bool:
-    return all(a is b for a, b in zip(new, old, strict=True))
+    return all(map(is_, new, old))

@@ -9,19 +9,27 @@ from workbench.ir.expr import Apply, Const, Expr, apply, integer
 
 def linear(e: Expr) -> tuple[dict[Expr, int], int]:
     """An i32 expression as a sum of terms with literal factors, and a constant."""
+    terms: dict[Expr, int] = {}
+    constant = _gathered(e, 1, terms)
+    return {t: n for t, n in terms.items() if n}, constant
+
+
+def _gathered(e: Expr, factor: int, terms: dict[Expr, int]) -> int:
+    """The constant of `factor * e`; its terms are added to `terms`."""
     match e:
         case Const(number):
-            return {}, int(number)
+            return factor * int(number)
         case Apply("add", (a, b)):
-            return added(linear(a), linear(b), 1)
+            return _gathered(a, factor, terms) + _gathered(b, factor, terms)
         case Apply("sub", (a, b)):
-            return added(linear(a), linear(b), -1)
+            return _gathered(a, factor, terms) + _gathered(b, -factor, terms)
         case Apply("neg", (a,)):
-            return added(({}, 0), linear(a), -1)
+            return _gathered(a, -factor, terms)
         case Apply("mul", (a, Const(number))) | Apply("mul", (Const(number), a)):
-            return added(({}, 0), linear(a), int(number))
+            return _gathered(a, factor * int(number), terms)
         case _:
-            return {e: 1}, 0
+            terms[e] = terms.get(e, 0) + factor
+            return 0
 
 
 def total(terms: Mapping[Expr, int], constant: int) -> Expr:

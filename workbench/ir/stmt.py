@@ -249,10 +249,12 @@ def expressions(s: Stmt) -> tuple[Expr, ...]:
 
 def walk_stmts(body: Body) -> Iterator[Stmt]:
     """Every statement, outermost first, in text order."""
-    for s in body:
+    waiting = [*reversed(body)]
+    while waiting:
+        s = waiting.pop()
         yield s
-        for inner in bodies(s):
-            yield from walk_stmts(inner)
+        for inner in reversed(bodies(s)):
+            waiting.extend(reversed(inner))
 
 
 def map_bodies(s: Stmt, f: Callable[[Body], Body]) -> Stmt:
