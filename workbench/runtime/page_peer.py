@@ -42,7 +42,7 @@ _MOST_FAULTS = 8
 _LONGEST_REASON = 120
 """Bytes of the reason with which a socket is closed."""
 
-_QUIET_SECONDS = 0.003
+_QUIET_SECONDS = 0.005
 """Requests are held until none has come for so long, or somebody waits."""
 _HELD_SECONDS = 0.025
 """They are held for so long at most, and so many of them."""
