@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from workbench.session.kernel import Kernel, kernel
     from workbench.session.memory import memory
     from workbench.session.programs import run
+    from workbench.session.roofs import roofs
     from workbench.session.shader import WgslKernel, from_wgsl
     from workbench.session.sweep import sweep
 
@@ -67,6 +68,7 @@ __all__ = [
     "kernel",
     "load",
     "memory",
+    "roofs",
     "run",
     "sweep",
     "tidy",
@@ -95,6 +97,7 @@ _HOMES = {
     "kernel": "session.kernel",
     "load": "program",
     "memory": "session.memory",
+    "roofs": "session.roofs",
     "run": "session.programs",
     "sweep": "session.sweep",
     "tidy": "runtime.residency",

@@ -16,7 +16,8 @@ from workbench.completion.attach import attach
 from workbench.completion.surroundings import Option
 from workbench.session.cell import arguments, run_cell
 from workbench.session.compare import SECONDS, compare
-from workbench.session.devices import LISTED, devices
+from workbench.session.devices import LISTED, choose, devices
+from workbench.session.explain import explain
 from workbench.session.kernel import Kernel, kernels
 from workbench.session.memory import MemoryTable, memory
 from workbench.session.schedules import KernelSchedule, Turned
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workbench.measure.comparison import Comparison
+    from workbench.measure.roofs import Explanation
     from workbench.session.devices import Devices
 
 SHOWS = ("stages", "run", *view_names(), "none")
@@ -175,6 +177,26 @@ class WorkbenchMagics(Magics):
             *things, on=options.on, inputs=inputs, seconds=options.seconds,
             kept=options.keep == "on",
         )  # fmt: skip
+
+    @magic_arguments()
+    @argument("name", help="a kernel, by its name")
+    @argument("--on", default="auto", choices=["auto", *LISTED], help="the device")
+    @argument("--schedule", help="a schedule of the kernel, by its name")
+    @line_magic
+    def wgpu_explain(self, line: str) -> Explanation:
+        """What limits a kernel, by measured roofs: on its arrays where those exist."""
+        options = parse_argstring(self.wgpu_explain, line)
+        k = named(options.name, self._namespace())
+        if not isinstance(k, Kernel):
+            raise UsageError(f"{options.name} is {type(k).__name__}, not a kernel")
+        inputs = arguments(k, self._namespace())
+        on = choose(options.on, dtypes=k.graph.dtypes())[0]
+        schedule = options.schedule and named(options.schedule, self._namespace())
+        if inputs is None:
+            return explain(k.compile(schedule=schedule, on=on), on=on)
+        k(**inputs, on=on, schedule=schedule)
+        assert k.last is not None, "it was just called"
+        return explain(k.last.compilation, k.last.inputs, on)
 
     def _namespace(self) -> Mapping[str, Any]:
         assert self.shell is not None

@@ -115,6 +115,10 @@ class Compilation:
         # Drawing is a layer above this one: it is found by name, when somebody looks.
         import_module("workbench.widget.show").show(self, view)
 
+    def explain(self, inputs: Any = None, on: str | None = None) -> Any:
+        """What limits it on a device: see `workbench.session.explain.explain`."""
+        return import_module("workbench.session.explain").explain(self, inputs, on)
+
     def check(self, inputs: Any = None, sizes: Mapping[str, int] | None = None) -> Any:
         """Execute every stage and compare: see `workbench.measure.checks.check`."""
         from workbench.measure.checks import check  # noqa: PLC0415  (devices, only if asked)

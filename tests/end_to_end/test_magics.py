@@ -150,6 +150,18 @@ def test_things_are_compared_by_their_names(shell: InteractiveShell) -> None:
         shell.run_line_magic("wgpu_compare", "twice np.nothing")
 
 
+def test_a_kernel_is_explained_on_the_arrays_of_its_names(shell: InteractiveShell) -> None:
+    cell = "def twice(x: f32[N]) -> f32[N]:\n    y[i] = 2.0 * x[i]\n    return y\n"
+    shell.user_ns |= {"x": np.ones(100, np.float32)}
+    with capture_output():
+        shell.run_cell_magic("wgpu_kernel", "--on cpu", cell)
+    found = shell.run_line_magic("wgpu_explain", "twice --on cpu")
+
+    assert found.work.operations == 100
+    with pytest.raises(UsageError, match="x is ndarray, not a kernel"):
+        shell.run_line_magic("wgpu_explain", "x")
+
+
 def test_the_table_of_memory_takes_no_options(shell: InteractiveShell) -> None:
     with pytest.raises(UsageError, match="takes no options"):
         shell.run_line_magic("wgpu_memory", "all")

@@ -14,3 +14,18 @@ def duration(seconds: float) -> str:
 def _digits(value: float) -> str:
     """Three digits and no exponent: 1.23, 12.3, 123."""
     return f"{value:.{0 if value >= 99.95 else 1 if value >= 9.995 else 2}f}"
+
+
+def quantity(value: float, unit: str) -> str:
+    """A number of something with three digits: 12345678, "B" is "12.3 MB"."""
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= 0.9995 * factor:
+            return f"{_digits(value / factor)} {prefix}{unit}"
+    return f"{value:.4g} {unit}"
+
+
+def between(low: float, high: float) -> str:
+    """Two times with a word between them; that they are unknown, where they have no bounds."""
+    if high == float("inf"):
+        return "unknown: too few readings"
+    return f"{duration(low)} to {duration(high)}"

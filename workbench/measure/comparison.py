@@ -10,7 +10,7 @@ from html import escape
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.base.units import duration
+from workbench.base.units import between, duration
 from workbench.measure.intervals import Interval, ratio_interval, shows_difference, verdict
 
 if TYPE_CHECKING:
@@ -178,10 +178,10 @@ class Comparison:
         if e.timed is None:
             return e.label, e.device, "-", "-", "-", "-", "-", e.refused
         found = self.series(e).interval
-        between, fast = f"{duration(found.low)} to {duration(found.high)}", speedup(self, e)
+        sure, fast = between(found.low, found.high), speedup(self, e)
         call = "-" if e.timed.call is None else duration(e.timed.call)
         made = "-" if e.compile is None else duration(e.compile)
-        return e.label, e.device, duration(found.middle), between, fast, call, made, e.agreed
+        return e.label, e.device, duration(found.middle), sure, fast, call, made, e.agreed
 
     def table(self) -> str:
         """The table, the verdicts and the notes as text."""
@@ -274,6 +274,8 @@ def speedup(c: Comparison, e: Entry) -> str:
     found = against(c, e)
     if found.low == found.high == 1.0:
         return "1"
+    if not found.known:
+        return f"{found.middle:.3g}x, too few readings"
     mark = "" if shows_difference(found) else ", no difference shown"
     return f"{found.middle:.3g}x ({found.low:.3g} to {found.high:.3g}){mark}"
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 COVERAGE = 0.95
 """The share of experiments whose interval holds the true value."""
 RESAMPLES = 2000
+FEWEST = 6
+"""Readings of which the least and the greatest hold the median with that probability."""
 FAR = 5.0
 """Robust standard deviations from the median beyond which a reading is an outlier."""
 SMALLEST_EFFECT = 0.02
@@ -39,6 +41,11 @@ class Interval:
     high: float
 
     @property
+    def known(self) -> bool:
+        """Whether there were readings enough to say anything of how sure the middle is."""
+        return math.isfinite(self.high)
+
+    @property
     def width(self) -> float:
         """Half of the interval as a share of its middle; infinite around zero."""
         if self.middle <= 0:
@@ -51,14 +58,20 @@ class Interval:
 
     def inverse(self) -> Interval:
         """The interval of one over it."""
-        return Interval(1 / self.high, 1 / self.middle, 1 / self.low)
+        low = 1 / self.low if self.low > 0 else math.inf
+        return Interval(1 / self.high, 1 / self.middle, low)
 
 
 def median_interval(values: Sequence[float]) -> Interval:
-    """The median of readings, and its interval. Raises `ValueError` without a reading."""
+    """The median of readings, and its interval; of fewer than `FEWEST` that is unbounded.
+
+    Raises `ValueError` without a reading.
+    """
     found = np.asarray(values, np.float64)
     if not found.size:
         raise ValueError("an interval needs a reading")
+    if found.size < FEWEST:
+        return Interval(-math.inf, float(np.median(found)), math.inf)
     rng = np.random.default_rng(found.size)
     resampled = found[rng.integers(0, found.size, (RESAMPLES, found.size))]
     tail = 100 * _expanded_tail(found.size)
@@ -71,8 +84,6 @@ def _expanded_tail(count: int) -> float:
 
     Its quantile is Cornish and Fisher's expansion, to three terms.
     """
-    if count < 2:
-        return 0.0
     z, free = NormalDist().inv_cdf((1 + COVERAGE) / 2), count - 1
     first = (z**3 + z) / (4 * free)
     second = (5 * z**5 + 16 * z**3 + 3 * z) / (96 * free**2)
@@ -124,6 +135,8 @@ def shows_difference(ratio: Interval) -> bool:
 
 def verdict(first: str, second: str, ratio: Interval) -> str:
     """In words what the ratio of the times of `first` and of `second` says."""
+    if not ratio.known:
+        return f"too few readings to tell {first} from {second} ({ratio.middle:.3g}x)"
     if not shows_difference(ratio):
         return (
             f"no difference shown between {first} and {second} "

@@ -16,7 +16,7 @@ import numpy as np
 
 from workbench.base.errors import WorkbenchError
 from workbench.base.progress import BOARD, Standing
-from workbench.measure.intervals import Interval, expected_width, median_interval, outliers
+from workbench.measure.intervals import FEWEST, Interval, expected_width, median_interval, outliers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +31,8 @@ LARGEST_BATCH = 4096
 ROUNDS = 12
 """Rounds before the first interval: fewer readings have none that holds what it says."""
 MOST_ROUNDS = 400
+LONGEST = 3.0
+"""Budgets that the fewest readings may take which make an interval."""
 _GROWTH = 1.4
 """Rounds between looks at the interval; looking always would stop at lucky ones."""
 _STABLE = 3
@@ -171,7 +173,8 @@ def experiment(
             look = ROUNDS
             while (done := len(things[0].readings)) < MOST_ROUNDS:
                 spent = clock() - began
-                if spent >= seconds and done >= 1:
+                enough = done >= FEWEST or (done and spent >= LONGEST * seconds)
+                if spent >= seconds and enough:
                     break
                 task.at(Standing(done, None, "rounds"))
                 _round(things, rng)

@@ -13,6 +13,7 @@ from workbench.measure.intervals import (
     Interval,
     median_interval,
     outliers,
+    ratio_interval,
     verdict,
 )
 from workbench.measure.timing import SHORTEST, STEPS, Reading, experiment, quantum
@@ -48,8 +49,18 @@ def test_a_budget_that_is_spent_ends_the_rounds() -> None:
     )
 
     assert did.ended == "budget"
-    assert 2.0 <= did.seconds < 3.0
-    assert did.rounds >= 1
+    assert 2.0 <= did.seconds < 4.0
+    assert did.rounds >= 6
+
+
+def test_a_thing_that_takes_far_longer_than_the_budget_is_read_a_few_times() -> None:
+    clock = Clock()
+    did = experiment(
+        [Simulated(clock, 5.0, "plain", np.random.default_rng(0))], seconds=2.0, clock=clock
+    )
+
+    assert 1 <= did.rounds < 6
+    assert not did.timed[0].wall.interval.known
 
 
 def test_what_gets_faster_at_first_is_timed_once_it_is_warm() -> None:
@@ -126,8 +137,14 @@ def test_readings_far_off_are_named() -> None:
     assert outliers([1.0] * 9) == ()
 
 
-def test_an_interval_of_one_reading_is_that_reading() -> None:
-    assert median_interval([3.0]) == Interval(3.0, 3.0, 3.0)
+def test_few_readings_have_a_median_and_nothing_to_say_of_how_sure_it_is() -> None:
+    few = median_interval([3.0, 1.0, 2.0])
+
+    assert few.middle == 2.0
+    assert not few.known
+    assert few.width == math.inf
+    assert verdict("A", "B", ratio_interval([2.0], [1.0])).startswith("too few readings to tell A")
+    assert median_interval([1.0] * 6).known
     with pytest.raises(ValueError, match="needs a reading"):
         median_interval([])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.base.units import duration
+from workbench.base.units import between, duration
 from workbench.measure.comparison import against, speedup
 from workbench.widget.charts.svg import Svg, look, spanning
 
@@ -29,7 +29,7 @@ def comparison_chart(found: Comparison) -> str:
     svg = Svg(f"{len(entries)} things compared by {found.clock} time", _WIDTH, bottom + 44)
     svg.bottom(axis, bottom, duration, f"{found.clock} time of a run, less is better")
     speedups = {e: against(found, e) for e in entries}
-    ends = [x for i in speedups.values() for x in (i.low, i.high)]
+    ends = [x for i in speedups.values() if i.known for x in (i.low, i.high)]
     ratios = spanning([0.9, *ends, 1.1], _RATIO_LEFT, _WIDTH - 20)
     svg.bottom(ratios, bottom, lambda x: f"{x:.3g}x", "speedup against the first, 95 %")
     svg.line(ratios(1.0), 18, ratios(1.0), bottom, dashed=True)
@@ -48,8 +48,8 @@ def _told(found: Comparison, e: Entry) -> str:
     """What the row says to who does not see it."""
     series = found.series(e)
     i = series.interval
-    between = f"95 % {duration(i.low)} to {duration(i.high)}, {len(series.values)} readings"
-    return f"{e.words}: median {duration(i.middle)}, {between}; speedup {speedup(found, e)}"
+    sure = f"95 % {between(i.low, i.high)}, {len(series.values)} readings"
+    return f"{e.words}: median {duration(i.middle)}, {sure}; speedup {speedup(found, e)}"
 
 
 def _times(svg: Svg, found: Comparison, e: Entry, axis: Axis, y: float, place: int) -> None:
@@ -64,8 +64,9 @@ def _times(svg: Svg, found: Comparison, e: Entry, axis: Axis, y: float, place: i
 
 def _interval(svg: Svg, axis: Axis, found: Interval, y: float, colour: str) -> None:
     """A bar from its low to its high end, and a line at its middle."""
-    low, high = axis(found.low), axis(found.high)
-    svg.rect(low, y - 4, high - low, 8, colour, opacity=0.65)
+    if found.known:
+        low, high = axis(found.low), axis(found.high)
+        svg.rect(low, y - 4, high - low, 8, colour, opacity=0.65)
     svg.line(axis(found.middle), y - 9, axis(found.middle), y + 9, width=2.5)
 
 

@@ -9,6 +9,7 @@ from workbench.base.units import duration
 from workbench.widget.charts.svg import Svg, look, spanning
 
 if TYPE_CHECKING:
+    from workbench.measure.intervals import Interval
     from workbench.measure.sweep import Sweep
 
 _LEFT, _RIGHT, _BOTTOM, _WIDTH = 80, 520, 300, 760
@@ -21,7 +22,7 @@ def sweep_chart(found: Sweep) -> str:
     if not points:
         return ""
     across = spanning([float(v) for v, _ in points], _LEFT, _RIGHT)
-    up = spanning([x for _, i in points for x in (i.low, i.high)], _BOTTOM, 24)
+    up = spanning([x for _, i in points for x in _ends(i)], _BOTTOM, 24)
     svg = Svg(f"time over {found.name}", _WIDTH, _BOTTOM + 44)
     svg.left(up, _LEFT, _RIGHT, duration)
     values = sorted({float(v) for v, _ in points})
@@ -35,7 +36,12 @@ def sweep_chart(found: Sweep) -> str:
         for (v, i), (w, j) in pairwise(curve):
             svg.line(across(v), up(i.middle), across(w), up(j.middle), colour=colour, width=2)
         for v, i in curve:
-            svg.line(across(v), up(i.low), across(v), up(i.high), colour=colour, width=3)
+            svg.line(across(v), up(_ends(i)[0]), across(v), up(_ends(i)[1]), colour=colour, width=3)
             svg.mark(across(v), up(i.middle), colour, shape)
         svg.end()
     return svg.done()
+
+
+def _ends(found: Interval) -> tuple[float, float]:
+    """Where an interval is drawn: a point, where it is unknown."""
+    return (found.low, found.high) if found.known else (found.middle, found.middle)

@@ -1,0 +1,115 @@
+"""What a device can do at most, measured on it by kernels of ours: `wb.roofs("cpu")`.
+
+Three rates: how fast storage is copied, how fast multiplications and additions follow each other
+in registers, and how often a kernel can be dispatched. They are the roofs of the roofline model
+(Williams, Waterman, Patterson 2009); a kernel's time is at least what each of them makes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.base.source import Source
+from workbench.measure.roofs import Rate, Roofs
+from workbench.measure.timing import experiment
+from workbench.runtime.device import open_device
+from workbench.session.contenders import KernelContender
+from workbench.session.devices import choose
+from workbench.session.kernel import Kernel, kernels
+
+if TYPE_CHECKING:
+    from workbench.measure.timing import Timed
+    from workbench.runtime.device import Target
+    from workbench.schedule.step import Schedule
+
+SECONDS = 0.6
+"""The budget of each roof."""
+COPIED = 1 << 23
+"""Elements of the array that is copied: far more than caches hold."""
+TURNS = 512
+"""Multiplications and additions in a row on each value."""
+VALUES = {"wgsl": 16, "llvm": 128, "wasm": 64}
+"""Values that an invocation or a worker keeps: enough that none waits for itself."""
+LANES = {"wgsl": 4, "llvm": 8, "wasm": 4}
+RUNS = {"wgsl": 16384, "llvm": 2048, "wasm": 2048}
+"""Invocations, or iterations that workers share."""
+
+_COPY = """
+def copied(x: f32[N]) -> f32[N]:
+    y[i] = x[i]
+    return y
+"""
+_SMALL = """
+def small(x: f32[1]) -> f32[1]:
+    y[i] = x[i] + 1.0
+    return y
+"""
+_ARITHMETIC = """
+def multiplied(x: f32[N], c: f32 = 0.999) -> f32[N]:
+    for i in grid(N):
+        kept: f32[{values}]
+        for p in range({values}):
+            kept[p] = x[i] + f32(p)
+        for t in range({turns}):
+            for q in range({values}):
+                kept[q] = kept[q] * c + 0.5
+        total = 0.0
+        for r in range({values}):
+            total = total + kept[r]
+        y[i] = total
+    return y
+"""
+_known: dict[tuple[str, int], Roofs] = {}
+
+
+def roofs(on: str = "auto", *, again: bool = False) -> Roofs:
+    """The roofs of a device, measured once while the process lives, or `again`.
+
+    Raises `DeviceError` where the device is not here.
+    """
+    name = choose(on)[0]
+    device = open_device(name)
+    key = name, device.generation
+    if again or key not in _known:
+        _known[key] = _measured(name, device.target)
+    return _known[key]
+
+
+def _measured(name: str, target: Target) -> Roofs:
+    values = VALUES[target]
+    arithmetic = _kernel(_ARITHMETIC.format(values=values, turns=TURNS))
+    memory, small = _kernel(_COPY), _kernel(_SMALL)
+    plan = _in_registers(arithmetic, LANES[target])
+    copied = _timed(memory, None, {"x": np.ones(COPIED, np.float32)}, name)
+    ones = np.ones(RUNS[target], np.float32)
+    multiplied = _timed(arithmetic, plan, {"x": ones, "c": 0.999}, name)
+    dispatched = _timed(small, None, {"x": np.ones(1, np.float32)}, name)
+    return Roofs(
+        name,
+        Rate(2 * 4 * COPIED, (copied.kernel or copied.wall).interval),
+        Rate(2 * values * TURNS * RUNS[target], (multiplied.kernel or multiplied.wall).interval),
+        dispatched.wall.interval,
+    )
+
+
+def _kernel(text: str) -> Kernel:
+    (found,) = kernels(Source(text, "roofs")).values()
+    return found
+
+
+def _in_registers(k: Kernel, lanes: int) -> Schedule:
+    """Every kept value in a register of its own, by vectors."""
+    plan = k.schedule()
+    for loop in ("p", "q"):
+        plan = plan.split(loop, lanes).vectorize(f"{loop}_i").unroll(f"{loop}_o")
+    return plan
+
+
+def _timed(k: Kernel, plan: Schedule | None, inputs: dict[str, Any], on: str) -> Timed:
+    ready = KernelContender(k.name, k, plan).ready(inputs, on)
+    did = experiment([ready], seconds=SECONDS, words=f"measuring {on}: {k.name}")
+    (found,) = did.timed
+    return replace(found)
