@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from workbench.base.errors import CallError, OpenDimError
 from workbench.base.limits import GUARANTEED, Limits
 from workbench.base.progress import BOARD
-from workbench.base.text import Text, Writer, concatenated
+from workbench.base.text import Text, concatenated
 from workbench.ir.device import Mapped
 from workbench.ir.graph import Graph
 from workbench.ir.loops import Loops
@@ -34,7 +34,7 @@ from workbench.passes.unrolled import write_out
 from workbench.program import Program, dispatches
 from workbench.schedule.rules import default_states
 from workbench.schedule.step import Schedule, step_text
-from workbench.stages import Language, Snapshot, Stages, Trace
+from workbench.stages import Language, Snapshot, Stages, Trace, border_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -373,26 +373,6 @@ def _border(graph: Graph, made: Programs, program: Program) -> Snapshot:
         "border", made, "how arrays change between the host and a device", 0.0,
         changed=changed, render=lambda p: border_text(graph, p),
     )  # fmt: skip
-
-
-def border_text(graph: Graph, program: Program) -> Text:
-    """How each array of the call is stored on the host and on a device, marked with its origin."""
-    w = Writer()
-    arrays = graph.arrays()
-    outputs = ((arrays[n], b) for n, b in zip(graph.outputs, program.outputs, strict=True))
-    for way, pairs in (
-        ("to", ((a, a.name) for a in graph.inputs if a.name in program.inputs)),
-        ("from", outputs),
-    ):
-        for a, name in pairs:
-            b = program.buffer(name)
-            shape = ", ".join(map(str, b.shape))
-            size = f"{b.host_size} bytes" + (f", {b.size} there: {b.change}" if b.change else "")
-            with w.mark(a.origin):
-                w.write(f"{a.name}: {b.dtype}[{shape}]")
-            w.write(f" {way} the device, {size}")
-            w.end()
-    return w.text()
 
 
 def _source_marks(graph: Graph) -> tuple[Any, ...]:

@@ -8,10 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.base.progress import Standing, Task
-from workbench.base.text import Text
+from workbench.base.text import Text, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from workbench.ir.graph import Graph
+    from workbench.program import Program
 
 Language = Literal["python", "wgsl", "llvm", "asm", "wasm"]
 
@@ -115,3 +118,23 @@ class Trace:
         changed = value is not before
         self.snapshots.append(Snapshot(name, value, note, seconds, language, changed, render))
         return value
+
+
+def border_text(graph: Graph, program: Program) -> Text:
+    """How each array of the call is stored on the host and on a device, marked with its origin."""
+    w = Writer()
+    arrays = graph.arrays()
+    outputs = ((arrays[n], b) for n, b in zip(graph.outputs, program.outputs, strict=True))
+    for way, pairs in (
+        ("to", ((a, a.name) for a in graph.inputs if a.name in program.inputs)),
+        ("from", outputs),
+    ):
+        for a, name in pairs:
+            b = program.buffer(name)
+            shape = ", ".join(map(str, b.shape))
+            size = f"{b.host_size} bytes" + (f", {b.size} there: {b.change}" if b.change else "")
+            with w.mark(a.origin):
+                w.write(f"{a.name}: {b.dtype}[{shape}]")
+            w.write(f" {way} the device, {size}")
+            w.end()
+    return w.text()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import workbench as wb
-from workbench.runtime.device import Memory, open_device
+from workbench.runtime.device import Memory, Raw, open_device
 
 CONV = """
 def conv(x: f32[C, H, W], w: f32[K, C, R, S]) -> f32[K, H - R + 1, W - S + 1]:
@@ -64,14 +64,14 @@ def watched(on: str, monkeypatch: pytest.MonkeyPatch) -> Traffic:
     """Counts what is written to a device and read from it, from now on."""
     kind = type(open_device(on).now())
     write: Callable[..., None] = kind.write
-    read: Callable[..., bytearray] = kind.read
+    read: Callable[..., Raw] = kind.read
     seen = Traffic([], [])
 
     def counted_write(self: object, memory: Memory, content: memoryview, offset: int = 0) -> None:
         seen.written.append(content.nbytes)
         write(self, memory, content, offset)
 
-    def counted_read(self: object, memory: Memory, size: int) -> bytearray:
+    def counted_read(self: object, memory: Memory, size: int) -> Raw:
         seen.read.append(size)
         return read(self, memory, size)
 
