@@ -141,6 +141,8 @@ export interface Session {
   writeCell(source?: string): string;
   /** Who holds a text that Python did not take, or did not answer yet: the state is older. */
   readonly newer: Store<ReadonlySet<object>>;
+  /** The origin of what was chosen in any of the views, null where nothing is. */
+  readonly chosen: Store<number | null>;
 }
 
 /** Why there is no such picture, in Python's words. */
@@ -217,6 +219,7 @@ export function openSession(model: WidgetModel, signal: AbortSignal): Session {
     edit: (edit, release) => edits.send(edit, release),
     writeCell: (source) => write(state, source),
     newer: store<ReadonlySet<object>>(new Set()),
+    chosen: store<number | null>(null),
   };
 }
 

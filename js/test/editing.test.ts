@@ -29,9 +29,9 @@ const editing: Editing = {
 const nest = {
   lines: [
     { depth: 0, kind: "loop", text: "for k in range(8):", loop: "k", where: "", times: "8",
-      share: 1 },
+      share: 1, origin: 0 },
     { depth: 1, kind: "statement", text: "C[i, j] += 1", loop: "", where: "", times: "8",
-      share: 1 },
+      share: 1, origin: -1 },
   ],
 };
 const refused = {
@@ -153,6 +153,30 @@ describe("the loop nest", () => {
       { kind: "edit", number: 1, edit: { step: 'split("k", 4)' }, release: true },
     ]);
     expect(find(".wb-preview").textContent).toContain("reorders the sum");
+  });
+});
+
+describe("a selection", () => {
+  test("reaches from a loop of the nest into the stages, and back", async () => {
+    const { fake, state } = draw(["stages", "nest"]);
+    const scheduled = state.stages.find(({ name }) => name === "scheduled");
+    const marks = scheduled?.marks ?? [];
+    const [, , outer] = marks;
+    const at = marks.findIndex((each, i) => i % 3 === 2 && each !== outer);
+    const inner = marks[at];
+    if (inner === undefined) throw new Error("no mark");
+    const lines = nest.lines.map((line, n) => ({ ...line, origin: n === 0 ? inner : -1 }));
+    fake.answer({ kind: "answer", number: 1, value: { lines }, refusal: null });
+    await vi.waitFor(() => { find(".wb-loop"); });
+    find(".wb-loop").click();
+
+    expect(find(".wb-nest tr.wb-lit-row").textContent).toContain("for k in range(8)");
+    expect(find(".wb-view-stages .wb-line").textContent).toContain("in scheduled");
+    expect(el.querySelector(".wb-pane .wb-lit, .wb-pane .wb-lit-weak")).not.toBeNull();
+    find(".wb-pane .cm-content").dispatchEvent(
+      new KeyboardEvent("keydown", { key: "Escape", keyCode: 27 }),
+    );
+    expect(el.querySelector(".wb-lit-row")).toBeNull();
   });
 });
 

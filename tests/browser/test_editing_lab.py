@@ -87,6 +87,8 @@ def test_a_step_of_the_nest_is_previewed_taken_and_taken_back(notebook: Notebook
     loop = shown.locator(".wb-loop", has_text="for k_i in range(8)")
     loop.focus()
     loop.press("Enter")
+    expect(shown.locator(".wb-lit-row", has_text="for k_i in range(8)")).to_be_visible()
+    expect(shown.locator(".wb-pane .wb-lit, .wb-pane .wb-lit-weak")).not_to_have_count(0)
     step = shown.locator(".wb-next").get_by_role("button", name='unroll("k_i")')
     step.focus()
     step.press("Enter")

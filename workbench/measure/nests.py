@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, assert_never
 
+from workbench.base.source import Origin, origin_field
 from workbench.base.text import Writer
 from workbench.ir.bound import bound
 from workbench.ir.count import Count
@@ -62,6 +63,7 @@ class Row:
     times: Count
     work: Count
     share: float
+    origin: Origin = origin_field()
 
 
 def rows(loops: Loops, dims: Mapping[str, int]) -> tuple[Row, ...]:
@@ -117,6 +119,7 @@ def _row(loops: Loops, run: Execution, count: Count, work: Count, share: float) 
         times=count,
         work=work,
         share=share,
+        origin=s.origin,
     )
 
 

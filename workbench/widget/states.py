@@ -43,20 +43,10 @@ def number_origins(
 
     Spans are kept where they lie in `source`.
     """
-    ids: dict[int, int] = {}
-    found: list[Origin] = []
-
-    def number(origin: Origin) -> int:
-        queue = [origin]
-        for each in queue:
-            if id(each) not in ids:
-                ids[id(each)] = len(found)
-                found.append(each)
-                queue.extend(each.parents)
-        return ids[id(origin)]
-
+    found = origins_of(texts)
+    ids = {id(each): number for number, each in enumerate(found)}
     marks = tuple(
-        tuple(value for m in text.marks for value in (m.start, m.end, number(m.origin)))
+        tuple(value for m in text.marks for value in (m.start, m.end, ids[id(m.origin)]))
         for text in texts
     )
     origins = Origins(
@@ -65,6 +55,22 @@ def number_origins(
         notes=tuple(each.note for each in found),
     )
     return origins, marks
+
+
+def origins_of(texts: Sequence[Text]) -> list[Origin]:
+    """The origins that texts are marked with, and those that they came from, each once.
+
+    The number of one is its place here.
+    """
+    found: dict[int, Origin] = {}
+    for text in texts:
+        for mark in text.marks:
+            queue = [mark.origin]
+            for each in queue:
+                if id(each) not in found:
+                    found[id(each)] = each
+                    queue.extend(each.parents)
+    return list(found.values())
 
 
 def failure_of(error: WorkbenchError) -> Failure:

@@ -1,8 +1,8 @@
 // The selection of a stage explorer and what it lights in every stage, as values.
 
-import { innermost, sameMark, step } from "../link.ts";
+import { innermost, linksOf, sameMark, step } from "../link.ts";
 import type { Direction, Links, Lit, Mark } from "../link.ts";
-import type { Stage } from "../model.ts";
+import type { Origins, Session, Stage } from "../model.ts";
 
 export interface Selection {
   readonly stage: string;
@@ -80,4 +80,14 @@ export function describe(
   const [from, also] = [places("nearest"), places("same")];
   const words = [from && `from ${from}`, also && `also ${also}`].filter((each) => each !== "");
   return `in ${selection.stage}; ${words.length === 0 ? "nowhere else" : words.join("; ")}`;
+}
+
+/** The links of the state there is, made again only when its origins are others. */
+export function linksOfSession(session: Session): () => Links {
+  let known: { readonly origins: Origins; readonly links: Links } | null = null;
+  return () => {
+    const { origins } = session.state;
+    if (known?.origins !== origins) known = { origins, links: linksOf(origins) };
+    return known.links;
+  };
 }

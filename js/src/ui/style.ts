@@ -82,6 +82,7 @@ export const style = `
 }
 .wb-nest td { padding: 0 12px 0 0; white-space: pre; }
 .wb-nest code { font-family: var(--wb-code-font); font-size: var(--wb-code-size); }
+.wb-lit-row > td:last-child { background: var(--wb-lit); box-shadow: inset 2px 0 var(--wb-brand); }
 .wb-number { text-align: end; font-variant-numeric: tabular-nums; }
 .wb-nest .wb-share {
   padding-inline: 6px; text-align: end; font-variant-numeric: tabular-nums;

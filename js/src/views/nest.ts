@@ -1,12 +1,14 @@
 // The loop nest: what each loop runs as, how often, and which part of the work is inside it.
 
 import { Refusal } from "../model.ts";
+import type { Session } from "../model.ts";
 import { element } from "../ui/dom.ts";
 import { replayLines } from "../ui/lines.ts";
 import { nextSteps } from "../ui/next.ts";
 import type { NextSteps } from "../ui/next.ts";
 import { picture } from "../ui/picture.ts";
 import type { PictureContext } from "../ui/picture.ts";
+import { linksOfSession } from "../ui/selection.ts";
 
 interface Line {
   readonly depth: number;
@@ -16,6 +18,8 @@ interface Line {
   readonly where: string;
   readonly times: string;
   readonly share: number;
+  /** Where it comes from, by its number in the state; -1 for nowhere. */
+  readonly origin: number;
 }
 
 interface LoopNest {
@@ -48,6 +52,8 @@ function draw(context: PictureContext<LoopNest>): void {
       place.append(element("p", { class: "wb-foot" }, error.message));
     }
   };
+  const lines = value.lines.map((line) => row(line, choose, session));
+  lightRows(value, lines, context);
   const head = ["work", "times", "loops"].map((each) => element("th", { scope: "col" }, each));
   el.append(
     element(
@@ -57,7 +63,7 @@ function draw(context: PictureContext<LoopNest>): void {
         "table",
         {},
         element("thead", {}, element("tr", {}, ...head)),
-        element("tbody", {}, ...value.lines.map((line) => row(line, choose))),
+        element("tbody", {}, ...lines),
       ),
     ),
     place,
@@ -68,14 +74,34 @@ function draw(context: PictureContext<LoopNest>): void {
 
 type Choose = (loop: string, button: HTMLElement) => Promise<void>;
 
-function row(line: Line, choose: Choose): HTMLElement {
+/** Lights the rows that belong to what is chosen in any of the views. */
+function lightRows(
+  { lines }: LoopNest,
+  rows: readonly HTMLElement[],
+  { session, signal }: PictureContext<LoopNest>,
+): void {
+  const links = linksOfSession(session);
+  const marks = lines.flatMap(({ origin }, n) => [n, n + 1, origin]);
+  session.chosen.follow((origin) => {
+    const lit = origin === null ? [] : links().lit(marks, origin).ranges;
+    const found = new Set(lit.map(([n]) => n));
+    rows.forEach((each, n) => { each.classList.toggle("wb-lit-row", found.has(n)); });
+  }, signal);
+}
+
+/** A row; a press on it chooses it in all views. */
+function row(line: Line, choose: Choose, session: Session): HTMLElement {
   const share = `${(100 * line.share).toFixed(0)}%`;
   const cell = element("td", { class: "wb-share" }, share);
   cell.style.setProperty("--share", String(line.share));
   const code = element("code", { "data-kind": line.kind }, line.text);
   const text = element("td", {}, pressable(line.loop, code, choose), badge(line.where));
   text.style.paddingInlineStart = `${String(1.5 * line.depth)}em`;
-  return element("tr", {}, cell, element("td", { class: "wb-number" }, line.times), text);
+  const made = element("tr", {}, cell, element("td", { class: "wb-number" }, line.times), text);
+  if (line.origin >= 0) {
+    made.addEventListener("click", () => { session.chosen.set(line.origin); });
+  }
+  return made;
 }
 
 /** The text of a loop as a button that shows what can be done there; other lines as they are. */

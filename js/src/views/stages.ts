@@ -1,9 +1,9 @@
 // The stage explorer: every text of the pipeline, and one selection lit in all of them.
 
 import type { KeyBinding } from "@codemirror/view";
-import { linksOf } from "../link.ts";
-import type { Direction, Links, Lit } from "../link.ts";
-import type { Origins, Session, Stage } from "../model.ts";
+import { marksOf, sameMark } from "../link.ts";
+import type { Direction, Lit } from "../link.ts";
+import type { PanelState, Stage } from "../model.ts";
 import { element } from "../ui/dom.ts";
 import { editor } from "../ui/editor.ts";
 import { arranger, firstLayout, toolbar, withStage } from "../ui/layout.ts";
@@ -12,7 +12,9 @@ import { pane } from "../ui/pane.ts";
 import type { Pane } from "../ui/pane.ts";
 import { rail } from "../ui/rail.ts";
 import type { Rail } from "../ui/rail.ts";
-import { describe, excerpt, litBy, sameSelection, selectAt, selectStep } from "../ui/selection.ts";
+import {
+  describe, excerpt, linksOfSession, litBy, sameSelection, selectAt, selectStep,
+} from "../ui/selection.ts";
 import type { Selection } from "../ui/selection.ts";
 import { store } from "../ui/store.ts";
 import type { Store } from "../ui/store.ts";
@@ -59,6 +61,7 @@ function render(context: ViewContext): void {
   };
   layout.follow(refresh, signal);
   selection.follow(light, signal);
+  shareSelection(explorer);
   session.onChange(({ stages }) => {
     const kept = layout.get();
     const there = kept.stages.every((name) => stages.some((stage) => stage.name === name));
@@ -92,14 +95,35 @@ function lighter(
   };
 }
 
-/** The links of the state there is, made again only when its origins are others. */
-function linksOfSession(session: Session): () => Links {
-  let known: { readonly origins: Origins; readonly links: Links } | null = null;
-  return () => {
-    const { origins } = session.state;
-    if (known?.origins !== origins) known = { origins, links: linksOf(origins) };
-    return known.links;
-  };
+/** What is chosen here is chosen in the other views, and the other way about. */
+function shareSelection({ session, selection, stageOf, signal }: Explorer): void {
+  let texts = textsOf(session.state);
+  selection.follow((now) => {
+    if (now === null || now.pinned) session.chosen.set(now?.mark.origin ?? null);
+  }, signal);
+  session.chosen.follow((origin) => {
+    const now = selection.get();
+    if (origin === null || now?.mark.origin === origin) return;
+    const stage = session.state.stages.find(({ name }) => name === "scheduled");
+    const mark = marksOf(stage?.marks ?? []).find((each) => each.origin === origin);
+    if (mark !== undefined) selection.set({ stage: "scheduled", mark, pinned: true });
+  }, signal);
+  session.onChange((state) => {
+    const old = texts;
+    texts = textsOf(state);
+    const now = selection.get();
+    if (now === null) return;
+    // Another program numbers its origins anew.
+    const { stage, mark } = now;
+    const stays = marksOf(stageOf(stage)?.marks ?? []).some((each) => sameMark(each, mark));
+    if (old.get(stage) === texts.get(stage) && stays) return;
+    session.chosen.set(null);
+    selection.set(null);
+  }, signal);
+}
+
+function textsOf({ stages }: PanelState): ReadonlyMap<string, string | null> {
+  return new Map(stages.map(({ name, text }) => [name, text]));
 }
 
 function placesOf(lit: ReadonlyMap<string, Lit>) {

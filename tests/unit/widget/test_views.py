@@ -137,3 +137,17 @@ def test_a_loop_that_is_not_there_is_refused_in_words(subject: Subject) -> None:
     answer = drawn(subject, 1, "nest", {"loop": "q"})
 
     assert "no loop named 'q'" in str(answer["refusal"])
+
+
+def test_every_loop_of_the_nest_is_marked_in_the_scheduled_stage(subject: Subject) -> None:
+    state = compilation_state(subject, ("stages",))
+    stage = state.stage("scheduled")
+    assert stage is not None
+    starts: dict[int, set[str]] = {}
+    for start, end, origin in zip(*[iter(stage.marks)] * 3, strict=True):
+        starts.setdefault(origin, set()).add(stage.text[start:end].partition("\n")[0])
+    lines = [each for each in view("nest").draw(subject, {}).lines if each.kind == "loop"]
+
+    assert lines
+    for each in lines:
+        assert any(text.startswith(each.text) for text in starts[each.origin])

@@ -14,6 +14,7 @@ from workbench.measure.nests import Row, rows
 from workbench.measure.traffic import traffic
 from workbench.session.edits import AddStep, edited, next_steps
 from workbench.session.written import lines_of
+from workbench.widget.states import origins_of
 from workbench.widget.views import Arguments, View
 from workbench.widget.views.traffic import said
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row in words: `times` is how often it runs, `where` what runs or holds it."""
+    """One row in words: `times` is how often it runs, `where` what runs or holds it.
+
+    `origin` is the number by which the panel's stages know where it comes from, -1 for none.
+    """
 
     depth: int
     kind: str
@@ -32,6 +36,7 @@ class Line:
     where: str
     times: str
     share: float
+    origin: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +121,16 @@ def _moved(subject: Subject) -> dict[tuple[str, str], tuple[str, str]]:
 
 def _nest(subject: Subject) -> LoopNest:
     c = subject.compilation
-    return LoopNest(tuple(map(_line, rows(c.stages["scheduled"].value, c.dims))))
+    known = origins_of([s.marked for s in c.stages.all])
+    ids = {id(each): number for number, each in enumerate(known)}
+    found = rows(c.stages["scheduled"].value, c.dims)
+    return LoopNest(tuple(_line(r, ids.get(id(r.origin), -1)) for r in found))
 
 
-def _line(r: Row) -> Line:
+def _line(r: Row, origin: int) -> Line:
     where = r.runs_as if r.runs_as != "serial" else ""
     where = f"{r.memory} memory" if r.memory else where
-    return Line(r.depth, r.kind, r.text, r.loop, where, said(r.times), r.share)
+    return Line(r.depth, r.kind, r.text, r.loop, where, said(r.times), r.share, origin)
 
 
 def _text(value: LoopNest) -> str:
