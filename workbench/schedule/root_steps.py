@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from workbench.ir.access import accesses
 from workbench.ir.deps import holds_at
-from workbench.ir.expr import Expr, Load, Var, apply, children, integer, rebuild, substitute
+from workbench.ir.expr import Expr, Load, Var, apply, children, integer, loads, rebuild, substitute
 from workbench.ir.extents import expression
 from workbench.ir.linear import linear, total
 from workbench.ir.loops import Loops, Root
@@ -48,7 +48,7 @@ class ComputeRoot:
 
     It undoes `compute_at` and `inline` also where other steps have come after them: the array is
     whole in storage, its nest stands before its first reader, and every place that computed it
-    reads it. Other expressions that are the same as an inlined one read it, too.
+    reads it.
     """
 
     array: str
@@ -201,7 +201,11 @@ def _names(body: Body) -> set[str]:
 
 
 def _recognised(loops: Loops, root: Root) -> Body | Verdict:
-    """The function's body with every expression that an inlined array has read from it."""
+    """The function's body with every expression that an inlined array has read from it.
+
+    It is one whose elements come from the array's line: the same words elsewhere may mean inputs
+    that have changed meanwhile.
+    """
     alone = replace(loops, body=(root.nest,), buffers=(*loops.buffers, root.buffer))
     found = producer(alone, root.buffer.name)
     assert isinstance(found, Producer), "the nest was moved as a producer"
@@ -210,9 +214,12 @@ def _recognised(loops: Loops, root: Root) -> Body | Verdict:
     axes = [x.var for x in found.axes]
     name, dtype = root.buffer.name, root.buffer.dtype
 
+    inputs = {id(x.origin) for x in loads(store.value)}
+
     def visit(e: Expr) -> Expr:
         values = _match(store.value, e, frozenset(axes), {})
-        if values is not None and set(values) == set(axes):
+        own = all(id(x.origin) in inputs for x in loads(e))
+        if own and values is not None and set(values) == set(axes):
             return Load(name, tuple(values[a] for a in axes), dtype, origin=e.origin)
         return rebuild(e, visit)
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from workbench.ir.access import accesses
+from workbench.ir.access import accesses, leaves
 from workbench.ir.deps import reordered
-from workbench.ir.expr import Expr, Var, loads, substitute
+from workbench.ir.expr import Expr, Var, free_names, loads, substitute
 from workbench.ir.loops import Loops
 from workbench.ir.stmt import (
     Alloc,
+    Assign,
     Body,
     For,
     If,
@@ -21,9 +22,9 @@ from workbench.ir.stmt import (
     Memory,
     Stmt,
     Store,
+    expressions,
     reads,
     walk_stmts,
-    writes,
 )
 from workbench.schedule.names import shown
 from workbench.schedule.nests import loops_in, renamed, replaced
@@ -148,6 +149,9 @@ def _joined(loops: Loops, home: Body, mine: Sequence[Stmt], its: Sequence[Stmt])
     rest = [s for s in home[start + 1 : stop] if not isinstance(s, Alloc)]
     last = mine[-1]
     assert isinstance(last, For)
+    if any(map(leaves, (last.body, inner, tuple(rest)))):
+        reason = "a break or continue ends an iteration of one of the two passes"
+        return no(reason, mine[0].origin, its[0].origin)
     (fused,) = replaced((mine[0],), last, (replace(last, body=(*last.body, *inner)),))
     count = len(accesses((mine[0],))), len(accesses((second,)))
     new = accesses((fused, *rest))
@@ -216,15 +220,20 @@ def _matched(a: Stmt, b: Stmt, p: Pair, names: dict[str, Expr]) -> dict[str, Exp
 def disturbed(p: Pair) -> Verdict:
     """Refuses what stands between and changes a term, or looks at the second's results."""
     own = {c.array for c in p.second.state.cells}
-    needed = {x.array for x in loads(p.first.state.term)}
-    for s in p.between:
-        change = next((w for w in writes((s,)) if w.array in needed | own), None)
-        if change is not None:
-            return no(f"{change.array} changes between the two passes", change.origin)
-        read = next((x for x in reads((s,)) if x.array in own), None)
-        if read is not None:
-            return no(f"{read.array} is read between the two passes", read.origin)
-    return YES
+    used = [e for s in walk_stmts((p.first.whole,)) for e in expressions(s)]
+    needed = {x.array for e in used for x in loads(e)} | {n for e in used for n in free_names(e)}
+    needed |= {c.array for c in p.first.state.cells}
+    if leaves(p.between):
+        origin = next(s.origin for s in p.between if leaves((s,)))
+        return no("a break or continue stands between the two passes", origin)
+    for s in walk_stmts(p.between):
+        match s:
+            case Store(changed) | Assign(changed) if changed in needed | own:
+                return no(f"{changed} changes between the two passes", s.origin)
+            case _:
+                pass
+    read = next((x for x in reads(p.between) if x.array in own), None)
+    return YES if read is None else no(f"{read.array} is read between the two passes", read.origin)
 
 
 def over_one_loop(p: Pair, state: State, more: Sequence[Cell] = ()) -> Loops:

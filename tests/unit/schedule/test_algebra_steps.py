@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 
 import workbench as wb
+from tests.unit.schedule.programs import add, function, i, j, k, load, serial, sub, zero
 from tests.unit.schedule.refused import assert_refused, each_refused
 from tests.unit.schedule.test_steps import S, body_text
+from workbench.base.dtypes import F32
+from workbench.ir.expr import Const, Var, apply, substitute
 from workbench.ir.interpret import run_loops
 from workbench.ir.loops import Loops
 from workbench.ir.simt import run_mapped
+from workbench.ir.stmt import Assign, Continue, If, Local, Stmt, Store
 from workbench.passes.mapping import map_kernels
 from workbench.schedule.step import Schedule
 
@@ -353,6 +357,51 @@ def test_refusals_name_the_step_and_the_reason(
     schedule: Schedule, program: Loops, message: str
 ) -> None:
     assert_refused(schedule, program, message)
+
+
+LATER = apply("gt", load("top", i), Const(3.0, F32))
+BETWEEN = {
+    "a break or continue stands between": If(LATER, (Continue(),)),
+    "scale changes between": If(LATER, (Assign("scale", Const(2.0, F32)),)),
+    "z changes between": Store("z", (i,), load("top", i)),
+    "s changes between": If(LATER, (Store("s", (i,), zero()),)),
+    "top changes between": If(LATER, (Store("top", (i,), zero()),)),
+    "s is read between": Store("w", (i,), load("s", i)),
+}
+
+
+@pytest.mark.parametrize("reason", BETWEEN)
+def test_what_stands_between_in_one_body_may_not_disturb(reason: str) -> None:
+    """The terms are `x[i, j] * scale + z[i]`, of a local and an array."""
+    term = add(apply("mul", load("x", i, j), Var("scale", F32)), load("z", i))
+    other = substitute(term, {"j": k})
+    first = serial("j", 4, Store("top", (i,), term, "max"))
+    total = Store("s", (i,), apply("exp", sub(other, load("top", i))), "add")
+    start = Store("top", (i,), Const(-inf, F32))
+
+    def program(*between: Stmt) -> Loops:
+        body = (Local("scale", Const(1.0, F32)), Store("z", (i,), zero()), start, first, *between,
+                Store("s", (i,), zero()), serial("k", 4, total))  # fmt: skip
+        return function((serial("i", 3, *body),), x=("input", (3, 4)), z=("temporary", (3,)),
+                        w=("output", (3,)), top=("output", (3,)),
+                        s=("output", (3,)))  # fmt: skip
+
+    assert S.online_softmax("k").check(program())
+    assert reason in S.online_softmax("k").check(program(BETWEEN[reason])).reason
+
+
+def test_an_iteration_that_ends_early_does_not_reach_the_second_pass() -> None:
+    row, column = Var("i_1"), Var("j_1")
+    first = serial("j", 4, Store("top", (i,), load("x", i, j), "max"))
+    term = apply("exp", sub(load("x", row, column), load("top", row)))
+    nests = (
+        serial("i", 3, Store("top", (i,), Const(-inf, F32)), first, If(LATER, (Continue(),))),
+        serial("i_1", 3, Store("s", (row,), zero()),
+               serial("j_1", 4, Store("s", (row,), term, "add"))),
+    )  # fmt: skip
+    program = function(nests, x=("input", (3, 4)), top=("output", (3,)), s=("output", (3,)))
+
+    assert "ends an iteration" in S.online_softmax("s.j").check(program).reason
 
 
 def test_a_term_that_an_array_stands_for_is_to_be_inlined() -> None:

@@ -91,6 +91,21 @@ def test_a_sum_of_inlined_terms_reads_the_array_again() -> None:
     assert body_text(S.inline("e").compute_root("e").apply(program)) == body_text(program)
 
 
+def test_the_same_words_of_another_line_do_not_read_the_array() -> None:
+    text = (
+        "def f(x: f32[N]) -> (f32[N], f32[N]):\n"
+        "    s[i] = x[i] + 1.0\n"
+        "    h[i] = s[i] * 2.0\n"
+        "    y[i] = h[i] + 1.0\n"
+        "    s[i] = s[i] + 1.0\n"
+        "    z[i] = s[i] * 2.0\n"
+        "    return y, z"
+    )
+    program = wb.kernel(text).loops({"N": 5})
+
+    assert body_text(S.inline("h").compute_root("h").apply(program)) == body_text(program)
+
+
 def test_an_array_in_a_repeat_stays_in_its_turn() -> None:
     text = (
         "def f(u: f32[N], T: i32) -> f32[N]:\n"
