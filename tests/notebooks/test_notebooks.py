@@ -17,7 +17,7 @@ import workbench
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "docs/glossary.md", "docs/arrays.md",
-                                     "docs/live.md", "docs/schedules.md")]
+                                     "docs/live.md", "docs/measuring.md", "docs/schedules.md")]
 EXAMPLE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MODULES = sorted(found.name for found in pkgutil.walk_packages(workbench.__path__, "workbench."))
 
