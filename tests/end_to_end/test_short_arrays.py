@@ -39,8 +39,8 @@ SCHEDULES = {
     "workgroup": (BLUR, TILES.compute_at("h", "y.j_i", memory="workgroup").set_dtype("h", "f16")),
     "packed": (PRODUCT, PACKED),
 }
-DEVICES = ("cpu", "native")
-ON_GPUS = ("workgroup", "cpu")
+DEVICES = ("cpu", "wasm", "native")
+ON_GPUS = {("workgroup", "cpu"), ("workgroup", "wasm")}
 """What is no case: a CPU has no workgroups."""
 
 
@@ -53,7 +53,7 @@ def _has_f16(on: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "on"), [(n, on) for n in SCHEDULES for on in DEVICES if (n, on) != ON_GPUS]
+    ("name", "on"), [(n, on) for n in SCHEDULES for on in DEVICES if (n, on) not in ON_GPUS]
 )
 def test_each_element_is_rounded_once_at_every_stage(name: str, on: str) -> None:
     _has_f16(on)
