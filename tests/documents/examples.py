@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 PARAMETERS = {
     "x": "x: f32[N]",
-    "A": "A: f32[M, K]",
-    "B": "B: f32[K, M]",
+    "A": "A: f32[N, K]",
+    "B": "B: f32[K, N]",
     "m": "m: i32[N]",
     "n": "n: i32",
     "b": "b: bool",
@@ -43,7 +43,7 @@ class Group:
 def signature(*lines: str) -> str:
     """The line of `def` of a kernel with these lines."""
     words = set(re.findall(r"\w+", " ".join(lines))) | {"x"}
-    words |= {"A"} if words & {"M", "K"} and not words & {"A", "B"} else set[str]()
+    words |= {"A"} if "K" in words and not words & {"A", "B"} else set[str]()
     given = ", ".join(p for name, p in PARAMETERS.items() if name in words)
     return f"def f({given}) -> f32[N]:\n"
 

@@ -52,7 +52,7 @@ GRIDS = Group(
     "SourceError",
     "Grids and loops",
     (
-        block("y[i] = 0", "for j in grid(M):", "    y[i] += A[j, 0]"),
+        block("y[i] = 0", "for j in grid(K):", "    y[i] += A[i, j]"),
         lines("for i, j in grid(N):", "    y[i] = x[i]"),
         lines("for i, i in grid(N, N):", "    y[i] = x[i]"),
         lines("for (i, j), k in grid(N, N):", "    y[i] = x[i]"),
@@ -98,6 +98,8 @@ BLOCKS = Group(
         block("for x in range(3):", "    y[i] = 1"),
         block("for k, v in range(3):", "    y[i] = v"),
         block("y[i] = 0", "for k in range(3):", "    y[i] = k", "else:", "    y[i] = 1"),
+        block("y[i] = 0", "while y[i] < 3:", "    y[i] += 1", "else:", "    y[i] = 0"),
+        block("y[i] = 0", "for v in x:", "    y[i] += v"),
         block("y[i] = 0", "v = 1", "for k in range(v, n, 2):", "    v = 2"),
         block("y[i] = 1 if n > 0 else (v := 2.0)"),
         block("v = 1.0", "y[i] = v + (v := 2.0)"),

@@ -52,6 +52,13 @@ I64 = DType("i64", "i", 64)
 DTYPES: dict[str, DType] = {t.name: t for t in (F32, F16, F64, I32, U32, BOOL, I8, U8, I64)}
 CORE: tuple[DType, ...] = (F32, I32, U32, BOOL)
 """The dtypes every target holds."""
+ALIASES: dict[str, str] = {
+    "float": "f32", "float32": "f32", "single": "f32", "int": "i32", "int32": "i32",
+    "uint": "u32", "uint32": "u32", "boolean": "bool", "bool_": "bool", "half": "f16",
+    "float16": "f16", "double": "f64", "float64": "f64", "int8": "i8", "uint8": "u8",
+    "int64": "i64",
+}  # fmt: skip
+"""Names under which others know the dtypes, for hints."""
 NARROW = (I8, U8)
 """Whole numbers that a dim or an index may not fit."""
 

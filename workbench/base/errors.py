@@ -1,7 +1,11 @@
 """The errors a person meets, each with its place in the source and the way to mend it.
 
 A message is lower case, without a full stop: the thing, the fact, the value.
-The hint names a call or a line that would work.
+The hint is a call that would work, or the line to write in the place of the one that is wrong
+(several lines, where it takes several). "on a line before it", "on a line after it", "on a line
+before the block", "as the first line", "as the first line of the block", "as a parameter", "before
+the kernel" and "at line 3" at its end say another place for it; `-> f32[N]` is the result of the
+signature. Where no line is the likeliest one, the hint is words.
 """
 
 from __future__ import annotations
@@ -33,7 +37,7 @@ class Mistake:
             gutter = f"{number:>5} | "
             lines += [f"{gutter}{text}", " " * (len(gutter) + column - 1) + "^" * width]
         if self.hint:
-            lines.append(f"  try: {self.hint}")
+            lines.append(f"  try: {self.hint}".replace("\n", "\n       "))
         return "\n".join(lines)
 
 

@@ -10,52 +10,18 @@ from workbench.base.dtypes import F32, DType
 from workbench.base.source import Origin
 from workbench.ir.expr import Expr, Var, free_names, integer, loads
 from workbench.ir.stmt import Alloc, Assign, Stmt, Store
-from workbench.lang import block_updates, refuse
+from workbench.lang import block_lines, block_updates, lines
 from workbench.lang.equations import written_out
 from workbench.lang.expressions import OPERATIONS, binary, expression
+from workbench.lang.flow import Flow, breaking
 from workbench.lang.inline import Part
-from workbench.lang.names import ArrayName, Broken, Context, LocalName, Name, arrays_of
+from workbench.lang.names import ArrayName, Broken, Context, LocalName, Name
 from workbench.lang.private import declare_private, filled, names_of_private
 from workbench.lang.signature import dtype_of
 from workbench.lang.values import Value, fit, plural, settle, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from workbench.lang.extents import Declared
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """What is known at a place: the context, the locals that surely have a value, the loops.
-
-    `scalars` (every local so far) and `private` (every private array) are shared by all places
-    of a block and grow; `certain` is None where control never arrives. `loops` are all
-    variables of loops in the block, `updated` the arrays it writes that have values before.
-    """
-
-    context: Context
-    scalars: dict[str, LocalName]
-    declared: Mapping[str, Declared]
-    loops: frozenset[str]
-    certain: frozenset[str] | None = frozenset()
-    in_loop: bool = False
-    private: dict[str, Alloc] = field(default_factory=dict[str, Alloc])
-    updated: frozenset[str] = frozenset()
-
-    @property
-    def here(self) -> Context:
-        """The context with the locals known here."""
-        sure = self.certain
-        names: dict[str, Name] = {
-            k: replace(v, certain=sure is None or k in sure) for k, v in self.scalars.items()
-        }
-        return self.context.adding(names)
-
-    def having(self, *names: str) -> Flow:
-        """The same place once these locals have a value."""
-        sure = self.certain
-        return self if sure is None else replace(self, certain=sure | set(names))
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +45,19 @@ def assign(flow: Flow, node: ast.Assign, target: ast.expr, out: list[Stmt]) -> F
     if isinstance(target, ast.Tuple):
         right = _values(node.value, len(left))
         if len(right) != len(left):
-            flow.context.wrong(
-                node, f"{len(left)} targets need {len(left)} values", hint="a, b = b, a + b"
-            )
-            return flow
+            hint = lines.as_many_values(flow.context, node.value, len(left))
+            flow.context.wrong(node, f"{len(left)} targets need {len(left)} values", hint=hint)
+            return breaking(flow, node)
     pairs: list[Target] = []
     for t, value in zip(left, right, strict=True):
         if isinstance(t, ast.Name | ast.Subscript):
             pairs.append(Target(t, value))
         else:
             text = flow.context.report.text(t)
-            flow.context.wrong(t, f"'{text}' cannot be assigned", hint="a local or an element")
+            bare = flow.context.report.mended(t, text.strip("[]*"))
+            hint = bare if isinstance(t, ast.List | ast.Starred) else "a local or an element"
+            flow.context.wrong(t, f"'{text}' cannot be assigned", hint=hint)
+            return breaking(flow, node)
     return _assign_all(flow, node, pairs, out)
 
 
@@ -181,12 +149,16 @@ def _value_for(flow: Flow, pair: Target) -> Expr | None:
         case ast.Subscript(value=ast.Name(id=name)):
             said = flow.declared.get(name)
             if said is None and name not in c.names:
-                c.report.unknown(pair.node, "array", name, arrays_of(c.names))
+                c.wrong(pair.node, f"array '{name}' is not known",
+                        hint="its declaration before it, in this body or around it")  # fmt: skip
             if v is None or said is None:
                 return None
             return fit(c, v, said.dtype, pair.value, f"'{name}'")
         case _:
-            c.wrong(pair.node, "an element of a named array is written", hint="C[y, x] = ...")
+            hint = "an element of an array: y[i] = ..."
+            if isinstance(pair.node.value, ast.Subscript):
+                hint = c.report.mended(pair.node, lines.joined_indices(c, pair.node))
+            c.wrong(pair.node, "an element of a named array is written", hint=hint)
             return None
 
 
@@ -198,8 +170,10 @@ def _local_value(
         return None
     if old is None:
         if node.id in flow.declared:
-            hint = f"{node.id}_1 = ..."
-            c.wrong(node, f"'{node.id}' is declared as an array, not a local", hint=hint)
+            count = len(flow.declared[node.id].shape)
+            new = lines.indexed(node.id, lines.as_many([], lines.scope(c), count))
+            c.wrong(node, f"'{node.id}' is declared as an array, not a local",
+                    hint=c.report.mended(node, new))  # fmt: skip
             return None
         if _new_local(flow, c, node):
             return None
@@ -211,10 +185,10 @@ def _local_value(
     if v is None:
         return None
     if _outgrows(v, old.dtype):
-        line, zero = old.span.position[0], "0.0" if v.dtype is F32 else f"{v.dtype}(0)"
+        line = old.span.position[0]
         words = f"'{node.id}' is {old.dtype} since line {line}, the value is {v.dtype}"
-        hint = f"{node.id} = {zero} at the first assignment, or {old.dtype}(...)"
-        c.wrong(place, words, hint=hint)
+        c.wrong(place, words, hint=block_lines.first_wider(c, node.id, line, v.dtype))
+        flow.scalars[node.id] = replace(old, dtype=v.dtype)
         return None
     return fit(c, v, old.dtype, place, f"'{node.id}'")
 
@@ -233,7 +207,7 @@ def _new_local(flow: Flow, c: Context, node: ast.Name) -> bool:
         return True
     if node.id not in flow.loops:
         return False
-    hint = f"{node.id}_1 = ..."
+    hint = c.report.mended(node, c.another(node.id))
     c.wrong(node, f"'{node.id}' is a local here and the variable of a loop elsewhere", hint=hint)
     return True
 
@@ -245,11 +219,10 @@ def _store(flow: Flow, node: ast.Subscript, value: Expr, origin: Origin) -> list
     shape = flow.declared[name].shape
     parts = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
     if len(parts) != len(shape):
-        hint = refuse.subscripted(name, len(shape))
         c.wrong(
             node,
             f"'{name}' has {plural(len(shape), 'dimension')}, {plural(len(parts), 'index')} given",
-            hint=hint,
+            hint=lines.refilled(c, node, len(shape)),
         )
         return []
     index: list[Expr] = []
@@ -267,14 +240,18 @@ def annotated(flow: Flow, node: ast.AnnAssign, out: list[Stmt]) -> Flow:
     """`v: f32 = 0`."""
     c = flow.here
     if not isinstance(node.target, ast.Name):
-        c.wrong(node, "an element has no annotation", hint="C[y, x] = ...")
+        value = "0.0" if node.value is None else c.report.text(node.value)
+        hint = f"{c.report.text(node.target)} = {value}"
+        c.wrong(node, "an element has no annotation", hint=hint)
         return flow
     if isinstance(node.annotation, ast.Subscript):
         return _private(flow, node, node.target, out)
     dtype = dtype_of(c, node.annotation)
     if node.value is None:
-        c.wrong(node, f"'{node.target.id}' has no value", hint=f"{node.target.id} = 0.0")
-        return flow
+        zero = lines.zero(dtype or F32)
+        c.wrong(node, f"'{node.target.id}' has no value",
+                hint=c.report.mended(node, f"{c.report.text(node)} = {zero}"))  # fmt: skip
+        return breaking(flow, node)
     if dtype is None:
         return flow
     return _declared_local(flow, node, node.target, dtype, out)
@@ -323,27 +300,11 @@ def _declared_local(
 
 
 def augmented(flow: Flow, node: ast.AugAssign, out: list[Stmt]) -> Flow:
-    """`acc += e` on a local."""
+    """`acc += e` on a local, and on elements."""
     c = flow.here
     match node.target:
-        case ast.Name(id=name) as target:
-            old = expression(c, ast.copy_location(ast.Name(name, ast.Load()), target))
-            v = expression(c, node.value)
-            if old is None or v is None:
-                return flow
-            if type(node.op) not in OPERATIONS:
-                hint = f"{name} = {name} ** ..."
-                c.wrong(node, "this operation has no '=' form", hint=hint)
-                return flow
-            if name not in flow.scalars:
-                c.clash(target, name, "a local")
-                return flow
-            joined = binary(c, node, OPERATIONS[type(node.op)], old, v)
-            if joined is None:
-                return flow
-            e = _local_value(flow, c, target, joined, node.value)
-            if e is not None:
-                out.append(Assign(name, e, origin=c.report.origin(node)))
+        case ast.Name() as target:
+            _local_update(flow, node, target, out)
         case ast.Subscript(value=ast.Name(id=name)) if name in flow.private:
             _update(flow, node, node.target, out)
         case ast.Subscript(value=ast.Name(id=name)) if name in flow.updated:
@@ -351,8 +312,30 @@ def augmented(flow: Flow, node: ast.AugAssign, out: list[Stmt]) -> Flow:
         case ast.Subscript(value=ast.Name()):
             pass  # it has no type, which was said for the block
         case _:
-            c.wrong(node, "only a local can be updated", hint="acc += ...")
+            hint = "a local or an element of an array on the left: y[i] += ..."
+            if isinstance(node.target, ast.Subscript):
+                hint = c.report.mended(node.target, lines.joined_indices(c, node.target))
+            c.wrong(node.target, "only locals and elements of arrays can be updated", hint=hint)
     return flow
+
+
+def _local_update(flow: Flow, node: ast.AugAssign, target: ast.Name, out: list[Stmt]) -> None:
+    c, name = flow.here, target.id
+    old = expression(c, ast.copy_location(ast.Name(name, ast.Load()), target))
+    v = expression(c, node.value)
+    if old is None or v is None:
+        return
+    if type(node.op) not in OPERATIONS:
+        c.wrong(node, "this operation has no '=' form", hint=block_lines.without_sign(c, node))
+        return
+    if name not in flow.scalars:
+        value = f"{name} {block_lines.sign(c, node)} {lines.operand(c.report.text(node.value))}"
+        c.clash(target, name, "a local", f"{c.another(name)} = {value}")
+        return
+    joined = binary(c, node, OPERATIONS[type(node.op)], old, v)
+    e = None if joined is None else _local_value(flow, c, target, joined, node.value)
+    if e is not None:
+        out.append(Assign(name, e, origin=c.report.origin(node)))
 
 
 def _update(flow: Flow, node: ast.AugAssign, target: ast.Subscript, out: list[Stmt]) -> None:
@@ -363,8 +346,11 @@ def _update(flow: Flow, node: ast.AugAssign, target: ast.Subscript, out: list[St
     if old is None or v is None:
         return
     if type(node.op) not in OPERATIONS:
-        text = c.report.text(target)
-        c.wrong(node, "this operation has no '=' form", hint=f"{text} = {text} ** ...")
+        c.wrong(
+            node,
+            "this operation has no '=' form",
+            hint=block_lines.without_sign(c, node),
+        )
         return
     joined = binary(c, node, OPERATIONS[type(node.op)], old, v)
     if joined is None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.ir.expr import Apply, Const, Expr, Load, apply
+from workbench.lang import lines
 from workbench.lang.expressions import expression
 from workbench.lang.names import ArrayName, Bound
 from workbench.lang.values import Value, fit
@@ -58,9 +59,8 @@ def operands(
     if v is None:
         return None
     if v.dtype.kind == dtype.kind and v.dtype != dtype:
-        text = c.report.text(target)
         c.wrong(around, f"'{name.array.name}' is {dtype}, the update computes in {v.dtype}",
-                hint=f"{text} += {dtype}(...)")  # fmt: skip
+                hint=lines.cast_line(c.report, around, dtype))  # fmt: skip
         return None
     whole = fit(c, v, dtype, around, f"'{name.array.name}'")
     return None if whole is None else _operands(whole, old)

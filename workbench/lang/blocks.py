@@ -10,16 +10,17 @@ from workbench.base.source import Origin, Span
 from workbench.ir.expr import Expr, Reduce, free_names, integer, loads, walk
 from workbench.ir.graph import Array, Block
 from workbench.ir.stmt import Body, Break, Continue, For, If, LoopKind, Stmt, While
-from workbench.lang import lines, refuse
-from workbench.lang.assignments import Flow, annotated, assign, augmented
+from workbench.lang import block_lines, lines, refuse
+from workbench.lang.assignments import annotated, assign, augmented
 from workbench.lang.expressions import condition, expression
 from workbench.lang.extents import Declared
+from workbench.lang.flow import Flow, breaking
 from workbench.lang.locals import declare
 from workbench.lang.named import written_out
 from workbench.lang.names import ArrayName, Broken, Context, Index, Name
 from workbench.lang.private import check_written, private_names
 from workbench.lang.reductions import bounds_of
-from workbench.lang.values import whole
+from workbench.lang.values import plural, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,12 +46,12 @@ def block(c: Context, node: ast.For, declared: Mapping[str, Declared]) -> Block 
     updated = {a.name: old for a in arrays if isinstance(old := c.names.get(a.name), ArrayName)}
     declared = {**declared, **{k: _as_declared(old) for k, old in updated.items()}}
     if node.orelse:
-        c.wrong(node.orelse[0], "'else' of a loop is not part of the language", hint="if ...:")
+        refuse.loop_else(c, node)
     loops = _grid(c, node)
     places = written(c, node)
     names: dict[str, Name] = {a.name: ArrayName(a, places[a.name]) for a in arrays}
     names |= updated
-    names |= {x.id: Broken(c.report.span(x)) for x in _names(node.target) if x.id not in c.names}
+    names |= {x.id: Broken(c.report.span(x)) for x in _names(node.target)}
     names |= {var: Index(span) for var, span, _ in loops}
     for name, span in written(c, node).items():
         names.setdefault(name, c.names.get(name, Broken(span)))
@@ -85,7 +86,7 @@ def _targets(c: Context, node: ast.For, declared: Mapping[str, Declared]) -> lis
         if isinstance(old, Broken):
             continue
         if isinstance(old, ArrayName) and old.blocked:
-            c.wrong(span, old.blocked)
+            c.wrong(span, old.blocked, hint=old.remedy)
         elif isinstance(old, ArrayName):
             found.append(replace(old.array, origin=Origin(span)))
         elif old is not None or name.startswith("__"):
@@ -131,16 +132,18 @@ def _grid(c: Context, node: ast.For) -> list[tuple[str, Span, Expr]]:
     if node.iter.keywords or len(extents) != len(targets) or not extents:
         c.wrong(
             node.iter,
-            f"a grid has one extent per loop: {len(targets)} loops, {len(extents)} extents",
-            hint="for y, x in grid(H, W):",
+            f"a grid has one extent per loop: {plural(len(targets), 'loop')}, "
+            f"{plural(len(extents), 'extent')}",
+            hint=block_lines.grid(c, node),
         )
         return []
     found: list[tuple[str, Span, Expr]] = []
     for target, extent in zip(targets, extents, strict=True):
         if not isinstance(target, ast.Name):
-            c.wrong(target, "a loop binds a name", hint="for y, x in grid(H, W):")
+            c.wrong(target, "a loop binds a name", hint=block_lines.grid(c, node))
         elif any(var == target.id for var, _, _ in found):
-            c.wrong(target, f"'{target.id}' names two loops of one grid", hint="y, x")
+            hint = c.report.mended(target, c.another(target.id, "an index"))
+            c.wrong(target, f"'{target.id}' names two loops of one grid", hint=hint)
         elif not c.clash(target, target.id, "a loop") and extent is not None:
             found.append((target.id, c.report.span(target), extent))
     return found
@@ -181,7 +184,9 @@ def _statement(flow: Flow, node: ast.stmt, out: list[Stmt]) -> Flow:
         case ast.Assign(targets=[target]):
             return assign(flow, node, target, out)
         case ast.Assign():
-            flow.context.wrong(node, "one assignment has one '='", hint="a line for each")
+            hint = lines.one_each(flow.context, node.targets, node.value)
+            flow.context.wrong(node, "one assignment has one '='", hint=hint)
+            return breaking(flow, node)
         case ast.AnnAssign():
             return annotated(flow, node, out)
         case ast.AugAssign():
@@ -209,23 +214,37 @@ def _for(flow: Flow, node: ast.For, out: list[Stmt]) -> Flow:
             return flow
         case _:
             pass
+    if not _is_range(node.iter):
+        text = c.report.text(node.iter)
+        hint = block_lines.over_items(c, node, "range")
+        c.wrong(node.iter, f"'{text}' is no range, and a loop runs over one", hint=hint)
+        return breaking(flow, node)
     if not isinstance(node.target, ast.Name):
-        c.wrong(node.target, "a loop binds a name", hint="for t in range(T):")
-        return flow
+        refuse.loop_target(c, node.target)
+        return breaking(flow, node)
     name = node.target.id
-    _refuse_else(c, node.orelse)
+    if node.orelse:
+        refuse.loop_else(c, node)
     bounds = bounds_of(c, node.iter, node.target, expression)
     if bounds is not None and bounds.first is not None and not _steady(flow, bounds.first):
-        c.wrong(node.iter, "the start of a range with a step is made of dims, scalars and indices",
-                hint=f"range(0, ..., {bounds.step})")  # fmt: skip
-    taken = c.clash(node.target, name, "a loop")
+        refuse.moving_start(c, node.iter, "indices")
     place = c.report.span(node.target)
-    index: dict[str, Name] = {} if taken else {name: bounds.index if bounds else Index(place)}
-    inner = replace(flow, context=flow.context.adding(index), in_loop=True)
+    index: Name = Broken(place)
+    if not c.clash(node.target, name, "a loop"):
+        index = bounds.index if bounds else Index(place)
+    inner = replace(flow, context=flow.context.adding({name: index}), in_loop=True)
     body, _ = _body(inner, node.body)
     if bounds is not None:
         out.append(For(name, bounds.start, bounds.stop, body, origin=_header(c, node, node.iter)))
     return flow
+
+
+def _is_range(node: ast.expr) -> bool:
+    match node:
+        case ast.Call(func=ast.Name("range")):
+            return True
+        case _:
+            return False
 
 
 def _steady(flow: Flow, e: Expr) -> bool:
@@ -236,17 +255,13 @@ def _steady(flow: Flow, e: Expr) -> bool:
 
 def _while(flow: Flow, node: ast.While, out: list[Stmt]) -> Flow:
     c = flow.here
-    _refuse_else(c, node.orelse)
+    if node.orelse:
+        refuse.loop_else(c, node)
     test = condition(c, node.test)
     body, _ = _body(replace(flow, in_loop=True), node.body)
     if test is not None:
         out.append(While(test, body, origin=_header(c, node, node.test)))
     return flow
-
-
-def _refuse_else(c: Context, orelse: Sequence[ast.stmt]) -> None:
-    if orelse:
-        c.wrong(orelse[0], "'else' of a loop is not part of the language", hint="if ...: after it")
 
 
 def _if(flow: Flow, node: ast.If, out: list[Stmt]) -> Flow:

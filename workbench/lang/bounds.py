@@ -126,23 +126,24 @@ def _refuted(
     report.wrong(
         span,
         f"{text} {verb} {steps} {where}: {gives}, {shown}",
-        hint=_hint(world, access, place, array=array, v=v),
+        hint=_hint(report, world, access, place, array=array, v=v),
     )
 
 
-def _hint(world: World, access: Access, place: int, *, array: Array, v: Refuted) -> str:
-    """A line that stays inside: a fact, a clamped index, or a condition."""
-    access_span, span = _spans(access, place)
-    assert access_span is not None
+def _hint(
+    report: Report, world: World, access: Access, place: int, *, array: Array, v: Refuted
+) -> str:
+    """The line that stays inside: a fact, a clamped index, or a condition around a write."""
+    _, span = _spans(access, place)
     assert span is not None
     extent = array.shape[place]
     size, index = expr_text(extent), _one_line(span)
     known = access.index[place]
     if isinstance(known, Const):
         if v.index < 0 and known.value < 0:
-            return _replaced(access_span, span, f"{size} - {-int(known.value)}")
+            return report.mended(span, f"{size} - {-int(known.value)}")
         if isinstance(extent, Const):
-            return f"an index from 0 to {int(extent.value) - 1}"
+            return report.mended(span, str(max(int(extent.value) - 1, 0)))
         return f"assert {size} > {index} as the first line"
     if v.only_empty:
         return f"assert {size} > 0 as the first line"
@@ -153,22 +154,15 @@ def _hint(world: World, access: Access, place: int, *, array: Array, v: Refuted)
     }:
         return f"assert {test} as the first line"
     if access.store is not None:
-        return f"if {test}: around it"
+        return f"if {test}: {report.mended(span, index)}"
     last = f"{int(extent.value) - 1}" if isinstance(extent, Const) else f"{size} - 1"
     clamped = f"max({index}, 0)" if v.index < 0 else f"min({index}, {last})"
-    new = _replaced(access_span, span, clamped)
-    zero = {"f": "0.0", "b": "False"}.get(array.dtype.kind, "0")
-    return f"{new}, or {_one_line(access_span)} if {test} else {zero}"
+    return report.mended(span, clamped)
 
 
 def _spans(access: Access, place: int) -> tuple[Span | None, Span | None]:
     """The whole access, and the index at one place."""
     return access.origin.nearest_span(), access.places[place].nearest_span()
-
-
-def _replaced(whole: Span, part: Span, new: str) -> str:
-    start, end = part.start - whole.start, part.end - whole.start
-    return " ".join((whole.text[:start] + new + whole.text[end:]).split())
 
 
 def _one_line(span: Span) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Protocol
 
-from workbench.base.dtypes import BOOL, DTYPES, I32, DType
+from workbench.base.dtypes import BOOL, DTYPES, I32, U32, DType
 from workbench.ir.expr import Apply, Cast, Const, Expr, Select, apply
 from workbench.ir.ops import OPS
-from workbench.lang import reductions, refuse
+from workbench.lang import foreign, lines, reductions, refuse
 from workbench.lang.inline import Part, inlined, part
-from workbench.lang.names import Context, Function
+from workbench.lang.names import Broken, Context, Function
 from workbench.lang.values import (
     Value,
     convert,
@@ -105,8 +105,7 @@ def call(c: Context, node: ast.Call | Part, check: Check) -> Value | None:
         reductions.refuse_arguments(c, node, name)
         return None
     if node.keywords:
-        place = node.keywords[0]
-        c.wrong(place, f"'{name}' takes no argument by name", hint=f"{name}(x[i])")
+        _refuse_keywords(c, node, name)
         return None
     values = [check(c, a) for a in node.args]
     found = [v for v in values if v is not None]
@@ -123,7 +122,9 @@ def _apply(c: Context, node: ast.Call, name: str, args: list[Value], check: Chec
     if name in _POWERS:
         return power(c, node, node.args[0], node.args[1], check)
     if any(a.dtype is BOOL for a in args):
-        c.wrong(node, f"'{name}' does not apply to bool", hint="i32(...) around the bool")
+        flags = [x for x, a in zip(node.args, args, strict=True) if a.dtype is BOOL]
+        hint = lines.cast_parts(c, node, flags, I32)
+        c.wrong(node, f"'{name}' does not apply to bool", hint=hint)
         return None
     if name in _JOINING:
         return _fold(c, node, _JOINING[name], args)
@@ -134,6 +135,15 @@ def _apply(c: Context, node: ast.Call, name: str, args: list[Value], check: Chec
     if name == "fmod":
         return _fold_pair(c, node, "remainder", args[0], args[1])
     return _unary(c, node, name, args[0])
+
+
+def _refuse_keywords(c: Context, node: ast.Call, name: str) -> None:
+    """`clip(x[i], min=0, max=1)`: the same in order, as many as there are."""
+    values = [*node.args, *(k.value for k in node.keywords)]
+    wanted = 1 if name in DTYPES else _ARITY.get(name, len(values))
+    args = [*map(c.report.text, values), *["1.0"] * wanted][:wanted]
+    hint = c.report.mended(node, f"{name}({', '.join(args)})")
+    c.wrong(node.keywords[0], f"'{name}' takes no argument by name", hint=hint)
 
 
 def _arity(c: Context, node: ast.Call, name: str) -> bool:
@@ -159,7 +169,7 @@ def _unary(c: Context, node: ast.Call, name: str, arg: Value) -> Value | None:
     if (name in _ROUNDING and e.dtype.kind != "f") or (op == "abs" and e.dtype.kind == "u"):
         return arg
     if e.dtype.kind not in OPS[op].kinds:
-        hint = f"{name}(u32({c.report.text(node.args[0])}))"
+        hint = lines.cast_parts(c, node, node.args, U32)
         c.wrong(node, f"'{name}' does not apply to {e.dtype}", hint=hint)
         return None
     return Value(apply(op, e, origin=origin), arg.weak)
@@ -238,7 +248,9 @@ def power(
     if x is None or n is None:
         return None
     if BOOL in {x.dtype, n.dtype}:
-        c.wrong(node, "'**' does not apply to bool", hint="i32(...) around the bool")
+        pairs = ((base, x), (exponent, n))
+        hint = lines.cast_parts(c, node, [p for p, v in pairs if v.dtype is BOOL], I32)
+        c.wrong(node, "'**' does not apply to bool", hint=hint)
         return None
     if n.weak and isinstance(n.expr, Const) and n.dtype is I32:
         return _whole_power(c, node, x, int(n.expr.value), base)
@@ -285,27 +297,46 @@ def _unknown(c: Context, node: ast.Call, function: ast.Name) -> None:
     if c.dunder(node, name):
         return
     if name in c.names:
-        hint = refuse.subscripted(name, 1)
-        c.wrong(node, f"'{name}' is not a function", hint=hint)
+        if not isinstance(c.names[name], Broken):
+            args = [c.report.text(x) for x in node.args]
+            hint = c.report.mended(node, lines.indexed(name, args))
+            c.wrong(node, f"'{name}' is not a function", hint=hint)
     elif name in c.functions:
         if c.functions[name] is not None or not c.report.mistakes:  # else it is one of those
             refuse.kernel_call(c, node, name)
     elif name in {"grid", "range"}:
-        c.wrong(node, f"'{name}' stands in 'for' only", hint=f"for i in {name}(N)")
+        index = next(iter(lines.scope(c)), "0")
+        c.wrong(node, f"'{name}' stands in 'for' only", hint=c.report.mended(node, index))
     else:
-        c.report.unknown(function, "function", name, FUNCTIONS)
+        foreign.function(c, node, function, FUNCTIONS)
 
 
 def _refuse_function(c: Context, node: ast.Call) -> None:
     """`np.exp(x)`, `f()()`, `"..."()`."""
     match node.func:
-        case ast.Attribute(ast.Name(id=of), name) if name in FUNCTIONS and of not in c.names:
-            text = c.report.text(node.func)
-            hint = c.report.mended(node.func, name)
-            c.wrong(node.func, f"'{text}': functions stand without a module", hint=hint)
+        case ast.Attribute(attr=name) as function if not _of_a_name(c, function):
+            text = c.report.text(function)
+            if c.dunder(function, name):
+                return
+            hint = foreign.line(c, node, name)
+            if hint is None and name not in FUNCTIONS:
+                c.wrong(function, f"'{text}' is no function of the language",
+                        hint="equations for what it computes")  # fmt: skip
+                return
+            hint = hint or c.report.mended(function, name)
+            c.wrong(function, f"'{text}': functions stand without a module", hint=hint)
         case ast.Attribute():
             refuse.attribute(c, node.func, node)
         case ast.Call(func=ast.Name(id=name)) if c.dunder(node.func, name):
             pass
         case _:
-            c.wrong(node, "only functions of the language can be called", hint="exp(x[i])")
+            c.wrong(node, "only functions of the language can be called",
+                    hint="a function before the kernel: def g(a):")  # fmt: skip
+
+
+def _of_a_name(c: Context, function: ast.Attribute) -> bool:
+    """Whether an attribute is one of something that stands here, not of a module."""
+    inner: ast.expr = function
+    while isinstance(inner, ast.Attribute):
+        inner = inner.value
+    return not isinstance(inner, ast.Name) or inner.id in c.names

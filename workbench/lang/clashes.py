@@ -18,6 +18,7 @@ from workbench.lang.prove import World, conditions_of, settled_by_literals, tame
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from workbench.base.source import Span
     from workbench.ir.affine import Points
     from workbench.ir.graph import Array
     from workbench.ir.stmt import Body, Stmt
@@ -122,7 +123,9 @@ def _plain(report: Report, w: Writes, found: Sequence[Meeting]) -> Marks | None:
         if m.words:
             span = m.stores[1].origin.nearest_span()
             assert span is not None, "a store of a block has a place"
-            hint = f"an element for each iteration: {w.array.name}[{', '.join(w.loops)}] = ..."
+            hint = "an element for each iteration, or an update with += or max"
+            if len(w.loops) == len(w.array.shape):
+                hint = report.mended(span, f"{w.array.name}[{', '.join(w.loops)}]")
             report.wrong(span, m.words, hint=hint)
             return None
     indices = tuple(Var(r.var, origin=r.origin) for r in w.parallel)
@@ -173,9 +176,18 @@ def check_reads(report: Report, w: Writes, reads: Iterable[Access]) -> None:
             assert write is not None, "a store of a block has a place"
             where = f"{' '.join(write.text.split())} at line {write.position[0]}"
             said = m.words or f"another iteration of the grid may write this element ({where})"
-            hint = f"{name}_2[{', '.join(w.loops)}] = ... for the new values"
-            report.wrong(span, f"{said}; a grid has no order", hint=hint)
+            report.wrong(span, f"{said}; a grid has no order",
+                         hint=_kept_apart(report, name, span, write))  # fmt: skip
             break
+
+
+def _kept_apart(report: Report, name: str, read: Span, write: Span) -> str:
+    """The line that writes the new values into an array of their own."""
+    if read == write:
+        return "an update that is made at once: +=, -=, max or min"
+    if read.position[0] != write.position[0]:
+        return f"another array for the new values: {name}_2"
+    return report.mended(write, write.text.replace(name, f"{name}_2", 1))
 
 
 def apart(w: Writes, reads: Iterable[Access]) -> bool:

@@ -30,13 +30,15 @@ from workbench.lang.clashes import (
     pointwise,
     waits,
 )
-from workbench.lang.extents import same
+from workbench.lang.extents import same, shape_text
+from workbench.lang.lines import valued
 from workbench.lang.prove import World
 from workbench.lang.written import check_written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from workbench.base.source import Span
     from workbench.ir.affine import Points
     from workbench.ir.graph import Array, Definition
     from workbench.lang.report import Report
@@ -120,7 +122,7 @@ def _missing_mistake(d: Block, w: Writes) -> Mistake | None:
         return Mistake(
             f"'{name}': not proved that every element is written; isl gave up",
             span,
-            f"{name}[{', '.join(w.loops)}] = ... at the end of the block",
+            _filled(w, span),
         )
 
 
@@ -251,5 +253,11 @@ def _mistake(w: Writes, f: affine.Frame, missing: Points) -> Mistake | None:
         f"{element} is not proved to be written{f' ({dims})' if dims else ''}; "
         "every element of what a block defines needs a value",
         span,
-        f"{' '.join(span.text.split())} = ... in every branch, for every element",
+        _filled(w, span),
     )
+
+
+def _filled(w: Writes, span: Span) -> str:
+    """The declaration that gives every element a value before the block."""
+    a = w.array
+    return valued(span.source, a.name, shape_text(a.dtype, a.shape), a.dtype)

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 class Draft:
     """A kernel while it is read: names, declarations and definitions grow line by line.
 
-    `words` are all names that stand anywhere in it; `turns` the time loops around this line.
+    `words` are all names that stand anywhere in it, `results` those that are returned; `turns`
+    are the time loops around this line.
     """
 
     start: Context
     names: dict[str, Name]
     declared: dict[str, Declared]
     words: frozenset[str] = frozenset()
+    results: frozenset[str] = frozenset()
     turns: tuple[Range, ...] = ()
     facts: list[Expr] = field(default_factory=list[Expr])
     definitions: list[Definition] = field(default_factory=list[Definition])
@@ -66,6 +68,8 @@ def has_values(draft: Draft, name: str) -> bool:
 def break_names(draft: Draft, node: ast.stmt) -> None:
     """The names that a refused statement would define are not reported again."""
     for x in ast.walk(node):
+        if isinstance(x, ast.FunctionDef):
+            draft.names.setdefault(x.name, Broken(draft.start.report.span(x)))
         if isinstance(x, ast.Name | ast.Subscript) and isinstance(x.ctx, ast.Store):
             name = x.value if isinstance(x, ast.Subscript) else x
             if isinstance(name, ast.Name):

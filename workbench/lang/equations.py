@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from workbench.base.source import Span
 from workbench.ir.expr import Expr
 from workbench.ir.graph import Equation
-from workbench.lang import refuse
+from workbench.lang import lines, refuse
 from workbench.lang.expressions import expression
 from workbench.lang.extents import Declared, axes_of, shape_text
 from workbench.lang.names import Context, Index, ScalarName
@@ -29,7 +29,11 @@ def equation(
     else:
         assert isinstance(target.value, ast.Name)
         name = target.value.id
-        found = _axes(c, target, name)
+        cut = next((x for x in lines.each(target.slice) if isinstance(x, ast.Slice)), None)
+        if cut is not None:
+            refuse.slice_written(c, node, target, cut)
+            return None
+        found = _axes(c, node, target)
         if found is None:
             _read_anyway(c, node.value, target)
             return None
@@ -56,26 +60,28 @@ def written_out(node: ast.AugAssign, target: ast.Subscript | ast.Name) -> ast.As
     return ast.copy_location(ast.Assign([target], ast.copy_location(value, node)), node)
 
 
-def _axes(c: Context, target: ast.Subscript, name: str) -> dict[str, Span] | None:
+def _axes(c: Context, node: ast.Assign, target: ast.Subscript) -> dict[str, Span] | None:
     """The indices on the left: new names, each once."""
-    parts = list(target.slice.elts) if isinstance(target.slice, ast.Tuple) else [target.slice]
     axes: dict[str, Span] = {}
     right = True
-    for part in parts:
-        if isinstance(part, ast.Slice):
-            refuse.expression(c, part)
-            right = False
-        elif not isinstance(part, ast.Name) or isinstance(c.names.get(part.id), ScalarName):
-            refuse.point_write(c, part, name)
-            right = False
-        elif part.id in axes:
-            c.wrong(part, f"index '{part.id}' stands twice on the left", hint=f"{name}[i, j]")
+    for part in lines.each(target.slice):
+        if not isinstance(part, ast.Name) or isinstance(c.names.get(part.id), ScalarName):
+            refuse.point_write(c, part, target, node.value)
+            return None
+        if part.id in axes:
+            twice(c, part)
             right = False
         elif c.clash(part, part.id, "an index"):
             right = False
         else:
             axes[part.id] = c.report.span(part)
     return axes if right else None
+
+
+def twice(c: Context, part: ast.Name) -> None:
+    """`y[i, i] = ...`."""
+    hint = c.report.mended(part, c.another(part.id, "an index"))
+    c.wrong(part, f"index '{part.id}' stands twice on the left", hint=hint)
 
 
 def _read_anyway(c: Context, node: ast.expr, target: ast.Subscript) -> None:
@@ -99,6 +105,12 @@ def _rank_fits(c: Context, place: Place, name: str, rank: int, declared: Declare
     if declared is None or len(declared.shape) == rank:
         return True
     said = shape_text(declared.dtype, declared.shape)
-    hint = refuse.subscripted(name, len(declared.shape)) + " = ..." if declared.shape else name
+    hint = ""
+    if isinstance(place, ast.Subscript):
+        parts = [c.report.text(x) for x in lines.each(place.slice)]
+        indices = lines.as_many(parts, c.free(len(declared.shape)), len(declared.shape))
+        hint = c.report.mended(place, lines.indexed(name, indices))
+    elif isinstance(place, ast.Name):
+        hint = c.report.mended(place, lines.indexed(name, c.free(len(declared.shape))))
     c.wrong(place, f"'{name}' is declared {said}, here it has {plural(rank, 'index')}", hint=hint)
     return False

@@ -10,10 +10,9 @@ import math
 from typing import TYPE_CHECKING
 
 from workbench.base.dtypes import BOOL, F32, I32
-from workbench.base.source import Span
 from workbench.ir.expr import Const, Expr, Load, Select, Var, apply
 from workbench.ir.show import expr_text
-from workbench.lang import calls, refuse
+from workbench.lang import calls, comparisons, lines, refuse, rewrites, unknown
 from workbench.lang.inline import Part
 from workbench.lang.names import (
     ArrayName,
@@ -26,15 +25,12 @@ from workbench.lang.names import (
     ScalarName,
     arrays_of,
 )
+from workbench.lang.report import closest
 from workbench.lang.values import (
     Value,
-    both,
     common,
-    either,
-    narrow,
     plural,
     quotient_of,
-    repeatable,
     settle,
     truth,
     unified,
@@ -64,15 +60,6 @@ OPERATIONS: Mapping[type[ast.operator], str] = {
 }
 """The infix operations by the sign that Python's tree has for them; `**` and `@` are others."""
 
-_COMPARE: Mapping[type[ast.cmpop], str] = {
-    ast.Eq: "eq",
-    ast.NotEq: "ne",
-    ast.Lt: "lt",
-    ast.LtE: "le",
-    ast.Gt: "gt",
-    ast.GtE: "ge",
-}
-
 _INTEGER_ONLY = frozenset({"bitand", "bitor", "bitxor", "shl", "shr"})
 _ON_BOOLS: Mapping[str, str] = {"bitand": "and", "bitor": "or", "bitxor": "ne"}
 
@@ -91,9 +78,9 @@ def expression(c: Context, node: ast.expr) -> Value | None:
         case ast.BinOp():
             return _binary(c, node)
         case ast.Compare():
-            return _comparison(c, node)
+            return comparisons.comparison(c, node, expression)
         case ast.BoolOp():
-            return _bool_operation(c, node)
+            return comparisons.bool_operation(c, node, expression)
         case ast.IfExp():
             return _choice(c, node)
         case ast.Call() | Part():
@@ -136,7 +123,9 @@ def binary(
     if left.dtype is right.dtype is BOOL:
         if op in _ON_BOOLS:
             return Value(apply(_ON_BOOLS[op], left.expr, right.expr, origin=origin))
-        c.wrong(node, f"'{sign}' is arithmetic on two bools", hint="i32(...) around each of them")
+        parts = [node.left, node.right] if isinstance(node, ast.BinOp) else []
+        hint = lines.cast_parts(c, node, parts, I32) if isinstance(node, ast.BinOp) else ""
+        c.wrong(node, f"'{sign}' is arithmetic on two bools", hint=hint)
         return None
     if not unwrapped(c, op, left, right, node):
         return None
@@ -147,9 +136,17 @@ def binary(
         return None
     if op in _INTEGER_ONLY and args[0].dtype.kind == "f":
         words = f"'{sign}' wants whole numbers, this is {args[0].dtype}"
-        c.wrong(node, words, hint="i32(...) around them")
+        c.wrong(node, words, hint=_whole_operands(c, node, left, right))
         return None
     return Value(apply(op, *args, origin=origin), left.weak and right.weak)
+
+
+def _whole_operands(c: Context, node: ast.BinOp | ast.AugAssign, left: Value, right: Value) -> str:
+    """The line with the floats of an operation cut to whole numbers."""
+    if isinstance(node, ast.AugAssign):
+        return "a local that is i32 from its first assignment on"
+    pairs = ((node.left, left), (node.right, right))
+    return lines.cast_parts(c, node, [x for x, v in pairs if v.dtype.kind == "f"], I32)
 
 
 def _constant(c: Context, node: ast.Constant) -> Value | None:
@@ -166,7 +163,8 @@ def _constant(c: Context, node: ast.Constant) -> Value | None:
         case str() | bytes():
             c.wrong(node, "a string is not a value of the language", hint="a number")
         case _:
-            c.wrong(node, f"'{c.report.text(node)}' is not a value of the language", hint="0.0")
+            hint = c.report.mended(node, "0.0")
+            c.wrong(node, f"'{c.report.text(node)}' is not a value of the language", hint=hint)
     return None
 
 
@@ -195,8 +193,7 @@ def _name(c: Context, node: ast.Name) -> Value | None:
 def _local(c: Context, node: ast.Name, name: LocalName) -> Value | None:
     if name.certain:
         return Value(Var(node.id, name.dtype, origin=c.report.origin(node)))
-    zero = {"f": "0.0", "b": "False"}.get(name.dtype.kind, "0")
-    hint = f"{node.id} = {zero} before it"
+    hint = f"{node.id} = {lines.zero(name.dtype)} as the first line of the block"
     c.wrong(node, f"'{node.id}' may be read here before it has a value", hint=hint)
     return None
 
@@ -206,7 +203,7 @@ def _bare_array(c: Context, node: ast.Name, name: ArrayName) -> Value | None:
     if not name.blocked and not name.array.shape:
         return Value(Load(node.id, (), name.array.dtype, origin=c.report.origin(node)))
     if name.blocked:
-        c.wrong(node, name.blocked)
+        c.wrong(node, name.blocked, hint=name.remedy)
     else:
         refuse.whole_array(c, node, name)
     return None
@@ -216,18 +213,17 @@ def _unknown(c: Context, node: ast.Name) -> None:
     if c.dunder(node, node.id):
         return
     if node.id in calls.FUNCTIONS:
-        c.wrong(node, f"'{node.id}' is a function", hint=f"{node.id}(...)")
-        return
-    known = [*c.names, *NUMBERS]
-    if len(node.id) == 1 and not c.in_block:
-        hint = f"y[{node.id}] = ... on the left, or sum(... for {node.id} in range(N))"
-        c.wrong(node, f"'{node.id}' is not known: no index on the left, none of a range", hint=hint)
+        unknown.uncalled(c, node)
     else:
-        c.report.unknown(node, "name", node.id, known)
+        unknown.name(c, node, [*c.names, *NUMBERS])
 
 
 def _load(c: Context, node: ast.Subscript) -> Value | None:
-    parts = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
+    parts = lines.each(node.slice)
+    cut = next((p for p in parts if isinstance(p, ast.Slice) or _is_ellipsis(p)), None)
+    if cut is not None:
+        refuse.sliced(c, node, cut)
+        return None
     name = _array(c, node)
     index = [_index(c, p, name, place) for place, p in enumerate(parts)]
     if name is None:
@@ -238,7 +234,7 @@ def _load(c: Context, node: ast.Subscript) -> Value | None:
             node,
             f"'{name.array.name}' has {plural(len(shape), 'dimension')}, "
             f"{plural(len(parts), 'index')} given",
-            hint=refuse.subscripted(name.array.name, len(shape)),
+            hint=lines.refilled(c, node, len(shape)),
         )
         return None
     found = tuple(x for x in index if x is not None)
@@ -256,31 +252,39 @@ def _array(c: Context, node: ast.Subscript) -> ArrayName | None:
             match c.names.get(text):
                 case ArrayName() as name if not name.blocked:
                     return name
-                case ArrayName(blocked=why):
-                    c.wrong(node, why)
+                case ArrayName() as name:
+                    c.wrong(node, name.blocked, hint=name.remedy)
                 case Broken():
                     pass
                 case None:
                     if not c.dunder(node.value, text):
-                        c.report.unknown(node.value, "array", text, arrays_of(c.names))
+                        unknown.array(c, node, text)
                 case _:
-                    c.wrong(node, f"'{text}' is not an array", hint=text)
+                    close = closest(text, arrays_of(c.names))
+                    place = node if close is None else node.value
+                    hint = c.report.mended(place, close or text)
+                    c.wrong(node, f"'{text}' is not an array", hint=hint)
         case ast.Attribute():
-            refuse.attribute(c, node.value)
+            refuse.attribute(c, node.value, node)
         case ast.Subscript():
-            c.wrong(node, "an element has no indices of its own", hint="all in one: A[i, j]")
+            hint = c.report.mended(node, lines.joined_indices(c, node))
+            c.wrong(node, "an element has no indices of its own", hint=hint)
         case _:
-            c.wrong(node, f"'{c.report.text(node.value)}' is not an array", hint="x[i]")
+            _no_array(c, node)
     return None
+
+
+def _no_array(c: Context, node: ast.Subscript) -> None:
+    """`(x + 1)[i]`."""
+    parts = [c.report.text(x) for x in lines.each(node.slice)]
+    element = rewrites.elementwise(c, node.value, parts)
+    right = element is not None and rewrites.rank(c, node.value) == len(parts)
+    hint = c.report.mended(node, f"({element})") if right else "an array as a parameter"
+    c.wrong(node, f"'{c.report.text(node.value)}' is not an array", hint=hint)
 
 
 def _index(c: Context, part: ast.expr, name: ArrayName | None, place: int) -> Expr | None:
     """One index of a load; a negative literal is a mistake, for nothing counts from the end."""
-    if isinstance(part, ast.Slice | ast.Starred) or _is_ellipsis(part):
-        refuse.expression(
-            c, part if not _is_ellipsis(part) else ast.copy_location(ast.Slice(), part)
-        )
-        return None
     v = expression(c, part)
     if v is None:
         return None
@@ -317,64 +321,12 @@ def _unary(c: Context, node: ast.UnaryOp) -> Value | None:
             inner = settle(c, v, node.operand)
             return None if inner is None else Value(apply("invert", inner, origin=origin), v.weak)
         case _:
-            sign = c.report.text(node)[0]
-            hint = "not ..." if v.dtype is BOOL else "i32(...)"
+            sign, inner = c.report.text(node)[0], c.report.text(node.operand)
+            hint = c.report.mended(node.operand, f"i32({inner})")
+            if v.dtype is BOOL:
+                hint = c.report.mended(node, f"not {inner}")
             c.wrong(node, f"'{sign}' does not apply to {v.dtype}", hint=hint)
             return None
-
-
-def _comparison(c: Context, node: ast.Compare) -> Value | None:
-    nodes = [node.left, *node.comparators]
-    values = [expression(c, n) for n in nodes]
-    found = [v for v in values if v is not None]
-    if len(found) != len(values):
-        return None
-    middle = zip(found[1:-1], nodes[1:-1], strict=True)
-    if not all(repeatable(c, v.expr, 2, n) for v, n in middle):
-        return None
-    result: Expr | None = None
-    start = c.report.span(node).start
-    for place, op in enumerate(node.ops):
-        left, right = found[place], found[place + 1]
-        end = c.report.span(nodes[place + 1]).end
-        pair = Span(c.report.source, c.report.span(nodes[place]).start, end)
-        test = _compare(c, op, left, right, pair)
-        if test is None:
-            return None
-        origin = c.report.origin(Span(c.report.source, start, end))
-        result = test if result is None else both(result, test, right.expr, origin)
-    return None if result is None else Value(result)
-
-
-def _compare(c: Context, op: ast.cmpop, left: Value, right: Value, pair: Span) -> Expr | None:
-    if type(op) not in _COMPARE:
-        c.wrong(pair, "'in' and 'is' are not part of the language", hint="a == b")
-        return None
-    name = _COMPARE[type(op)]
-    args = unified(c, left, right, pair, I32 if narrow(left, right) else None)
-    if args is None:
-        return None
-    if args[0].dtype is BOOL and name not in {"eq", "ne"}:
-        c.wrong(pair, "bools have no order", hint="i32(...) around them")
-        return None
-    return apply(name, *args, origin=c.report.origin(pair))
-
-
-def _bool_operation(c: Context, node: ast.BoolOp) -> Value | None:
-    tests = [condition(c, n) for n in node.values]
-    found = [t for t in tests if t is not None]
-    if len(found) != len(tests):
-        return None
-    result = found[0]
-    start = c.report.span(node).start
-    for test, place in zip(found[1:], node.values[1:], strict=True):
-        span = Span(c.report.source, start, c.report.span(place).end)
-        origin = c.report.origin(span)
-        if isinstance(node.op, ast.And):
-            result = both(result, test, test, origin)
-        else:
-            result = either(result, test, origin)
-    return Value(result)
 
 
 def _choice(c: Context, node: ast.IfExp) -> Value | None:

@@ -10,12 +10,14 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from workbench.base.dtypes import F32
 from workbench.ir.expr import Var
-from workbench.lang import refuse
+from workbench.ir.graph import Scalar
+from workbench.lang import lines, refuse
 from workbench.lang.expressions import OPERATIONS, expression
 from workbench.lang.inline import body_values, ends, first_return, literal_range, returned
-from workbench.lang.names import Bound, Broken, Context, Function, Name, Parameter
-from workbench.lang.signature import dtype_of, parameters_of
+from workbench.lang.names import Bound, Broken, Context, Function, Name, Parameter, ScalarName
+from workbench.lang.signature import dtype_of, parameters_of, starred
 from workbench.lang.values import Value, fit, plural
 from workbench.passes.names import fresh_name
 
@@ -116,7 +118,9 @@ def _head(node: ast.FunctionDef) -> ast.expr:
 def _function(c: Context, node: ast.FunctionDef, words: set[str]) -> Function | None:
     if node.name in {"grid", "range", "schedule"}:
         c.wrong(
-            _head(node), f"'{node.name}' is a word of the language", hint=f"def {node.name}_2(...)"
+            _head(node),
+            f"'{node.name}' is a word of the language",
+            hint=c.report.mended(_head(node), f"{node.name}_2"),
         )
     if not c.dunder(node, node.name):
         _check_form(c, node)
@@ -125,13 +129,22 @@ def _function(c: Context, node: ast.FunctionDef, words: set[str]) -> Function | 
     body = list(node.body)
     if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
         body.pop(0)
-    _lines(c, body)
+    before = len(c.report.mistakes)
+    _lines(c, body, parameters)
     if not ends(body):
-        c.wrong(body[-1] if body else node, f"'{node.name}' ends without a value",
-                hint="return x * x")  # fmt: skip
+        if len(c.report.mistakes) == before:
+            hint = f"return {_last_local(body, parameters)} on a line after it"
+            c.wrong(body[-1] if body else node, f"'{node.name}' ends without a value", hint=hint)
         return None
     _check_results(c, node, results)
     return Function(node, parameters, results, tuple(body), _indices(node, words))
+
+
+def _last_local(nodes: list[ast.stmt], parameters: tuple[Parameter, ...]) -> str:
+    """The local that gets a value last; without one a parameter."""
+    names = [x.id for s in nodes for x in ast.walk(s)
+             if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Store)]  # fmt: skip
+    return names[-1] if names else next((p.name for p in parameters), "0.0")
 
 
 def _check_results(c: Context, node: ast.FunctionDef, results: tuple[DType, ...] | None) -> None:
@@ -144,10 +157,11 @@ def _check_results(c: Context, node: ast.FunctionDef, results: tuple[DType, ...]
         number = len(returned(x))
         if results is None and wanted is not None and number != wanted:
             c.wrong(x, f"{plural(number, 'value')} returned here and {wanted} at line "
-                    f"{returns[0].lineno}", hint="as many values at every 'return'")  # fmt: skip
+                    f"{returns[0].lineno}",
+                    hint=lines.as_many_values(c, x.value, wanted))  # fmt: skip
         elif wanted is not None and number != wanted:
             c.wrong(x.value, f"{plural(number, 'value')} returned, '{node.name}' says "
-                    f"{wanted}", hint="as many values as results after '->'")  # fmt: skip
+                    f"{wanted}", hint=lines.as_many_values(c, x.value, wanted))  # fmt: skip
         wanted = number if wanted is None else wanted
 
 
@@ -162,7 +176,9 @@ def _check_form(c: Context, node: ast.FunctionDef) -> None:
     """What stands nowhere in an inlined function."""
     for star in (node.args.vararg, node.args.kwarg, *node.args.kwonlyargs):
         if star is not None:
-            c.wrong(star, f"'{star.arg}': a function names its parameters", hint="def f(x, y):")
+            place = starred(c, star)
+            c.wrong(place, f"'{place.text}': a function names its parameters",
+                    hint=c.report.mended(place, star.arg))  # fmt: skip
     for x in ast.walk(node):
         match x:
             case ast.Name(id=name) | ast.Attribute(attr=name):
@@ -181,11 +197,13 @@ def _parameters(c: Context, node: ast.FunctionDef) -> tuple[Parameter, ...]:
     found: list[Parameter] = []
     for a in arguments:
         if c.adding(names).clash(a, a.arg, "a parameter"):
+            names[a.arg] = Broken(c.report.span(a))
             continue
         dtype = None if a.annotation is None else dtype_of(c, a.annotation)
         default = _default(c, defaults[a.arg], dtype) if a.arg in defaults else None
         found.append(Parameter(a.arg, dtype, default))
-        names[a.arg] = Broken(c.report.span(a))
+        scalar = Scalar(a.arg, dtype or F32, None, origin=c.report.origin(a))
+        names[a.arg] = ScalarName(scalar, c.report.span(a))
     return tuple(found)
 
 
@@ -205,28 +223,34 @@ def _results(c: Context, node: ast.FunctionDef) -> tuple[DType, ...] | None:
     return tuple(x for x in dtypes if x is not None)
 
 
-def _lines(c: Context, lines: list[ast.stmt]) -> None:
+Parameters = tuple[Parameter, ...]
+
+
+def _lines(c: Context, nodes: list[ast.stmt], parameters: Parameters) -> None:
     """Report what is wrong with the form of lines; nothing stands behind a return."""
-    for n, s in enumerate(lines):
-        _line(c, s)
-        if ends([s]) and n + 1 < len(lines):
-            c.wrong(lines[n + 1], "this line stands behind a return", hint="the return after it")
+    for n, s in enumerate(nodes):
+        _line(c, s, parameters)
+        if ends([s]) and n + 1 < len(nodes):
+            c.wrong(nodes[n + 1], "this line stands behind a return", hint="the return after it")
 
 
-def _line(c: Context, node: ast.stmt) -> None:
+def _line(c: Context, node: ast.stmt, parameters: Parameters) -> None:
     match node:
         case ast.Assign() | ast.AugAssign() if _assigns(node):
             pass
         case ast.If():
-            _check_branches(c, node)
+            _check_branches(c, node, parameters)
         case ast.Return():
             if node.value is None:
-                c.wrong(node, "a return without a value", hint="return x * x")
+                value = next((p.name for p in parameters), "0.0")
+                c.wrong(node, "a return without a value", hint=f"return {value}")
         case ast.For():
-            _loop(c, node)
+            _loop(c, node, parameters)
         case ast.AnnAssign(target=ast.Name(id=name)):
+            dtype, value = c.report.text(node.annotation), "0.0"
+            value = "0.0" if node.value is None else c.report.text(node.value)
             c.wrong(node, f"'{name}': locals of a function have no annotation",
-                    hint=f"{name} = f32(...)")  # fmt: skip
+                    hint=f"{name} = {dtype}({value})")  # fmt: skip
         case ast.While():
             c.wrong(node, "'while' in an inlined function is not there yet",
                     hint="the loop in a block of the kernel: for i in grid(N):")  # fmt: skip
@@ -247,31 +271,35 @@ def _assigns(node: ast.Assign | ast.AugAssign) -> bool:
             return False
 
 
-def _check_branches(c: Context, node: ast.If) -> None:
+def _check_branches(c: Context, node: ast.If, parameters: Parameters) -> None:
     """An `if` that returns does so on every way through one branch: lines behind are read once."""
     for branch in (node.body, node.orelse):
-        _lines(c, branch)
+        _lines(c, branch, parameters)
     found = first_return([node])
     if found is not None and not (ends(node.body) or ends(node.orelse)):
         c.wrong(found, "a return here, while both branches of the 'if' around it may go on",
                 hint="else: return ... in the inner 'if'")  # fmt: skip
 
 
-def _loop(c: Context, node: ast.For) -> None:
+def _loop(c: Context, node: ast.For, parameters: Parameters) -> None:
     """A loop is written out where the function is called, so its range is of numbers."""
     if not isinstance(node.target, ast.Name):
-        c.wrong(node.target, "a loop binds a name", hint="for t in range(4):")
+        refuse.loop_target(c, node.target)
     elif literal_range(node.iter) is None:
         c.wrong(
             node.iter,
             "a loop in an inlined function is written out, so its range is made of numbers",
-            hint=f"for {node.target.id} in range(4):, or the loop in a block of the kernel",
+            hint=c.report.mended(node.iter, "range(4)"),
         )
     if node.orelse:
-        c.wrong(node.orelse[0], "'else' of a loop is not part of the language", hint="if ...:")
-    _lines(c, node.body)
+        refuse.loop_else(c, node)
+    _lines(c, node.body, parameters)
     if (found := first_return(node.body)) is not None:
-        c.wrong(found, "'return' inside a loop is not there yet", hint="return a if c else b")
+        c.wrong(
+            found,
+            "'return' inside a loop is not there yet",
+            hint="a local that the loop computes, returned after it",
+        )
 
 
 def _right(report: Report, function: Function, known: Mapping[str, Function | None]) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.base.dtypes import BOOL
 from workbench.ir.expr import Const, Expr, Reduce, Select, integer, walk
+from workbench.lang import lines
 from workbench.lang.names import Bound, Broken, Context, Function, Name
 from workbench.lang.values import LARGEST_COPY, Value, fit, plural, settle, truth, unified
 from workbench.passes.fold import fold
@@ -51,13 +52,14 @@ def part(c: Context, node: Part, check: Check) -> Value | None:
         case ast.Name(id=name) if isinstance(c.functions.get(name), Function):
             values = results(c, node.call, check)
         case _:
-            c.wrong(node, f"{node.count} targets need {node.count} values", hint="a, b = b, a + b")
+            c.wrong(node, f"{node.count} targets need {node.count} values",
+                    hint=lines.as_many_targets(c, node.call, 1))  # fmt: skip
             return None
     if values is None:
         return None
     if len(values) != node.count:
         c.wrong(node, f"{node.count} targets, '{name}' returns {plural(len(values), 'value')}",
-                hint="as many targets as values")  # fmt: skip
+                hint=lines.as_many_targets(c, node.call, len(values)))  # fmt: skip
         return None
     return values[node.number]
 
@@ -69,9 +71,12 @@ def inlined(c: Context, node: ast.Call, check: Check) -> Value | None:
         return None
     if len(values) != 1:
         call = c.report.text(node)
-        names = ", ".join("abcdefgh"[: len(values)])
+        names = [x for x in ("a", "b", "c", "d", "e") if x not in c.names][: len(values)]
+        indices = [] if c.in_block else lines.scope(c)
+        parts = [lines.indexed(x, indices) for x in names]
+        after = c.report.mended(node, parts[0])
         c.wrong(node, f"'{call}' returns {plural(len(values), 'value')}, one is used here",
-                hint=f"{names} = {call} on a line of its own")  # fmt: skip
+                hint=f"{', '.join(parts)} = {call}\n{after}")  # fmt: skip
         return None
     return values[0]
 
@@ -144,7 +149,8 @@ def _given(c: Context, node: ast.Call, function: Function) -> dict[str, ast.expr
     found = dict(zip(names, node.args, strict=False))
     for keyword in node.keywords:
         if keyword.arg is None or keyword.arg not in names:
-            c.wrong(keyword, f"'{name}' has no parameter of this name",
+            said = c.report.text(keyword).partition("=")[0].strip()
+            c.wrong(keyword, f"'{said}' is no parameter of '{name}'",
                     hint=_called(c, node, function))  # fmt: skip
             return None
         if keyword.arg in found:
@@ -174,9 +180,9 @@ def literal_range(node: ast.expr) -> range | None:
             return None
 
 
-def ends(lines: list[ast.stmt]) -> bool:
+def ends(nodes: list[ast.stmt]) -> bool:
     """Whether every way through lines ends at a return of a value."""
-    match lines:
+    match nodes:
         case [*_, ast.Return(value=ast.expr())]:
             return True
         case [*_, ast.If(body=body, orelse=orelse)]:
@@ -185,9 +191,9 @@ def ends(lines: list[ast.stmt]) -> bool:
             return False
 
 
-def first_return(lines: list[ast.stmt]) -> ast.Return | None:
+def first_return(nodes: list[ast.stmt]) -> ast.Return | None:
     """The first return in lines."""
-    return next((x for s in lines for x in ast.walk(s) if isinstance(x, ast.Return)), None)
+    return next((x for s in nodes for x in ast.walk(s) if isinstance(x, ast.Return)), None)
 
 
 def returned(node: ast.Return) -> list[ast.expr]:
@@ -207,10 +213,10 @@ def body_values(c: Context, function: Function, check: Check) -> Values | None:
 
 
 def _run(
-    c: Context, function: Function, lines: Sequence[ast.stmt], check: Check
+    c: Context, function: Function, nodes: Sequence[ast.stmt], check: Check
 ) -> Context | Values | None:
     """What lines return, or the names behind them; None after a mistake."""
-    for n, line in enumerate(lines):
+    for n, line in enumerate(nodes):
         match line:
             case ast.Return():
                 values = [_returned(c, function, n, x, check) for n, x in enumerate(returned(line))]
@@ -218,7 +224,7 @@ def _run(
                 return found if len(found) == len(values) else None
             case ast.If():
                 if first_return([line]) is not None:
-                    return _returning(c, function, line, lines[n + 1 :], check)
+                    return _returning(c, function, line, nodes[n + 1 :], check)
                 after = _meeting(c, function, line, check)
             case ast.For():
                 after = _turns(c, function, line, check)
@@ -343,7 +349,8 @@ def _line(c: Context, node: ast.Assign, check: Check) -> dict[str, Name] | None:
         case _:
             places = [node.value]
     if len(places) != len(names):
-        c.wrong(node, f"{len(names)} targets need {len(names)} values", hint="a, b = b, a + b")
+        hint = lines.as_many_values(c, node.value, len(names))
+        c.wrong(node, f"{len(names)} targets need {len(names)} values", hint=hint)
         return None
     found: dict[str, Name] = {}
     for name, place in zip(names, places, strict=True):

@@ -25,18 +25,22 @@ from workbench.ir.expr import (
     walk,
 )
 from workbench.ir.graph import Array, Definition, Equation, Graph, Scalar, defined, each
+from workbench.ir.show import expr_text
+from workbench.lang import lines, rewrites
 from workbench.lang.expressions import expression
 from workbench.lang.extents import Declared, same, shape_text
-from workbench.lang.names import ArrayName, Broken, Context
+from workbench.lang.names import ArrayName, Broken, Context, arrays_of
 from workbench.lang.private import private_arrays
 from workbench.lang.prove import World, prove_fact
 from workbench.lang.renaming import Renaming, definition
 from workbench.lang.values import fit, plural
+from workbench.passes.facts import closest_call
 from workbench.passes.fold import fold
 from workbench.passes.names import fresh_name, names_of
 from workbench.passes.updates import copied
 
 if TYPE_CHECKING:
+    from workbench.base.dtypes import DType
     from workbench.ir.expr import Range
 
 
@@ -85,7 +89,8 @@ def kernel_call(
     """What `targets = callee(...)` defines, or mistakes and None."""
     if len(targets) != len(callee.outputs):
         c.wrong(node, f"{plural(len(targets), 'target')}, '{callee.name}' returns "
-                f"{plural(len(callee.outputs), 'array')}", hint="a target for each")  # fmt: skip
+                f"{plural(len(callee.outputs), 'array')}",
+                hint=lines.as_many_targets(c, node, len(callee.outputs)))  # fmt: skip
         return None
     used = {*words, *c.names, *names_of(callee)}
     call = Call(c, node, callee, targets, words, world, turns, used)
@@ -111,11 +116,23 @@ def _facts(call: Call, values: Mapping[str, Expr]) -> tuple[Expr, ...] | None:
         if not free_names(f) & turns and not isinstance(f, Const):
             left.append(f)
         elif isinstance(f, Const) or not prove_fact(call.world, call.turns, f):
-            verb = "does not hold" if isinstance(f, Const) else "is not proved to hold"
-            call.c.wrong(call.node, f"an assert of '{callee.name}' {verb} here",
-                         hint=f"arguments that fit the asserts of '{callee.name}'")  # fmt: skip
+            _broken_assert(call, fact, values, f)
             return None
     return tuple(left)
+
+
+def _broken_assert(call: Call, fact: Expr, values: Mapping[str, Expr], f: Expr) -> None:
+    """Report an assert of the called kernel that these arguments break, or may break."""
+    callee = call.callee
+    said = {n: fold(values[n]) for n in sorted(free_names(fact)) if n in values}
+    shown = ", ".join(f"{n} = {expr_text(e)}" for n, e in said.items())
+    verb = "does not hold" if isinstance(f, Const) else "is not proved to hold"
+    numbers = {n: e.value for n, e in said.items() if isinstance(e, Const)}
+    hint = f"arguments for which {expr_text(fact)} holds"
+    if len(numbers) == len(said):
+        hint = f"arguments with {closest_call(fact, numbers)}"
+    words = f"assert {expr_text(fact)} of '{callee.name}' {verb} here, with {shown}"
+    call.c.wrong(call.node, words, hint=hint)
 
 
 def _targets_fit(call: Call, values: Mapping[str, Expr], declared: Mapping[str, Declared]) -> bool:
@@ -135,9 +152,20 @@ def _targets_fit(call: Call, values: Mapping[str, Expr], declared: Mapping[str, 
         if said is not None and not fits:
             call.c.wrong(target, f"'{target.id}' is {shape_text(said.dtype, said.shape)}, "
                          f"'{call.callee.name}' returns {shape_text(a.dtype, shape)} here",
-                         hint="a target of this type")  # fmt: skip
+                         hint=_converted(call, target, a, said))  # fmt: skip
             return False
     return True
+
+
+def _converted(call: Call, target: ast.Name, a: Array, said: Array | Declared) -> str:
+    """The call with a target of its own, whose elements are cast where that is all."""
+    c, name = call.c, call.c.another(target.id)
+    line = c.report.mended(target, name)
+    if len(said.shape) != len(a.shape) or said.dtype == a.dtype:
+        return line
+    indices = c.free(len(a.shape))
+    element = lines.indexed(name, indices)
+    return f"{line}\n{lines.indexed(target.id, indices)} = {said.dtype}({element})"
 
 
 def _placed(call: Call, given: Mapping[str, str], values: Mapping[str, Expr]) -> list[Definition]:
@@ -228,12 +256,13 @@ def _given(c: Context, node: ast.Call, callee: Graph) -> dict[str, ast.expr] | N
     names = callee.parameters
     needed = [a.name for a in callee.inputs]
     needed += [s.name for s in callee.scalars if s.default is None]
-    every = c.report.called(node, names, {n: n for n in needed})
+    every = c.report.called(node, names, _likely(c, callee, needed))
     found = dict(zip(names, node.args, strict=False))
     strange = next((k for k in node.keywords if k.arg not in names or k.arg in found), None)
     if strange is not None or len(node.args) > len(names):
         place = node if strange is None else strange
-        c.wrong(place, f"'{callee.name}' takes each of its parameters once", hint=every)
+        words = f"'{callee.name}' takes {', '.join(names)}, each once"
+        c.wrong(place, words, hint=every)
         return None
     found |= {k.arg: k.value for k in node.keywords if k.arg is not None}
     missing = [n for n in needed if n not in found]
@@ -241,6 +270,13 @@ def _given(c: Context, node: ast.Call, callee: Graph) -> dict[str, ast.expr] | N
         c.wrong(node, f"'{callee.name}' is called without '{missing[0]}'", hint=every)
         return None
     return found
+
+
+def _likely(c: Context, callee: Graph, needed: Sequence[str]) -> dict[str, str]:
+    """What a call may give for each parameter: an array of its type, or a plain number."""
+    found = {s.name: s.name if s.name in c.names else lines.one(s.dtype) for s in callee.scalars}
+    found |= {a.name: rewrites.matching(c, a) or a.name for a in callee.inputs}
+    return {n: found[n] for n in needed}
 
 
 def _values(call: Call, given: Mapping[str, ast.expr]) -> dict[str, Expr] | None:
@@ -265,10 +301,20 @@ def _values(call: Call, given: Mapping[str, ast.expr]) -> dict[str, Expr] | None
         if not all(same(x, have) for x, have in zip(shape, array.shape, strict=True)):
             c.wrong(place, f"'{array.name}' is {shape_text(array.dtype, array.shape)}, "
                     f"'{callee.name}' takes {shape_text(parameter.dtype, shape)} for "
-                    f"'{parameter.name}' here", hint="an array of this shape")  # fmt: skip
+                    f"'{parameter.name}' here",
+                    hint=_of_shape(c, place, parameter.dtype, shape))  # fmt: skip
             return None
     assert all(d in values for d in callee.dims), "a dim is an extent of a parameter"
     return values
+
+
+def _of_shape(c: Context, place: ast.expr, dtype: DType, shape: Sequence[Expr]) -> str:
+    """The line with an array of this type, if there is one."""
+    for name, old in arrays_of(c.names).items():
+        a = old.array
+        if a.dtype == dtype and len(a.shape) == len(shape) and all(map(same, a.shape, shape)):
+            return c.report.mended(place, name)
+    return f"an array of type {shape_text(dtype, shape)}"
 
 
 def _array(c: Context, parameter: Array, node: ast.expr) -> Array | None:
@@ -283,15 +329,30 @@ def _array(c: Context, parameter: Array, node: ast.expr) -> Array | None:
         return None
     if not isinstance(name, ArrayName) or name.blocked:
         c.wrong(node, f"'{c.report.text(node)}' is no array; '{parameter.name}' is {said}",
-                hint="the name of an array")  # fmt: skip
+                hint=_named_array(c, parameter, node))  # fmt: skip
         return None
     array = name.array
     if array.dtype != parameter.dtype or len(array.shape) != len(parameter.shape):
-        have = shape_text(array.dtype, array.shape)
-        c.wrong(node, f"'{array.name}' is {have}, '{parameter.name}' is {said}",
-                hint="an array of this dtype and rank")  # fmt: skip
+        have, name = shape_text(array.dtype, array.shape), c.another(f"{array.name}_1")
+        hint = f"an array of {parameter.dtype} with {plural(len(parameter.shape), 'dimension')}"
+        if len(array.shape) == len(parameter.shape):
+            indices = c.free(len(array.shape))
+            element = lines.indexed(array.name, indices)
+            cast = f"{lines.indexed(name, indices)} = {parameter.dtype}({element})"
+            hint = f"{cast}\n{c.report.mended(node, name)}"
+        c.wrong(node, f"'{array.name}' is {have}, '{parameter.name}' is {said}", hint=hint)
         return None
     return array
+
+
+def _named_array(c: Context, parameter: Array, node: ast.expr) -> str:
+    """The line with an array in the place of an expression: one of its own, or one that fits."""
+    name = c.another("t")
+    line = rewrites.equation(c, name, node) if rewrites.rank(c, node) else None
+    if line is not None:
+        return f"{line}\n{c.report.mended(node, name)}"
+    found = rewrites.matching(c, parameter)
+    return "the name of an array" if found is None else c.report.mended(node, found)
 
 
 def _scalar(call: Call, s: Scalar, node: ast.expr | None) -> Expr | None:
@@ -310,11 +371,11 @@ def _scalar(call: Call, s: Scalar, node: ast.expr | None) -> Expr | None:
         turn = free_names(e) & {r.var for r in call.turns}
         if not whole or turn:
             c.wrong(node, f"'{s.name}' is an extent: made of dims, i32 scalars and whole numbers",
-                    hint=f"{s.name}: i32 as a parameter of this kernel")  # fmt: skip
+                    hint=f"a parameter of this kernel: {s.name}: i32")  # fmt: skip
             return None
     if computed and any(s.name in free_names(f) for f in callee.facts):
         c.wrong(node, f"'{callee.name}' asserts something of '{s.name}', which is known only when "
-                "it runs", hint=f"{s.name} as a parameter of this kernel")  # fmt: skip
+                "it runs", hint=f"a parameter of this kernel: {s.name}: {s.dtype}")  # fmt: skip
         return None
     if not computed:
         return e

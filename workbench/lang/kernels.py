@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.ir.expr import loads
 from workbench.ir.graph import Array, Graph
+from workbench.lang import lines, rewrites
 from workbench.lang.bounds import check_bounds
 from workbench.lang.cover import check_writes
 from workbench.lang.draft import Draft, agree
 from workbench.lang.expressions import condition
 from workbench.lang.extents import Declared, shape_text
-from workbench.lang.names import ArrayName, Broken, Context
+from workbench.lang.names import ArrayName, Broken, Context, Dim
 from workbench.lang.signature import Signature, parameters_of, signature
 from workbench.lang.statements import statement
+from workbench.lang.values import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from workbench.lang.names import Callee
     from workbench.lang.report import Report
@@ -35,10 +38,10 @@ def kernel(report: Report, node: ast.FunctionDef, functions: Mapping[str, Callee
     read = signature(c, node)
     body = list(node.body)
     doc = _docstring(body)
-    returned = _returned(c, node, body)
+    returned = _returned(c.adding(read.names), node, body)
     words = frozenset(x.id for x in ast.walk(node) if isinstance(x, ast.Name))
-    draft = Draft(c, dict(read.names), {}, words)
-    _declare_results(draft, returned, read)
+    draft = Draft(c, dict(read.names), {}, words, frozenset(x.id for x in returned))
+    _declare_results(draft, node, returned, read)
     _facts(draft, body)
     for line in body:
         statement(draft, line)
@@ -70,12 +73,13 @@ def _returned(c: Context, node: ast.FunctionDef, body: list[ast.stmt]) -> list[a
     """The names that the last line returns; the line is taken off the body."""
     if not body or not isinstance(body[-1], ast.Return):
         last = body[-1] if body else node
-        c.wrong(last, f"'{node.name}' ends without a return", hint="return y")
+        hint = f"return {_last_defined(node)} on a line after it"
+        c.wrong(last, f"'{node.name}' ends without a return", hint=hint)
         return []
     value = body.pop()
     assert isinstance(value, ast.Return)
     if value.value is None:
-        c.wrong(value, "'return' names what it returns", hint="return y")
+        c.wrong(value, "'return' names what it returns", hint=f"return {_last_defined(node)}")
         return []
     parts = list(value.value.elts) if isinstance(value.value, ast.Tuple) else [value.value]
     names: list[ast.Name] = []
@@ -84,32 +88,71 @@ def _returned(c: Context, node: ast.FunctionDef, body: list[ast.stmt]) -> list[a
             case ast.Name():
                 names.append(part)
             case ast.Subscript(value=ast.Name(id=name)):
-                c.wrong(part, "'return' names whole arrays", hint=f"return {name}")
+                c.wrong(part, "'return' names whole arrays", hint=c.report.mended(part, name))
             case _:
                 c.wrong(part, "'return' names arrays, it does not compute them",
-                        hint=f"y[i] = {c.report.text(part)} and then return y")  # fmt: skip
+                        hint=_computed(c, node, part))  # fmt: skip
     return names if len(names) == len(parts) else []
 
 
-def _declare_results(draft: Draft, returned: list[ast.Name], read: Signature) -> None:
+def _last_defined(node: ast.FunctionDef) -> str:
+    """The array or the local that a line gives a value last; else the first parameter."""
+    inside = [x for s in node.body for x in ast.walk(s)]
+    found = [x for x in inside if isinstance(x, ast.Name | ast.Subscript)]
+    stored = [x for x in found if isinstance(x.ctx, ast.Store)]
+    names = [x.value if isinstance(x, ast.Subscript) else x for x in stored]
+    plain = [x.id for x in names if isinstance(x, ast.Name)]
+    return plain[-1] if plain else next((a.arg for a in parameters_of(node)), "y")
+
+
+def _computed(c: Context, node: ast.FunctionDef, part: ast.expr) -> str:
+    """The equation for a value that is returned, and the line that returns its array."""
+    used = {x.id for x in ast.walk(node) if isinstance(x, ast.Name)} | {*c.names}
+    name = next((x for x in ("y", "z", "w", "r") if x not in used), c.another("result"))
+    if isinstance(part, ast.BinOp) and isinstance(part.op, ast.MatMult):
+        line = rewrites.product(c, name, part.left, part.right)
+    else:
+        line = rewrites.equation(c, name, part)
+    after = c.report.mended(part, name)
+    return f"an equation, and its array: {after}" if line is None else f"{line}\n{after}"
+
+
+def _declare_results(
+    draft: Draft, node: ast.FunctionDef, returned: list[ast.Name], read: Signature
+) -> None:
     """The return annotation declares the arrays that the last line names."""
+    if read.results is None and node.returns is not None:
+        for name in returned:
+            draft.names.setdefault(name.id, Broken(draft.context.report.span(name)))
     if read.results is None or not returned:
         return
     if len(read.results) != len(returned):
+        verb = "is" if len(returned) == 1 else "are"
+        said = [shape_text(x.dtype, x.shape) for x in read.results]
         draft.context.wrong(
             returned[0],
-            f"{len(returned)} arrays are returned, the signature says {len(read.results)}",
-            hint="as many names after 'return' as results after '->'",
+            f"{plural(len(returned), 'array')} {verb} returned, the signature says "
+            f"{len(read.results)}",
+            hint=_arrow([*said, *[said[-1]] * len(returned)][: len(returned)]),
         )
         return
     for name, said in zip(returned, read.results, strict=True):
         old = draft.declared.get(name.id)
         if old is not None and (old.dtype, old.shape) != (said.dtype, said.shape):
+            same = [
+                draft.declared.get(x.id, r) for x, r in zip(returned, read.results, strict=True)
+            ]
             draft.context.wrong(
                 name, f"'{name.id}' is returned twice, once as {shape_text(old.dtype, old.shape)} "
                 f"and once as {shape_text(said.dtype, said.shape)}",
+                hint=_arrow([shape_text(x.dtype, x.shape) for x in same]),
             )  # fmt: skip
-        draft.declared[name.id] = said
+        draft.declared.setdefault(name.id, said)
+
+
+def _arrow(types: Sequence[str]) -> str:
+    """The result of a signature."""
+    return f"-> {types[0]}" if len(types) == 1 else f"-> ({', '.join(types)})"
 
 
 def _facts(draft: Draft, body: list[ast.stmt]) -> None:
@@ -119,8 +162,9 @@ def _facts(draft: Draft, body: list[ast.stmt]) -> None:
         assert isinstance(node, ast.Assert)
         fact = condition(draft.context, node.test)
         if fact is not None and next(loads(fact), None) is not None:
-            hint = "assert N > 0"
-            draft.context.wrong(node, "a fact is about dims and scalars, not elements", hint=hint)
+            dim = next((k for k, n in draft.names.items() if isinstance(n, Dim)), "1")
+            draft.context.wrong(node, "a fact is about dims and scalars, not elements",
+                                hint=f"assert {dim} > 0")  # fmt: skip
         elif fact is not None:
             draft.facts.append(fact)
 
@@ -136,23 +180,38 @@ def _check_outputs(draft: Draft, returned: list[ast.Name]) -> None:
         if isinstance(old, Broken):
             continue
         if isinstance(old, ArrayName) and old.blocked:
-            c.wrong(name, old.blocked)
+            c.wrong(name, old.blocked, hint=old.remedy)
         elif name.id in arrays:
-            _check_result(draft, name, arrays[name.id])
+            _check_result(draft, name, arrays[name.id], returned)
         elif old is not None:
-            c.wrong(name, f"'{name.id}' is not an array", hint="return y")
+            array = c.another("y")
+            hint = f"{array} = {name.id}\n{c.report.mended(name, array)}"
+            c.wrong(name, f"'{name.id}' is not an array", hint=hint)
         elif name.id in draft.declared and not c.dunder(name, name.id):
             _never_defined(draft, name, arrays)
     for name, said in draft.declared.items():
         if name not in draft.names and name not in {x.id for x in returned}:
-            c.wrong(said.span, f"'{name}' is declared and never written", hint=f"{name}[i] = ...")
+            _never_written(c, name, said)
+
+
+def _never_written(c: Context, name: str, said: Declared) -> None:
+    """`z: f32[N]` and no line that gives it values."""
+    start = said.span.source.text.rfind(name, 0, said.span.start)
+    place = replace(said.span, start=start, end=start + len(name))
+    element = lines.indexed(name, c.free(len(said.shape)))
+    hint = f"{element} = {lines.zero(said.dtype)} on a line after it"
+    c.wrong(place, f"'{name}' is declared and never written", hint=hint)
 
 
 def _never_defined(draft: Draft, name: ast.Name, arrays: dict[str, Array]) -> None:
-    draft.context.report.unknown(name, "array", name.id, arrays)
+    c = draft.context
+    defined = [k for k, n in draft.names.items() if isinstance(n, ArrayName | Broken)]
+    last = defined[-1] if defined else ""
+    hint = c.report.mended(name, last) if last else ""
+    c.report.unknown(name, "array", name.id, arrays, hint=hint)
 
 
-def _check_result(draft: Draft, name: ast.Name, array: Array) -> None:
+def _check_result(draft: Draft, name: ast.Name, array: Array, returned: Sequence[ast.Name]) -> None:
     said = draft.declared.get(name.id)
     if said is None:
         return
@@ -162,5 +221,14 @@ def _check_result(draft: Draft, name: ast.Name, array: Array) -> None:
             name,
             f"'{name.id}' is {shape_text(array.dtype, array.shape)}, the signature returns "
             f"{shape_text(said.dtype, said.shape)}",
-            hint=f"-> {shape_text(array.dtype, array.shape)}",
+            hint=_arrow([_type_of(draft, x.id) for x in returned]),
         )
+
+
+def _type_of(draft: Draft, name: str) -> str:
+    """The type of an array that has one; else what the signature says."""
+    old = draft.names.get(name)
+    if isinstance(old, ArrayName):
+        return shape_text(old.array.dtype, old.array.shape)
+    said = draft.declared.get(name)
+    return "f32" if said is None else shape_text(said.dtype, said.shape)

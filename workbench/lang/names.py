@@ -5,6 +5,7 @@ A `Context` is what an expression is read in: the names it may use and the repor
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from workbench.lang.report import Place, Report
     from workbench.lang.values import Value
 
+INDICES = "ijklmnpq"
+"""Names for indices, in the order in which hints take them."""
+
 RESERVED = frozenset({"on", "schedule"})
 """Names that calls of a kernel use for themselves."""
 
@@ -33,11 +37,15 @@ class Dim:
 
 @dataclass(frozen=True, slots=True)
 class ArrayName:
-    """A parameter or a defined array; `blocked` says why it cannot be read here, if so."""
+    """A parameter or a defined array; `blocked` says why it cannot be read here, if so.
+
+    `remedy` is the hint for that.
+    """
 
     array: Array
     span: Span
     blocked: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +193,7 @@ class Context:
     def clash(self, place: Place, name: str, what: str, hint: str = "") -> bool:
         """Report a new name that is reserved or stands for something already; true if so.
 
-        `hint` is the line with another name, where it is known what to rename.
+        `hint` is the line with another name, where more than the place has to be renamed.
         """
         if self.dunder(place, name):
             return True
@@ -193,27 +201,44 @@ class Context:
             self.wrong(
                 place,
                 f"'{name}' is reserved for calls: k(x, {name}=...)",
-                hint=self._renamed(place, name),
+                hint=self.renamed(place, name, f"{name}_1"),
             )
             return True
         old = self.names.get(name)
         if old is None:
             return False
+        if isinstance(old, Broken):
+            return True
         line, column = old.span.position
         text = " ".join(old.span.source.line(line).split())
         self.wrong(
             place,
             f"'{name}' is {what} here and {noun(old)} at line {line}, column {column} "
             f"({text}); a kernel has one namespace",
-            hint=hint or f"another name for {what}",
+            hint=hint or self.renamed(place, name, self.another(name, what)),
         )
         return True
 
-    def _renamed(self, place: Place, name: str) -> str:
-        """The line with `on_1` in the place of `on`."""
+    def free(self, count: int) -> list[str]:
+        """Names for so many indices, none of which stands for something else."""
+        free = [x for x in INDICES if x not in self.names]
+        numbered = (f"i{n}" for n in range(len(self.names) + count))
+        return [*free, *(x for x in numbered if x not in self.names)][:count]
+
+    def another(self, name: str, what: str = "") -> str:
+        """A name that no word of the text is, in the place of one that is taken."""
+        used = {*self.names, *re.findall(r"\w+", self.report.source.text)}
+        if what in {"an index", "a loop"}:
+            found = next((x for x in self.free(len(INDICES)) if x not in used), "")
+            return found or f"{name}_1"
+        numbered = (f"{name}_{n}" for n in range(1, len(used) + 2))
+        return next(x for x in (name.lower(), *numbered) if x not in used)
+
+    def renamed(self, place: Place, name: str, new: str) -> str:
+        """The line with another name at the place, which begins with the name."""
         span = self.report.span(place)
         start = span.start + max(span.text.find(name), 0)
-        return self.report.mended(replace(span, start=start, end=start + len(name)), f"{name}_1")
+        return self.report.mended(replace(span, start=start, end=start + len(name)), new)
 
 
 def arrays_of(names: Mapping[str, Name]) -> dict[str, ArrayName]:

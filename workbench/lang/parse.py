@@ -10,6 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, TypeVar
 
 from workbench.base.errors import Mistake, SourceError
+from workbench.base.source import Span
 from workbench.lang import refuse
 from workbench.lang.functions import functions
 from workbench.lang.kernels import kernel
@@ -63,6 +64,8 @@ def _tree(report: Report) -> ast.Module:
             first = (error.offset or 1) - 1
             last = (error.end_offset or 0) - 1 if error.end_lineno == error.lineno else first + 1
             span = report.characters(error.lineno, first, last)
+        elif (zero := report.source.text.find("\0")) >= 0:
+            span = Span(report.source, zero, zero + 1)
         raise SourceError(Mistake(_words(error), span)) from None
     except (RecursionError, MemoryError):
         raise SourceError(
@@ -113,7 +116,9 @@ def _module(report: Report, tree: ast.Module) -> Module:
             case _:
                 _refuse(report, statement)
     if not names and not schedules and not report.mistakes:
-        raise SourceError("the text has no kernel", hint="def double(x: f32[N]) -> f32[N]:")
+        raise SourceError(
+            "the text has no kernel", hint="a function of arrays: def double(x: f32[N]) -> f32[N]:"
+        )
     return Module(tuple(kernels), tuple(schedules))
 
 
@@ -126,8 +131,8 @@ def _refuse_decorators(report: Report, node: ast.FunctionDef) -> None:
     c = Context(report, {})
     for decorator in node.decorator_list:
         if not c.dunder(decorator, report.text(decorator)):
-            c.wrong(decorator, f"'@{report.text(decorator)}' is no decorator of the language",
-                    hint="@schedule(name_of_a_kernel)")  # fmt: skip
+            c.wrong(decorator, f"'{report.text(decorator)}' is no decorator of the language",
+                    hint="no line: a kernel has none")  # fmt: skip
 
 
 def _is_kernel(node: ast.FunctionDef) -> bool:
@@ -144,9 +149,17 @@ def _refuse(report: Report, statement: ast.stmt) -> None:
     match statement:
         case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
             c.wrong(statement, "a text consists of functions; an equation stands in a kernel",
-                    hint="def double(x: f32[N]) -> f32[N]:")  # fmt: skip
+                    hint="a parameter of the kernel: alpha: f32 = 0.5")  # fmt: skip
+        case ast.Expr() if not _hidden(c, statement):
+            c.wrong(statement, "a text consists of functions; what calls them stands in a cell of "
+                    "Python", hint="no line here")  # fmt: skip
         case _:
             refuse.statement(c, statement)
+
+
+def _hidden(c: Context, statement: ast.stmt) -> bool:
+    """Whether a name with two underscores stands there, which is reported."""
+    return any(c.dunder(x, x.id) for x in ast.walk(statement) if isinstance(x, ast.Name))
 
 
 def _refuse_doubles(report: Report, functions: list[ast.FunctionDef]) -> None:
@@ -156,6 +169,6 @@ def _refuse_doubles(report: Report, functions: list[ast.FunctionDef]) -> None:
             line = report.span(seen[f.name]).position[0]
             place = report.span(f)
             head = type(place)(place.source, place.start, place.start + len("def ") + len(f.name))
-            report.wrong(head, f"'{f.name}' is defined at line {line} already",
-                         hint=f"def {f.name}_2(...)")  # fmt: skip
+            hint = report.mended(head, f"def {f.name}_2")
+            report.wrong(head, f"'{f.name}' is defined at line {line} already", hint=hint)
         seen.setdefault(f.name, f)

@@ -14,9 +14,9 @@ from workbench.base.source import Origin, Span
 from workbench.ir.expr import Expr, Load, Var, integer, loads
 from workbench.ir.graph import Array, Axis, Block, Definition, Equation
 from workbench.ir.stmt import For, LoopKind, Stmt, Store
-from workbench.lang import refuse
+from workbench.lang import lines
 from workbench.lang.cover import reads_apart
-from workbench.lang.equations import value_of
+from workbench.lang.equations import twice, value_of
 from workbench.lang.expressions import expression
 from workbench.lang.extents import Declared, axes_of, shape_text
 from workbench.lang.names import Context, Index
@@ -47,7 +47,10 @@ def point(
     assert isinstance(target.value, ast.Name)
     name, parts = target.value.id, parts_of(target)
     if len(parts) != len(said.shape):
-        hint = refuse.subscripted(name, len(said.shape)) + " = ..." if said.shape else name
+        given, count = [c.report.text(p) for p in parts], len(said.shape)
+        hint = c.report.mended(
+            target, lines.indexed(name, lines.as_many(given, c.free(count), count))
+        )
         c.wrong(target, f"'{name}' is {shape_text(said.dtype, said.shape)}, here it has "
                 f"{plural(len(parts), 'index')}", hint=hint)  # fmt: skip
         return None
@@ -55,7 +58,7 @@ def point(
     for p in parts:
         if isinstance(p, ast.Name) and _new(c, p):
             if p.id in free:
-                c.wrong(p, f"index '{p.id}' stands twice on the left", hint=f"{name}[i, j]")
+                twice(c, p)
                 return None
             if c.clash(p, p.id, "an index"):
                 return None

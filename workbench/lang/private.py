@@ -27,6 +27,7 @@ from workbench.ir.stmt import (
     reads,
     walk_stmts,
 )
+from workbench.lang import lines
 from workbench.lang.extents import Declared, shape_text
 from workbench.lang.names import ArrayName, Context
 from workbench.lang.signature import declared
@@ -66,15 +67,17 @@ def declare_private(
     if said is None or c.clash(target, target.id, "an array"):
         return None
     if target.id in known:
-        c.wrong(target, f"'{target.id}' is declared already", hint=f"{target.id}_2: ...")
+        hint = c.report.mended(target, c.another(target.id))
+        c.wrong(target, f"'{target.id}' is declared already", hint=hint)
         return None
     shape = tuple(int(x.value) for x in said.shape if isinstance(x, Const))
     if len(shape) != len(said.shape):
         c.wrong(node.annotation, f"'{target.id}' is private to an iteration: its extents are "
-                "literals", hint=f"{target.id}: {said.dtype}[8]")  # fmt: skip
+                "literals", hint=c.report.mended(node.annotation, f"{said.dtype}[8]"))  # fmt: skip
         return None
     if prod(shape) == 0:
-        c.wrong(node.annotation, f"'{target.id}' has no elements", hint=f"{said.dtype}[8]")
+        hint = c.report.mended(node.annotation, f"{said.dtype}[8]")
+        c.wrong(node.annotation, f"'{target.id}' has no elements", hint=hint)
         return None
     total = prod(shape) + sum(prod(a.shape) for a in known.values())
     if total > LARGEST_PRIVATE:
@@ -109,10 +112,9 @@ def check_written(c: Context, body: Body) -> None:
         if isinstance(s, Alloc) and not _written_first(s, body[n + 1 :]):
             span = s.origin.nearest_span()
             assert span is not None, "a private array has a line"
-            zero = {"f": "0.0", "b": "False"}.get(s.dtype.kind, "0")
             said = shape_text(s.dtype, tuple(integer(x) for x in s.shape))
             c.wrong(span, f"'{s.name}' is not proved to be written before it is read",
-                    hint=f"{s.name}: {said} = {zero}")  # fmt: skip
+                    hint=f"{s.name}: {said} = {lines.zero(s.dtype)}")  # fmt: skip
         for inner in bodies(s):
             check_written(c, inner)
 

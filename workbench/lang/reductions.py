@@ -22,9 +22,9 @@ from workbench.ir.expr import (
     walk,
 )
 from workbench.ir.ops import REDUCTIONS
-from workbench.lang import lines, refuse
+from workbench.lang import lines, refuse, rewrites
 from workbench.lang.extents import polynomial
-from workbench.lang.names import ArrayName, Bound, Context, Dim, Index
+from workbench.lang.names import ArrayName, Bound, Broken, Context, Dim, Index
 from workbench.lang.prove import LARGEST_DIM
 from workbench.lang.values import Value, both, settle, truth, whole
 
@@ -53,8 +53,16 @@ def refuse_arguments(c: Context, node: ast.Call, name: str) -> None:
             hint = c.report.mended(node, lines.reduced(c, name, old))
             c.wrong(node, f"'{name}' reduces a generator expression", hint=hint)
         case _:
-            hint = f"{name}(x[i] for i in range(N))"
-            c.wrong(node, f"'{name}' reduces a generator expression", hint=hint)
+            c.wrong(node, f"'{name}' reduces a generator expression",
+                    hint=_of_an_array(c, node, name))  # fmt: skip
+
+
+def _of_an_array(c: Context, node: ast.Call, name: str) -> str:
+    """The line with the reduction of the array that the arguments name first."""
+    for x in (x for a in node.args for x in ast.walk(a)):
+        if isinstance(x, ast.Name) and isinstance(old := c.names.get(x.id), ArrayName):
+            return c.report.mended(node, lines.reduced(c, name, old))
+    return f"a generator expression: {name}(x[i] for i in range(N))"
 
 
 def reduction(c: Context, node: ast.Call, name: str, check: Check) -> Value | None:
@@ -62,7 +70,8 @@ def reduction(c: Context, node: ast.Call, name: str, check: Check) -> Value | No
     generator = node.args[0]
     assert isinstance(generator, ast.GeneratorExp)
     for keyword in node.keywords:
-        c.wrong(keyword, f"'{name}' takes no argument by name", hint=f"{name}(...)")
+        hint = c.report.mended(node, f"{name}{c.report.text(generator)}")
+        c.wrong(keyword, f"'{name}' takes no argument by name", hint=hint)
     ranges: list[Range] = []
     tests: list[Expr | None] = []
     whole_ranges = True
@@ -85,7 +94,7 @@ def reduction(c: Context, node: ast.Call, name: str, check: Check) -> Value | No
         words = f"'{name}' runs over exactly one range, here over {len(ranges)}"
         c.wrong(node, words, hint=hint)
         return None
-    term = _term(c, name, body, generator.elt)
+    term = _term(c, name, body, node)
     if term is None:
         return None
     dtype = I32 if name in {"argmax", "argmin"} else term.dtype
@@ -113,8 +122,11 @@ def _over_one_range(c: Context, node: ast.Call, generator: ast.GeneratorExp, nam
     return c.report.mended(node, lines.flattened(name, body, sizes))
 
 
-def _term(c: Context, name: str, body: Value, place: ast.expr) -> Expr | None:
+def _term(c: Context, name: str, body: Value, node: ast.Call) -> Expr | None:
     """The body in the dtype that the reduction folds."""
+    generator = node.args[0]
+    assert isinstance(generator, ast.GeneratorExp)
+    place = generator.elt
     if name in {"any", "all"}:
         return truth(c, body, place)
     term = settle(c, body, place)
@@ -129,7 +141,8 @@ def _term(c: Context, name: str, body: Value, place: ast.expr) -> Expr | None:
         return term
     if name in {"max", "min"}:
         word = "any" if name == "max" else "all"
-        c.wrong(place, f"'{name}' does not apply to bool", hint=f"{word}(...)")
+        hint = c.report.mended(node.func, word)
+        c.wrong(node, f"'{name}' does not apply to bool", hint=hint)
         return None
     return Cast(I32, term, origin=term.origin.derive("counted as i32"))
 
@@ -145,22 +158,55 @@ def _range(
     c: Context, part: ast.comprehension, check: Check, generator: ast.GeneratorExp
 ) -> tuple[Range | None, Bounds | None, dict[str, Name]]:
     """`k in range(a, b)`, and the index that it binds."""
-    if not isinstance(part.target, ast.Name):
-        c.wrong(part.target, "a range binds one index", hint="for k in range(K)")
-        return None, None, {}
+    if not isinstance(part.target, ast.Name) or not _is_range(part.iter):
+        _refuse_items(c, part, generator)
+        return None, None, _broken(c, part.target)
     name = part.target.id
     if part.is_async:
-        c.wrong(part, "'async' is not part of the language", hint=f"for {name} in range(K)")
+        text = c.report.text(generator).replace("async for", "for", 1)
+        hint = c.report.mended(generator, text)
+        c.wrong(part, "'async' is not part of the language", hint=hint)
     renamed = lines.renamed_line(c.report, generator, part)
     taken = c.clash(part.target, name, "an index", renamed)
-    bounds = bounds_of(c, part.iter, part.target, check)
+    bounds = bounds_of(c, part.iter, part.target, check, generator)
     if taken:
-        return None, None, {}
+        return None, None, _broken(c, part.target)
     if bounds is None:
         return None, None, {name: Index(c.report.span(part.target))}
     variable = c.indices.get(name, name)
     found = Range(variable, bounds.start, bounds.stop, origin=c.report.origin(part))
     return found, bounds, {name: _named(c, bounds.index, part.target, variable)}
+
+
+def _is_range(node: ast.expr) -> bool:
+    match node:
+        case ast.Call(func=ast.Name("range" | "grid")):
+            return True
+        case _:
+            return False
+
+
+def _broken(c: Context, target: ast.expr) -> dict[str, Name]:
+    """The names of a range that is wrong, whose uses are not reported again."""
+    names = [x for x in ast.walk(target) if isinstance(x, ast.Name)]
+    return {x.id: Broken(c.report.span(x)) for x in names}
+
+
+def _refuse_items(c: Context, part: ast.comprehension, generator: ast.GeneratorExp) -> None:
+    """`v for v in x`, `k * v for k, v in enumerate(x)`: the same with an index."""
+    text = c.report.text(part.target)
+    index = text if isinstance(part.target, ast.Name) and text not in c.names else c.free(1)[0]
+    values = rewrites.items(c, generator, index)
+    length = rewrites.length(c, part.iter)
+    over = c.report.text(part.iter)
+    hint = f"an index and its range: for {index} in range(N)"
+    if values is not None and length is not None:
+        body = lines.with_names(c.report.text(generator.elt), values)
+        new = f"{body} for {index} in range({length})"
+        hint = c.report.mended(generator, f"({new})")
+    elif _is_range(part.iter) and isinstance(part.target, ast.Tuple):
+        hint = lines.edited(c, generator, {part.target: c.report.text(part.target.elts[0])})
+    c.wrong(part.target, f"'{text}' runs over '{over}', not over an index of a range", hint=hint)
 
 
 def _named(c: Context, index: Name, target: ast.Name, variable: str) -> Name:
@@ -197,9 +243,14 @@ class Bounds:
         return apply("add", self.first, times, origin=origin)
 
 
-def bounds_of(c: Context, node: ast.expr, target: ast.Name, check: Check) -> Bounds | None:
-    """The bounds of `range(a, b)` and `range(a, b, 2)`."""
-    name = target.id
+def bounds_of(
+    c: Context,
+    node: ast.expr,
+    target: ast.Name,
+    check: Check,
+    generator: ast.GeneratorExp | None = None,
+) -> Bounds | None:
+    """The bounds of `range(a, b)` and `range(a, b, 2)`; of the generator, if it is one's."""
     match node:
         case ast.Call(func=ast.Name(id="range"), args=args, keywords=[]) if 0 < len(args) < 3:
             bounds = [_bound(c, a, check) for a in args]
@@ -209,16 +260,24 @@ def bounds_of(c: Context, node: ast.expr, target: ast.Name, check: Check) -> Bou
             index = Index(c.report.span(target))
             return None if start is None or stop is None else Bounds(start, stop, index)
         case ast.Call(func=ast.Name(id="range"), args=[_, _, _], keywords=[]):
-            return _stepped(c, node, target, check)
-        case ast.Call(func=ast.Name(id="grid")):
-            c.wrong(node, "a grid stands in a 'for' block only", hint=f"for {name} in range(N)")
+            return _stepped(c, node, target, check, generator)
+        case ast.Call(func=ast.Name(id="grid") as function):
+            hint = c.report.mended(function, "range")
+            c.wrong(node, "a grid stands in a 'for' block only", hint=hint)
         case _:
             text = c.report.text(node)
-            c.wrong(node, f"'{name}' runs over '{text}'", hint=f"for {name} in range(N)")
+            hint = c.report.mended(node, "range(8)")
+            c.wrong(node, f"'{text}' is no range of one to three bounds", hint=hint)
     return None
 
 
-def _stepped(c: Context, node: ast.Call, target: ast.Name, check: Check) -> Bounds | None:
+def _stepped(
+    c: Context,
+    node: ast.Call,
+    target: ast.Name,
+    check: Check,
+    generator: ast.GeneratorExp | None,
+) -> Bounds | None:
     """`range(a, b, 2)`: how many turns there are, and the value of each."""
     first, end = (_bound(c, a, check) for a in node.args[:2])
     step = check(c, node.args[2])
@@ -226,7 +285,8 @@ def _stepped(c: Context, node: ast.Call, target: ast.Name, check: Check) -> Boun
         return None
     if not isinstance(step.expr, Const) or step.dtype is not I32 or step.expr.value < 1:
         sizes = polynomial(first), polynomial(apply("sub", first, end))
-        refuse.step(c, node, target.id, *(lines.polynomial_text(x) for x in sizes))
+        start, length = (lines.polynomial_text(x) for x in sizes)
+        refuse.step(c, node, target.id, start, length, generator)
         return None
     by, origin = int(step.expr.value), c.report.origin(node)
     if by == 1:

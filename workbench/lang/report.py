@@ -68,6 +68,12 @@ class Report:
                 end = self.offset(place.end_lineno, place.end_col_offset)
                 return Span(self.source, start, end)
 
+    def header(self, node: ast.stmt) -> Span:
+        """The first line of a statement, without what stands below it."""
+        span = self.span(node)
+        first = span.text.split("\n")[0].rstrip()
+        return Span(self.source, span.start, span.start + len(first))
+
     def origin(self, place: Place) -> Origin:
         """A new origin for a node of the tree."""
         return Origin(self.span(place), () if self.call is None else (self.call,))
@@ -84,26 +90,27 @@ class Report:
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
 
-    def unknown(self, place: Place, what: str, name: str, known: Iterable[str]) -> None:
-        """Add "no name 'x'" with the closest known name and the line that would use it."""
+    def unknown(
+        self, place: Place, what: str, name: str, known: Iterable[str], *, hint: str = ""
+    ) -> None:
+        """Add "no name 'x'" with the closest known name and the line that would use it.
+
+        `hint` is said where no name is close.
+        """
         close = closest(name, known)
         if close is None:
-            self.wrong(place, f"{what} '{name}' is not known")
+            self.wrong(place, f"{what} '{name}' is not known", hint=hint)
         else:
             message = f"{what} '{name}' is not known; did you mean '{close}'?"
             self.wrong(place, message, hint=self.mended(place, close))
 
     def mended(self, place: Place, replacement: str) -> str:
-        """The line of a place with the characters of the place replaced.
-
-        Only the replacement where the place goes over several lines.
-        """
+        """The line of a place, or the lines as one, with the characters of the place replaced."""
         span = self.span(place)
-        if "\n" in span.text:
-            return replacement
-        number, column = span.position
-        line = self.source.line(number)
-        return (line[: column - 1] + replacement + line[column - 1 + len(span.text) :]).strip()
+        before = self.source.text[: span.start].splitlines()
+        after = self.source.text[span.end :].splitlines()
+        first = before[-1] if before and span.position[1] > 1 else ""
+        return (first + replacement + (after[0] if after else "")).strip()
 
     def called(self, node: ast.Call, names: Sequence[str], missing: Mapping[str, str]) -> str:
         """The line of a call with each of its parameters once: as given, or else from `missing`."""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _SIGNS: Mapping[type[ast.operator], Sign] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.FloorDiv: "//", ast.Mod: "%",
 }  # fmt: skip
-_HINT = "split('k', T)"
 
 
 def is_schedule(node: ast.FunctionDef) -> bool:
@@ -46,7 +45,7 @@ def _kernel(c: Context, node: ast.FunctionDef, kernels: Sequence[str]) -> str | 
     """The kernel that the decorator names."""
     for other in node.decorator_list:
         if not _decorates(other):
-            c.wrong(other, "a schedule has one decorator", hint="@schedule(...)")
+            c.wrong(other, "a schedule has one decorator", hint="no line: '@schedule' is it")
     for decorator in node.decorator_list:
         match decorator:
             case ast.Call(func=ast.Name(id="schedule"), args=[ast.Name(id=name) as place],
@@ -54,7 +53,8 @@ def _kernel(c: Context, node: ast.FunctionDef, kernels: Sequence[str]) -> str | 
                 if name in kernels:
                     return name
                 if not c.dunder(place, name):
-                    c.report.unknown(place, "kernel", name, kernels)
+                    last = c.report.mended(place, kernels[-1]) if kernels else ""
+                    c.report.unknown(place, "kernel", name, kernels, hint=last)
                 return None
             case _:
                 continue
@@ -68,13 +68,14 @@ def _knobs(c: Context, node: ast.FunctionDef) -> dict[str, Plain]:
     count = len(parameters) - len(node.args.defaults)
     others = [node.args.vararg, node.args.kwarg, *node.args.kwonlyargs]
     for a in (*parameters[:count], *(x for x in others if x is not None)):
-        c.wrong(a, f"knob '{a.arg}' has no default", hint=f"def {node.name}({a.arg}=8):")
+        hint = c.report.mended(a, f"{a.arg}=8")
+        c.wrong(a, f"knob '{a.arg}' has no default", hint=hint)
     knobs: dict[str, Plain] = dict.fromkeys((a.arg for a in parameters[:count]), 0)
     for a, default in zip(parameters[count:], node.args.defaults, strict=True):
         value = _argument(c, default, {})
         knobs[a.arg] = None if isinstance(value, Knob | Arithmetic) else value
         if isinstance(value, Knob | Arithmetic):
-            c.wrong(default, "a default is a literal", hint=f"{a.arg}=8")
+            c.wrong(default, "a default is a literal", hint=c.report.mended(default, "8"))
     return knobs
 
 
@@ -96,12 +97,14 @@ def _step(c: Context, node: ast.stmt, knobs: Mapping[str, Plain]) -> StepText | 
             options: list[tuple[str, Argument]] = []
             for keyword in call.keywords:
                 if keyword.arg is None:
-                    c.wrong(keyword, "'**' is not part of a step", hint=_HINT)
+                    c.wrong(keyword, "'**' is not part of a step",
+                            hint="the options one by one: tail='guard'")  # fmt: skip
                 else:
                     options.append((keyword.arg, _argument(c, keyword.value, knobs)))
             return StepText(name, tuple(args), tuple(options), c.report.span(node))
         case _:
-            c.wrong(node, "a line of a schedule is the call of one step", hint=_HINT)
+            c.wrong(node, "a line of a schedule is the call of one step",
+                    hint="a step: split('k', 8)")  # fmt: skip
             return None
 
 
@@ -116,12 +119,15 @@ def _argument(c: Context, node: ast.expr, knobs: Mapping[str, Plain]) -> Argumen
             return Knob(name)
         case ast.Name(id=name):
             if not c.dunder(node, name):
-                c.report.unknown(node, "knob", name, knobs)
+                c.report.unknown(node, "knob", name, knobs, hint=f"{name}=8 as a parameter")
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _SIGNS:
             parts = (_argument(c, left, knobs), _argument(c, right, knobs))
             return Arithmetic(_SIGNS[type(op)], *parts, c.report.span(node))
         case _:
             text = c.report.text(node)
             message = f"'{text}' is no argument of a step: literals, knobs and their arithmetic are"
-            c.wrong(node, message, hint=_HINT)
+            new = "8"
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+                new = f"{c.report.text(node.left)} // {c.report.text(node.right)}"
+            c.wrong(node, message, hint=c.report.mended(node, new))
     return None

@@ -8,15 +8,14 @@ from dataclasses import replace
 from workbench.base.dtypes import I32
 from workbench.base.source import Origin, Span
 from workbench.ir.expr import Cast, Expr, Load, Range, Reduce, Var, apply, integer, loads, walk
-from workbench.ir.graph import Array, Axis, Definition, Equation, Graph, Repeat
-from workbench.lang import blocks, lines, refuse
+from workbench.ir.graph import Array, Axis, Definition, Equation, Repeat
+from workbench.lang import block_lines, blocks, lines, refuse
+from workbench.lang.called import assign_parts, call_of_kernel, is_kernel_call
 from workbench.lang.draft import Draft, agree, break_names, define, has_values, taken
 from workbench.lang.equations import equation, value_of, written_out
 from workbench.lang.expressions import condition, expression
 from workbench.lang.extents import Declared, shape_text
-from workbench.lang.inline import Part
-from workbench.lang.kernel_calls import kernel_call
-from workbench.lang.names import ArrayName, Broken, Context, Function, Index, Name
+from workbench.lang.names import ArrayName, Broken, Context, Index, Name, ScalarName
 from workbench.lang.points import is_point, point
 from workbench.lang.private import private_arrays
 from workbench.lang.reductions import Bounds, bounds_of
@@ -38,11 +37,15 @@ def statement(draft: Draft, node: ast.stmt) -> None:
         case ast.If():
             _if(draft, node)
         case ast.Assert():
-            draft.context.wrong(node, "facts stand at the top of a kernel", hint="the line first")
+            hint = f"{draft.context.report.text(node)} as the first line"
+            draft.context.wrong(node, "facts stand at the top of a kernel", hint=hint)
         case ast.Return():
-            draft.context.wrong(node, "'return' is the last line of a kernel", hint="return y")
-        case ast.Assign():
-            draft.context.wrong(node, "one equation defines one array", hint="a line for each")
+            hint = "no line here; a value for each case: a if c else b"
+            draft.context.wrong(node, "'return' is the last line of a kernel", hint=hint)
+        case ast.Assign(targets, value):
+            draft.context.wrong(node, "one equation defines one array",
+                                hint=lines.one_each(draft.context, targets, value))  # fmt: skip
+            break_names(draft, node)
         case _:
             refuse.statement(draft.context, node)
             break_names(draft, node)
@@ -52,9 +55,12 @@ def _update(draft: Draft, node: ast.AugAssign, target: ast.Subscript | ast.Name)
     """`C[i, j] += e`."""
     name = target.id if isinstance(target, ast.Name) else ast.unparse(target.value)
     if name not in draft.names and not draft.context.dunder(target, name):
-        place = draft.context.report.text(target)
-        hint = f"{place} = 0 on a line before it"
-        draft.context.wrong(target, f"'{name}' has no values to update yet", hint=hint)
+        c = draft.context
+        hint = f"{c.report.text(target)} = 0 on a line before it"
+        if name not in draft.declared and isinstance(target, ast.Subscript):
+            said = lines.declaration(c, target, node.value, {})
+            hint = f"{said} = 0 on a line before it"
+        c.wrong(target, f"'{name}' has no values to update yet", hint=hint)
         draft.names[name] = Broken(draft.start.report.span(target))
         return
     _assign(draft, written_out(node, target), target)
@@ -62,9 +68,9 @@ def _update(draft: Draft, node: ast.AugAssign, target: ast.Subscript | ast.Name)
 
 def _assign(draft: Draft, node: ast.Assign, target: ast.expr) -> None:
     c = draft.context
-    if _is_kernel_call(c, node.value) and not isinstance(target, ast.Subscript):
+    if is_kernel_call(c, node.value) and not isinstance(target, ast.Subscript):
         assert isinstance(node.value, ast.Call)
-        _call(draft, node, target, node.value)
+        call_of_kernel(draft, node, target, node.value)
         return
     match target:
         case ast.Name(id=name) | ast.Subscript(value=ast.Name(id=name)):
@@ -81,13 +87,17 @@ def _assign(draft: Draft, node: ast.Assign, target: ast.expr) -> None:
             found = equation(c, node, target, said)
             define(draft, name, target, found)
         case ast.Tuple(elts=targets) if isinstance(node.value, ast.Call):
-            _assign_parts(draft, targets, node.value)
-        case ast.Tuple():
-            c.wrong(target, "one equation defines one array", hint="a line for each")
+            assign_parts(draft, targets, node.value)
+        case ast.Tuple() | ast.List():
+            hint = lines.one_by_one(c, target, node.value)
+            c.wrong(target, "one equation defines one array", hint=hint)
             break_names(draft, node)
+        case ast.Subscript(value=ast.Subscript()):
+            hint = c.report.mended(target, lines.joined_indices(c, target))
+            c.wrong(target, "an element has no indices of its own", hint=hint)
         case _:
             text = c.report.text(target)
-            c.wrong(target, f"'{text}' cannot be defined", hint="y[i] = ...")
+            c.wrong(target, f"'{text}' cannot be defined", hint="an array on the left: y[i] = ...")
 
 
 def _point(draft: Draft, node: ast.Assign, target: ast.Subscript, said: Declared | None) -> None:
@@ -101,6 +111,9 @@ def _point(draft: Draft, node: ast.Assign, target: ast.Subscript, said: Declared
         return
     fresh = fresh_name(f"{name}_new", {*draft.words, *draft.names})
     c = draft.context
+    if _named_like_an_index(draft, node, target):
+        draft.names[name] = Broken(c.report.span(target))
+        return
     if not has_values(draft, name):
         c = c.adding({name: ArrayName(Array(name, said.dtype, said.shape), said.span)})
     found = point(c, node, target, said, draft.here, fresh)
@@ -110,84 +123,24 @@ def _point(draft: Draft, node: ast.Assign, target: ast.Subscript, said: Declared
         define(draft, name, target, d)
 
 
-def _is_kernel_call(c: Context, node: ast.expr) -> bool:
-    """Whether an expression calls another kernel of the text."""
-    match node:
-        case ast.Call(func=ast.Name(id=name)) if name in c.functions and name not in c.names:
-            return not isinstance(c.functions[name], Function)
-        case _:
-            return False
-
-
-def _call(draft: Draft, node: ast.Assign, target: ast.expr, call: ast.Call) -> None:
-    """`h = conv(x, w)`: what the called kernel defines, under new names."""
+def _named_like_an_index(draft: Draft, node: ast.Assign, target: ast.Subscript) -> bool:
+    """Report `y[i] = ...` for a result without values where `i` is a scalar parameter."""
     c = draft.context
-    parts = target.elts if isinstance(target, ast.Tuple) else [target]
-    targets = [x for x in parts if isinstance(x, ast.Name)]
-    assert isinstance(call.func, ast.Name)
-    callee = c.functions[call.func.id]
-    if not isinstance(callee, Graph):
-        if not c.report.mistakes:
-            hint = f"def {call.func.id}(...) before this kernel"
-            c.wrong(call, f"'{call.func.id}' stands after this kernel, or calls it", hint=hint)
-        break_names(draft, node)
-        return
-    new = [not has_values(draft, x.id) and taken(draft, x, x.id) for x in targets]
-    if len(targets) != len(parts) or len({x.id for x in targets}) != len(parts):
-        c.wrong(target, "a kernel defines whole arrays, each once", hint="h = conv(x, w)")
-    elif not any(new):
-        found = kernel_call(
-            c, call, callee, targets, words=draft.words, world=draft.world, turns=draft.turns,
-            declared=draft.declared,
-        )  # fmt: skip
-        if found is not None:
-            draft.facts += found.facts
-            for d in found.definitions:
-                define(draft, "", call, d)
-            return
-    break_names(draft, node)
-
-
-def _assign_parts(draft: Draft, targets: list[ast.expr], call: ast.Call) -> None:
-    """`a[i], b[i] = f(x[i])`: an equation for each value; every read comes before any write."""
-    c = draft.context
-    found: list[tuple[str, ast.expr, Equation | None]] = []
-    for target, value in zip(targets, Part.of(call, len(targets)), strict=True):
-        match target:
-            case ast.Name(id=name) | ast.Subscript(value=ast.Name(id=name)):
-                line = ast.copy_location(ast.Assign([target], value), call)
-                if any(name == other for other, _, _ in found):
-                    c.wrong(target, f"'{name}' stands twice on the left", hint="a[i], b[i] = ...")
-                    continue
-                old, said = draft.names.get(name), draft.declared.get(name)
-                if isinstance(old, ArrayName) and not old.blocked:
-                    said = Declared(old.array.dtype, old.array.shape, old.span)
-                elif taken(draft, target, name):
-                    draft.names.setdefault(name, Broken(c.report.span(target)))
-                    continue
-                found.append((name, target, equation(c, line, target, said)))
-            case _:
-                text = c.report.text(target)
-                c.wrong(target, f"'{text}' cannot be defined", hint="a[i], b[i] = ...")
-    _define_at_once(draft, found)
-
-
-def _define_at_once(draft: Draft, found: list[tuple[str, ast.expr, Equation | None]]) -> None:
-    """The equations in order; one whose old array a later one reads is kept aside until then."""
-    late: list[tuple[str, ast.expr, Equation]] = []
-    for n, (name, target, e) in enumerate(found):
-        after = {x.array for _, _, d in found[n + 1 :] if d is not None for x in loads(d.value)}
-        if e is None or name not in after:
-            define(draft, name, target, e)
-            continue
-        fresh = fresh_name(f"{name}_new", {*draft.words, *draft.names})
-        place = (e.place or e.origin).derive("the new values")
-        define(draft, fresh, target, replace(e, target=fresh, place=place))
-        index = tuple(Var(a.name, origin=place) for a in e.axes)
-        kept = Load(fresh, index, e.dtype, origin=place)
-        late.append((name, target, replace(e, value=kept)))
-    for name, target, e in late:
-        define(draft, name, target, e)
+    assert isinstance(target.value, ast.Name)
+    name = target.value.id
+    if name not in draft.results or has_values(draft, name):
+        return False
+    for part in lines.each(target.slice):
+        old = c.names.get(part.id) if isinstance(part, ast.Name) else None
+        if isinstance(part, ast.Name) and isinstance(old, ScalarName):
+            new = {part.id: c.another(part.id, "an index")}
+            left = lines.with_names(c.report.text(target), new)
+            right = lines.with_names(c.report.text(node.value), new)
+            line = old.span.position[0]
+            c.wrong(part, f"'{part.id}' is a scalar parameter (line {line}), no free index, and "
+                    f"'{name}' has no other values", hint=f"{left} = {right}")  # fmt: skip
+            return True
+    return False
 
 
 def _annotated(draft: Draft, node: ast.AnnAssign, target: ast.Name) -> None:
@@ -207,7 +160,7 @@ def _annotated(draft: Draft, node: ast.AnnAssign, target: ast.Name) -> None:
             node.annotation,
             f"'{target.id}' is {shape_text(said.dtype, said.shape)} here and "
             f"{shape_text(old.dtype, old.shape)} in the signature",
-            hint=f"{target.id}: {shape_text(old.dtype, old.shape)}",
+            hint=c.report.mended(node.annotation, shape_text(old.dtype, old.shape)),
         )
         return
     draft.declared[target.id] = said
@@ -226,9 +179,8 @@ def _defined_already(draft: Draft, node: ast.AnnAssign, target: ast.Name) -> Non
     assert isinstance(old, ArrayName)
     c, shape = draft.context, old.array.shape
     line, _ = old.span.position
-    indices = ", ".join(lines.free_indices(c, len(shape)))
-    place = f"{target.id}[{indices}]" if shape else target.id
-    value = "..." if node.value is None else c.report.text(node.value)
+    place = lines.indexed(target.id, c.free(len(shape)))
+    value = place if node.value is None else c.report.text(node.value)
     said = shape_text(old.array.dtype, shape)
     c.wrong(target, f"'{target.id}' is {said} with values since line {line}, a declaration makes "
             "a new array", hint=f"{place} = {value}")  # fmt: skip
@@ -257,14 +209,17 @@ def _for(draft: Draft, node: ast.For) -> None:
             for name, span in blocks.written(c, node).items():
                 if found is None and name not in draft.names:
                     draft.names[name] = Broken(span)
-            if found is not None:
+            if found is None:
+                break_names(draft, node)
+            else:
                 define(draft, "", node.target, found)
                 _close(draft, node, found)
         case ast.Call(func=ast.Name(id="range")):
             _repeat(draft, node)
         case _:
             c.wrong(node.iter, f"a block runs over a grid, not over '{c.report.text(node.iter)}'",
-                    hint="for y, x in grid(H, W):")  # fmt: skip
+                    hint=block_lines.over_items(c, node, "grid"))  # fmt: skip
+            break_names(draft, node)
 
 
 def _close(draft: Draft, node: ast.For, block: Definition) -> None:
@@ -273,29 +228,29 @@ def _close(draft: Draft, node: ast.For, block: Definition) -> None:
     for a in private_arrays(block):
         why = f"'{a.name}' is private to the block at line {line}"
         span = a.origin.nearest_span() or draft.start.report.span(node)
-        draft.names[a.name] = ArrayName(a, span, why)
+        remedy = "an array of the kernel that the block writes: y[i] = ..."
+        draft.names[a.name] = ArrayName(a, span, why, remedy)
 
 
 def _repeat(draft: Draft, node: ast.For) -> None:
     """`for t in range(T):` around equations and blocks."""
     c = draft.context
     if node.orelse:
-        c.wrong(node.orelse[0], "'else' of a loop is not part of the language", hint="if ...:")
+        refuse.loop_else(c, node)
     if not isinstance(node.target, ast.Name):
-        c.wrong(node.target, "a loop binds a name", hint="for t in range(T):")
+        refuse.loop_target(c, node.target)
         break_names(draft, node)
         return
     name, span = node.target.id, c.report.span(node.target)
     bounds = bounds_of(c, node.iter, node.target, expression)
     if bounds is not None and _moves(bounds):
-        c.wrong(node.iter, "the start of a range with a step is made of dims, scalars and numbers",
-                hint=f"range(0, ..., {bounds.step})")  # fmt: skip
+        refuse.moving_start(c, node.iter, "numbers")
     if c.clash(node.target, name, "a loop"):
         break_names(draft, node)
         return
     index = Index(span) if bounds is None else bounds.index
     over = None if bounds is None else Range(name, bounds.start, bounds.stop)
-    body = _turns(draft, node.body, over, {name: index}, _gone(span))
+    body = _turns(draft, node.body, over, {name: index}, gone=_gone(span), line=span.position[0])
     if over is not None and body:
         header = Span(span.source, c.report.span(node).start, c.report.span(node.iter).end)
         draft.definitions.append(Repeat(name, over.start, over.stop, body, origin=Origin(header)))
@@ -303,18 +258,23 @@ def _repeat(draft: Draft, node: ast.For) -> None:
 
 def _turns(
     draft: Draft,
-    lines: list[ast.stmt],
+    nodes: list[ast.stmt],
     over: Range | None,
     names: dict[str, Name],
+    *,
     gone: str,
+    line: int,
 ) -> tuple[Definition, ...]:
-    """What lines define that run several times; the arrays that only they define are `gone`."""
+    """What lines define that run several times; the arrays that only they define are `gone`.
+
+    `line` is where the loop begins.
+    """
     before, outside = draft.definitions, {*draft.names, *draft.declared}
     around = draft.turns
     draft.definitions = []
     draft.names |= names
     draft.turns = around if over is None else (*around, over)
-    for inner in lines:
+    for inner in nodes:
         statement(draft, inner)
     draft.turns = around
     body, draft.definitions = tuple(draft.definitions), before
@@ -322,7 +282,9 @@ def _turns(
         del draft.names[name]
     for made, old in draft.names.items():
         if made not in outside and isinstance(old, ArrayName) and not old.blocked:
-            draft.names[made] = replace(old, blocked=f"'{made}' {gone}")
+            said = shape_text(old.array.dtype, old.array.shape)
+            remedy = f"{made}: {said} = {lines.zero(old.array.dtype)} on a line before line {line}"
+            draft.names[made] = replace(old, blocked=f"'{made}' {gone}", remedy=remedy)
     return body
 
 
@@ -351,7 +313,8 @@ def _if(draft: Draft, node: ast.If) -> None:
     for branch, holds in ((node.body, test), (node.orelse, apply("not", test, origin=origin))):
         name = fresh_name("once", {*draft.words, *draft.names})
         over = Range(name, integer(0, origin=origin), Cast(I32, holds, origin=origin))
-        body = _turns(draft, branch, over, {name: Index(span, said=False)}, gone)
+        index = Index(span, said=False)
+        body = _turns(draft, branch, over, {name: index}, gone=gone, line=line)
         if body:
             header = Span(span.source, span.start, c.report.span(node.test).end)
             draft.definitions.append(

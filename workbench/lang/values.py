@@ -49,11 +49,16 @@ class Value:
         return self.expr.dtype
 
 
-def convert(c: Context, v: Value, dtype: DType, place: Place) -> Expr | None:
-    """A number in another dtype: literals are written anew, anything else is cast."""
+def convert(
+    c: Context, v: Value, dtype: DType, place: Place, met: Value | None = None
+) -> Expr | None:
+    """A number in another dtype: literals are written anew, anything else is cast.
+
+    `met` is what it meets in an operation, for the hint.
+    """
     e = v.expr
     if isinstance(e, Const) and v.weak:
-        return _literal(c, e, dtype, place)
+        return _literal(c, e, dtype, place, met)
     if e.dtype == dtype:
         return e
     if isinstance(e, Select) and v.weak:
@@ -90,7 +95,7 @@ def common(c: Context, a: Value, b: Value, place: Place) -> DType | None:
         c.wrong(
             place,
             f"a bool and a number ({flag.dtype} and {number.dtype}) do not mix",
-            hint=f"{number.dtype}(...) around the bool",
+            hint=_cast(c, flag, number.dtype, place),
         )
         return None
     met = _met(a, b)
@@ -98,9 +103,17 @@ def common(c: Context, a: Value, b: Value, place: Place) -> DType | None:
         c.wrong(
             place,
             f"{a.dtype} and {b.dtype} have no common dtype",
-            hint=f"{a.dtype}(...) or {b.dtype}(...) around one of the two",
+            hint=_cast(c, b if b.dtype.kind == "u" else a, I32, place),
         )
     return met
+
+
+def _cast(c: Context, v: Value, dtype: DType, place: Place) -> str:
+    """The line with `dtype(...)` around a value that stands somewhere at a place."""
+    span, whole = v.expr.origin.nearest_span(), c.report.span(place)
+    if span is None or not whole.start <= span.start < span.end <= whole.end:
+        return f"{dtype}(...) around the {v.dtype}"
+    return c.report.mended(span, f"{dtype}({' '.join(span.text.split())})")
 
 
 def _met(a: Value, b: Value) -> DType | None:
@@ -139,11 +152,11 @@ def unwrapped(c: Context, op: str, a: Value, b: Value, place: Place) -> bool:
     """Whether an operation is the same with a dim or an index cut to 8 bits; else a mistake."""
     if op in WRAPPING or not narrow(a, b):
         return True
-    met = next(v.dtype for v in (a, b) if v.dtype in NARROW)
+    met = next(v for v in (a, b) if v.dtype in NARROW)
     c.wrong(
         place,
-        f"a dim or an index may not fit {met}, which ends at {spread(met)[1]}",
-        hint=f"i32(...) around the {met}, or {met}(...) around the other",
+        f"a dim or an index may not fit {met.dtype}, which ends at {spread(met.dtype)[1]}",
+        hint=_cast(c, met, I32, place),
     )
     return False
 
@@ -155,7 +168,7 @@ def unified(
     met = dtype or common(c, a, b, place)
     if met is None:
         return None
-    left, right = convert(c, a, met, place), convert(c, b, met, place)
+    left, right = convert(c, a, met, place, b), convert(c, b, met, place, a)
     return None if left is None or right is None else (left, right)
 
 
@@ -179,7 +192,7 @@ def truth(c: Context, v: Value, place: Place) -> Expr | None:
     c.wrong(
         place,
         f"a condition is a bool, this is {v.dtype}",
-        hint=c.report.mended(place, f"{c.report.text(place)} != 0"),
+        hint=c.report.mended(place, f"{lines.operand(c.report.text(place))} != 0"),
     )
     return None
 
@@ -189,11 +202,10 @@ def whole(c: Context, v: Value, place: Place, what: str) -> Expr | None:
     if v.dtype.kind in "iu" and v.dtype is not I64:
         return convert(c, v, I32, place)
     kind = "an i32" if v.dtype is I64 else "a whole number"
-    c.wrong(
-        place,
-        f"{what} is {kind}, this is {v.dtype}",
-        hint=c.report.mended(place, f"i32({c.report.text(place)})"),
-    )
+    new = f"i32({c.report.text(place)})"
+    if isinstance(v.expr, Const) and v.dtype.kind == "f" and v.expr.value == v.expr.value // 1:
+        new = str(int(v.expr.value))
+    c.wrong(place, f"{what} is {kind}, this is {v.dtype}", hint=c.report.mended(place, new))
     return None
 
 
@@ -228,12 +240,12 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun if count == 1 else several}"
 
 
-def _literal(c: Context, e: Const, dtype: DType, place: Place) -> Expr | None:
+def _literal(c: Context, e: Const, dtype: DType, place: Place, met: Value | None) -> Expr | None:
     match dtype.kind:
         case "f":
             return _real(c, e, dtype, place)
         case "i" | "u":
-            return _integer(c, e, dtype, place)
+            return _integer(c, e, dtype, place, met)
         case "b":
             return replace(e, dtype=dtype)
         case _:
@@ -250,19 +262,33 @@ def _real(c: Context, e: Const, dtype: DType, place: Place) -> Expr | None:
     return replace(e, value=float(e.value), dtype=dtype)
 
 
-def _integer(c: Context, e: Const, dtype: DType, place: Place) -> Expr | None:
+def _integer(c: Context, e: Const, dtype: DType, place: Place, met: Value | None) -> Expr | None:
+    """A whole number in this dtype; `met` is what it meets in an operation."""
     low, high = spread(dtype)
-    if low <= e.value <= high:
+    if holds(dtype, e.value):
         return replace(e, value=int(e.value), dtype=dtype)
-    holds = (t for t in (I32, U32, I64) if spread(t)[0] <= e.value <= spread(t)[1])
-    other = next(holds, None)
-    hint, span = f"a number from {low} to {high}", e.origin.nearest_span()
-    if dtype in NARROW and other is not None:
-        hint = f"{other}(...) around what it meets"
-    elif other is not None and span is not None and span != c.report.span(place):
+    span = e.origin.nearest_span() or c.report.span(place)
+    firm = None if met is None else met.expr.origin.nearest_span()
+    wide = holder(e.value)
+    if firm is not None and wide is not None and (dtype in NARROW or e.value < 0):
+        hint = c.report.mended(firm, f"{wide}({firm.text})")
+    elif firm is not None:
         hint = c.report.mended(span, f"{e.value}.0")
-    c.wrong(place, f"{_short(e.value)} is outside {dtype}, {low} to {high}", hint=hint)
+    else:
+        hint = c.report.mended(span, str(min(max(int(e.value), low), high)))
+    c.wrong(span, f"{_short(e.value)} is outside {dtype}, {low} to {high}", hint=hint)
     return None
+
+
+def holds(dtype: DType, value: float) -> bool:
+    """Whether a dtype of whole numbers has this one."""
+    low, high = spread(dtype)
+    return low <= value <= high
+
+
+def holder(value: float) -> DType | None:
+    """A dtype that has a whole number, one of all targets if there is one."""
+    return next((t for t in (I32, U32, I64) if holds(t, value)), None)
 
 
 def _short(value: float) -> str:

@@ -17,6 +17,7 @@ from workbench.ir.forms import opaque
 from workbench.ir.graph import Block, Definition, Equation, Graph, Repeat, defined
 from workbench.lang.accesses import Moment, Scene, accesses_of
 from workbench.lang.extents import shape_text
+from workbench.lang.lines import valued
 from workbench.lang.prove import World, conditions_of, meet, settled_by_literals, tame
 
 if TYPE_CHECKING:
@@ -79,15 +80,13 @@ def check_written(
         if is_write:
             writes.setdefault(e.array, []).append(e)
     whole = {a.name for a in graph.inputs}
+    said: set[str] = set()
     for e in _doubtful(graph, covered, whole):
-        if e.array not in arrays:
+        if e.array not in arrays or e.array in said:
             continue
-        _ask(
-            report,
-            _Question(world, arrays[e.array], tuple(writes.get(e.array, ()))),
-            e,
-            lacking.get(e.array),
-        )
+        question = _Question(world, arrays[e.array], tuple(writes.get(e.array, ())))
+        if _ask(report, question, e, lacking.get(e.array)):
+            said.add(e.array)  # the next one has the same cause
 
 
 def _doubtful(graph: Graph, covered: Covered, whole: set[str]) -> Iterator[_Event]:
@@ -157,18 +156,19 @@ def _accessed(d: Equation | Block, scene: Scene) -> Iterator[tuple[_Event, bool]
             yield event, True
 
 
-def _ask(report: Report, q: _Question, read: _Event, known: Mistake | None) -> None:
+def _ask(report: Report, q: _Question, read: _Event, known: Mistake | None) -> bool:
+    """Report an element that may have no value; true if there is one."""
     example: Mapping[str, int] | None
     try:
         example = _missing(q, read)
     except affine.EffortError:
         example = {}
     if example is None:
-        return
+        return False
     if known is not None and read.index is None:
         if known not in report.mistakes:
             report.mistakes.append(known)
-        return
+        return True
     name = q.array.name
     span = None if read.place is None else read.place.nearest_span()
     element = f"'{name}'"
@@ -180,9 +180,10 @@ def _ask(report: Report, q: _Question, read: _Event, known: Mistake | None) -> N
     said = " ".join(span.text.split()) if span is not None else name
     message = f"{element} is not proved to be written before it is {verb}{given}"
     assert span is not None, "an access has a place"
-    zero = {"f": "0.0", "b": "False"}.get(q.array.dtype.kind, "0")
-    hint = f"{name}: {shape_text(q.array.dtype, q.array.shape)} = {zero} before it"
+    a = q.array
+    hint = valued(report.source, name, shape_text(a.dtype, a.shape), a.dtype)
     report.wrong(span, message if read.index is None else f"{said}: {message}", hint=hint)
+    return True
 
 
 def _missing(q: _Question, read: _Event) -> Mapping[str, int] | None:

@@ -89,7 +89,7 @@ def failure_of(error: WorkbenchError) -> Failure:
             line, column = mistake.span.position
             length = min(mistake.span.end - mistake.span.start, len(source.line(line)) - column + 1)
             sources[id(source)] = source
-            hint = f"; try: {mistake.hint}" if mistake.hint else ""
+            hint = f"; try: {mistake.hint}".replace("\n", "; ") if mistake.hint else ""
             words = "" if alone else mistake.message + hint
             caret = Caret(line, column - 1, max(1, length), words)
             carets.setdefault(id(source), []).append(caret)

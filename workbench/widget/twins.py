@@ -158,7 +158,7 @@ def _failure_lines(failure: Failure) -> list[str]:
     for text in failure.texts:
         lines += [f"  in {text.name}", *_placed(text)]
     if failure.hint:
-        lines.append(f"  try: {failure.hint}")
+        lines.append(f"  try: {failure.hint}".replace("\n", "\n       "))
     return lines
 
 
@@ -243,7 +243,8 @@ def _failure_html(failure: Failure) -> str:
         f"<p>in {html.escape(text.name)}</p><pre>{html.escape(chr(10).join(_placed(text)))}</pre>"
         for text in failure.texts
     )
-    hint = f"<p>try: <code>{html.escape(failure.hint)}</code></p>" if failure.hint else ""
+    lines = html.escape(failure.hint).replace("\n", "<br>")
+    hint = f"<p>try: <code>{lines}</code></p>" if failure.hint else ""
     message = html.escape(failure.message).replace("\n", "<br>")
     return f"<p><b>{html.escape(failure.kind)}</b>: {message}</p>{texts}{hint}"
 

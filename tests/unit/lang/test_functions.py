@@ -54,7 +54,7 @@ def test_an_inlined_expression_leads_to_the_function_and_to_the_call() -> None:
         ("def f(a):\n    return a, a", "f(x[i])", "'f(x[i])' returns 2 values, one is used here"),
         ("def f(a):\n    return a", "f(x[i], 1.0)", "'f' takes 1 argument, 2 given"),
         ("def f(a):\n    return a", "f()", "'f' is called without 'a'"),
-        ("def f(a):\n    return a", "f(b=x[i])", "'f' has no parameter of this name"),
+        ("def f(a):\n    return a", "f(b=x[i])", "'b' is no parameter of 'f'"),
         ("def f(a: i32):\n    return a", "f(x[i])", "'a' is i32, the value is f32"),
         ("def f(a) -> i32:\n    return a", "f(x[i])",
          "a result of 'f' is i32, the value is f32 (called at line 4)"),

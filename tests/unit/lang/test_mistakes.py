@@ -65,7 +65,8 @@ def g(x: f32[M]) -> f32[M]:
     assert mistakes(text) == [
         ("name 'foo' is not known\n"
         "    2 |     y[i] = x[i] + foo + exq(x[i])\n"
-        "                          ^^^"),
+        "                          ^^^\n"
+        "  try: foo: f32 as a parameter"),
         ("function 'exq' is not known; did you mean 'exp'?\n"
         "    2 |     y[i] = x[i] + foo + exq(x[i])\n"
         "                                ^^^\n"
@@ -76,7 +77,8 @@ def g(x: f32[M]) -> f32[M]:
         "  try: y[i] = x[i]"),
         ("array 'z' is not known\n"
         "    7 |     return z\n"
-        "                   ^"),
+        "                   ^\n"
+        "  try: return y"),
     ]  # fmt: skip
 
 
@@ -96,7 +98,7 @@ def test_a_clash_of_names_shows_both_places() -> None:
         "a kernel has one namespace\n"
         "    2 |       W: f32[N]) -> f32[N]:\n"
         "              ^^^^^^^^^\n"
-        "  try: another name for an array"
+        "  try: w: f32[N]) -> f32[N]:"
     )
 
 
@@ -245,7 +247,7 @@ def test_names_with_two_underscores_are_refused(text: str) -> None:
         ("def f(x: f32[N]) -> i32[N]:\n    return x",
          "'x' is f32[N], the signature returns i32[N]"),
         ("def f(x: f32[N]) -> (f32[N], f32[N]):\n    return x",
-         "1 arrays are returned, the signature says 2"),
+         "1 array is returned, the signature says 2"),
         ("def f(on: f32[N]) -> f32[N]:\n    return on",
          "'on' is reserved for calls: k(x, on=...)"),
         ("def f(a: f32) -> f32:\n    return a", "the text has no kernel"),
