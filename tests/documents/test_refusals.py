@@ -38,7 +38,7 @@ UNREACHED: Mapping[str, str] = {
     "_missing_mistake: Mistake": "isl gave up on no text that is known",
     "_tree: SourceError(f'the text cannot be read": "no file can hold half a surrogate",
     "_refuse_forms: c.wrong(head, 'type parameters": "only Python 3.12 reads them",
-    "_grid: CodegenError": "the step 'parallelize' refuses such loops before",
+    "grid_of: CodegenError": "the step 'parallelize' refuses such loops before",
     "visit: CodegenError": "the step 'parallelize' refuses such loops before",
     "_refuse_barrier_inside: CodegenError": "the step 'cache' refuses such places before",
     "at: OpenDimError(f'{graph.name}: an access": "no text is known that needs more checks then",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from workbench.base.dtypes import F32, I32, joined
 from workbench.ir.show import expr_text
-from workbench.lang.names import INDICES, ArrayName, Context, Dim, Index, arrays_of
+from workbench.lang.names import INDICES, ArrayName, Context, Dim, arrays_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def indexed(name: str, indices: Sequence[str]) -> str:
 
 def scope(c: Context) -> list[str]:
     """The indices that stand here."""
-    return [name for name, x in c.names.items() if isinstance(x, Index)]
+    return [name for name, _ in c.iteration]
 
 
 def as_many(given: Sequence[str], more: Sequence[str], count: int) -> list[str]:
