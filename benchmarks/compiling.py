@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from benchmarks.row import Row, interleaved
-from workbench.base.limits import GUARANTEED
 from workbench.base.source import Source
 from workbench.codegen.wgsl import emit
 from workbench.demo import TEXT
@@ -60,6 +59,6 @@ def _tracing(name: str, text: str) -> list[float]:
         for state in default_states(loops, "wgsl"):
             loops = state[1]
         loops = clean(loops)
-        return emit(map_kernels(loops), GUARANTEED)
+        return emit(map_kernels(loops))
 
     return interleaved(lambda: compile_graph(graph, source, DIMS[name]), bare, repeats=31)

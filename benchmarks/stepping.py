@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, assert_never
 import numpy as np
 
 from benchmarks.row import Row
-from workbench.base.limits import GUARANTEED
 from workbench.base.source import Source
 from workbench.codegen import llvm, wasm, wgsl
 from workbench.passes.mapping import map_kernels
@@ -57,7 +56,7 @@ def _copying(c: Compilation) -> Program:
         case "wasm":
             return wasm.from_source(wasm.source(loops))
         case "wgsl":
-            return wgsl.emit(map_kernels(loops), GUARANTEED)
+            return wgsl.emit(map_kernels(loops))
         case _:
             assert_never(c.target)
 

@@ -24,6 +24,7 @@ from workbench.lang import LARGEST_DIM, checks_more, prove_literal, waits
 from workbench.passes.cleanup import clean
 from workbench.passes.graph import PASSES, specialise
 from workbench.passes.held import check_held
+from workbench.passes.legality import explained
 from workbench.passes.lower import lower
 from workbench.passes.mapping import map_kernels
 from workbench.passes.open_dims import check_sizes
@@ -32,6 +33,7 @@ from workbench.passes.swaps import swap_buffers
 from workbench.passes.turns import keep_turns
 from workbench.passes.unrolled import write_out
 from workbench.program import Program, dispatches
+from workbench.schedule.blame import LANES, Past, require_legal
 from workbench.schedule.rules import default_states
 from workbench.schedule.step import Schedule, step_text
 from workbench.stages import Language, Snapshot, Stages, Trace, border_text
@@ -160,16 +162,16 @@ def compile_graph(
             Snapshot("graph", graph, "what is computed, no order chosen", 0.0, render=graph_text)
         )
         lowered = _to_loops(trace, graph, dims, left)
-        scheduled, applied = _scheduled(trace, lowered, schedule, target)
+        scheduled, past = _scheduled(trace, lowered, schedule, target)
         kept = _prepared(trace, scheduled, target)
         check_held(kept, target, limits)
-        made = _EMIT[target](trace, kept, limits)
+        made = _EMIT[target](trace, kept, limits, past)
         program_at = _programs(graph, kept, made, limits)
         program = program_at(dims)
         trace.snapshots.append(_border(graph, made, program))
         stages = Stages(tuple(trace.snapshots)).with_each(made, program)
         return Compilation(
-            source, graph, dict(dims), target, limits, applied, stages, program,
+            source, graph, dict(dims), target, limits, past.schedule, stages, program,
             kept.open, program_at if kept.open else None,
         )  # fmt: skip
 
@@ -184,7 +186,7 @@ def _prepared(trace: Trace, scheduled: Loops, target: Target) -> Loops:
         "swap", "buffers change places where a turn would copy one into another",
         lambda: swap_buffers(counted), loops_text, before=counted,
     )  # fmt: skip
-    lanes = 4 if target == "wgsl" else None  # the most that a value of WGSL has
+    lanes = LANES if target == "wgsl" else None
     written: Loops = trace.stage(
         "unrolled", "unrolled loops written out", lambda: write_out(swapped, lanes),
         loops_text, before=swapped,
@@ -271,43 +273,47 @@ def _to_loops(trace: Trace, graph: Graph, dims: Mapping[str, int], left: Collect
 
 def _scheduled(
     trace: Trace, loops: Loops, schedule: Schedule | None, target: Target
-) -> tuple[Loops, Schedule]:
+) -> tuple[Loops, Past]:
     """Apply the user's steps, then the rule's for what they left unmapped."""
-    steps: tuple[Any, ...] = ()
-    mine = (schedule or Schedule()).states
-    for who, states in (("you", mine), ("the default rule", _by_rule(target))):
+    past = Past(loops)
+    mine = schedule or Schedule()
+    for who, states in (("you", mine.states), ("the default rule", _by_rule(target))):
         start = time.perf_counter()
         for s, after in states(loops):
             seconds = time.perf_counter() - start
-            name, note = step_text(s), f"step {len(steps) + 1}, by {who}"
+            name, note = step_text(s), f"step {len(past.taken) + 1}, by {who}"
             trace.snapshots.append(Snapshot(name, after, note, seconds, render=loops_text))
-            steps, loops = (*steps, s), after
+            past, loops = past.then(s, after, mine if who == "you" else None), after
             start = time.perf_counter()
     final = loops
     cleaned: Loops = trace.stage(
         "scheduled", "the loops after every step, tidied", lambda: clean(final), loops_text
     )
-    return cleaned, Schedule(steps)
+    return cleaned, past
 
 
 def _by_rule(target: Target) -> Callable[[Loops], Iterator[tuple[Any, Loops]]]:
     return lambda loops: default_states(loops, target)
 
 
-def _wgsl(trace: Trace, loops: Loops, limits: Limits) -> Programs:
+def _wgsl(trace: Trace, loops: Loops, limits: Limits, past: Past) -> Programs:
     from workbench.codegen.wgsl import translate  # noqa: PLC0415  (one target is loaded, not all)
 
     mapped: Mapped = trace.stage(
         "kernel", "loops mapped to workgroups and invocations", lambda: map_kernels(loops),
-        mapped_text,
+        kernels_text,
+    )  # fmt: skip
+    trace.stage(
+        "legal", "no race, no barrier that some miss, no access outside; within the limits",
+        lambda: require_legal(mapped, limits, past), kernels_text, before=mapped,
     )  # fmt: skip
     return trace.stage(
-        "wgsl", "what the GPU's driver is given", lambda: translate(mapped, limits), program_text,
+        "wgsl", "what the GPU's driver is given", lambda: translate(mapped), program_text,
         language="wgsl",
     )  # fmt: skip
 
 
-def _llvm(trace: Trace, loops: Loops, _: Limits) -> Programs:
+def _llvm(trace: Trace, loops: Loops, *_: object) -> Programs:
     from workbench.codegen import listing  # noqa: PLC0415  (one target is loaded, not all)
     from workbench.codegen.llvm import translate  # noqa: PLC0415
 
@@ -323,7 +329,7 @@ def _llvm(trace: Trace, loops: Loops, _: Limits) -> Programs:
     return program
 
 
-def _wasm(trace: Trace, loops: Loops, _: Limits) -> Programs:
+def _wasm(trace: Trace, loops: Loops, *_: object) -> Programs:
     from workbench.codegen import listing, wasm  # noqa: PLC0415  (one target is loaded, not all)
     from workbench.codegen.wasm_text import wasm_text  # noqa: PLC0415
 
@@ -354,9 +360,14 @@ def _render(render: Callable[[Program], Text], source: Program, _: Program) -> T
     return render(source)
 
 
-_EMIT: Mapping[Target, Callable[[Trace, Loops, Limits], Programs]] = {
+_EMIT: Mapping[Target, Callable[[Trace, Loops, Limits, Past], Programs]] = {
     "wgsl": _wgsl, "llvm": _llvm, "wasm": _wasm
 }  # fmt: skip
+
+
+def kernels_text(mapped: Mapped) -> Text:
+    """Every device kernel, with what each barrier is for."""
+    return mapped_text(explained(mapped))
 
 
 def program_text(program: Program) -> Text:

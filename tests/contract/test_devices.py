@@ -13,7 +13,7 @@ import pytest
 
 from workbench.base.dtypes import F32
 from workbench.base.errors import DeviceError, WorkbenchError
-from workbench.base.limits import GUARANTEED, Limits
+from workbench.base.limits import Limits
 from workbench.codegen.wgsl import emit as emit_wgsl
 from workbench.ir.expr import Const, Load, Var, apply, integer
 from workbench.ir.graph import Scalar
@@ -46,7 +46,7 @@ def program_for(device: Device, loops: Loops | None = None) -> Program:
     if device.target == "wasm":
         wasm = pytest.importorskip("workbench.codegen.wasm")
         return wasm.emit(loops or scaled())
-    return emit_wgsl(map_kernels(loops or scaled()), GUARANTEED)
+    return emit_wgsl(map_kernels(loops or scaled()))
 
 
 @pytest.fixture(params=NAMES)

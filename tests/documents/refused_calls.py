@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.documents.examples import Call, Group
 
+TOO_WIDE = "k.schedule().parallelize('i', 'workgroup.x', 512)"
 SUM = """\
 def add(x: f32[N], y: f32[N]) -> f32[N]:
     z[i] = x[i] + y[i]
@@ -194,6 +195,7 @@ GROUPS = (
                          "          dims={'M': 2, 'K': 100_000, 'N': 2})"),
             Call(TILES, "k.compile(k.schedules['tiles'](), on='native',\n"
                         "          dims={'M': 512, 'K': 512, 'N': 512})"),
+            Call(SUM, f"k.compile({TOO_WIDE}, on='null', dims={{'N': 4096}})"),
             Call(LARGE, "k(65536, on='cpu')"),
             Call(BEST, "k(np.ones((3, 0), 'f4'), on='cpu')"),
             Call(BEST_BEFORE, "k(np.ones(3, 'f4'), on='cpu')"),

@@ -93,7 +93,7 @@ def _at_size(run: Run, program: Program, wanted: Meaning) -> tuple[str, str]:
         return "not for this size", ""
     if wanted.results is None:
         return how, "an access leads outside, and nothing is reported"
-    return how, difference(found, wanted.results, loose=wanted.loose)
+    return how, difference(found, wanted.results, loose=wanted.loose, reach=wanted.reach)
 
 
 def _called(k: wb.Kernel, device: str) -> Run:

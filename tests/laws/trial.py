@@ -37,13 +37,15 @@ UNHELD = {
 class Meaning:
     """What a program gives: its results, or None where it is to report an access outside.
 
-    `loose` is the shortest float dtype that could not hold a value on the way, '' where all did.
+    `loose` is the shortest float dtype that could not hold a value on the way, '' where all did;
+    `reach` the greatest value that was not held.
     `rounded`: a cast did round, which floats of 64 bits do not.
     `vague`: without meaning in its dtypes, for a rounding decides.
     """
 
     results: tuple[np.ndarray, ...] | None
     loose: str = ""
+    reach: float = 0.0
     rounded: bool = False
     cut: bool = False
     vague: bool = False
@@ -79,7 +81,8 @@ def meaning(program: Program) -> Meaning:
             run = error.run
             return Meaning(None, vague=run is not None and run.cut and not run.exact)
     loose = min(run.loose, key=[*_FLOATS].index, default="")
-    return Meaning(results, loose, run.rounded, run.cut, run.cut and not run.exact)
+    vague = run.cut and not run.exact
+    return Meaning(results, loose, run.reach, run.rounded, run.cut, vague)
 
 
 def trial(
@@ -216,11 +219,16 @@ def _difference(compute: Callable[[], Results], wanted: Meaning) -> str:
         return "" if wanted.results is None else f"reports {error}"
     if wanted.results is None:
         return "an access leads outside, and nothing is reported"
-    return difference(found, wanted.results, loose=wanted.loose)
+    return difference(found, wanted.results, loose=wanted.loose, reach=wanted.reach)
 
 
-def difference(found: Results, wanted: tuple[np.ndarray, ...], *, loose: str = "") -> str:
-    """In words how results differ; nothing where they agree, floats as near as `loose` is."""
+def difference(
+    found: Results, wanted: tuple[np.ndarray, ...], *, loose: str = "", reach: float = 0.0
+) -> str:
+    """In words how results differ; nothing where they agree, floats as near as `loose` is.
+
+    `reach` is the greatest value on the way that was rounded: what cancels is off by its share.
+    """
     for place, (a, b) in enumerate(zip(found, wanted, strict=True)):
         values = np.asarray(a)
         if not loose and not np.array_equal(
@@ -229,7 +237,13 @@ def difference(found: Results, wanted: tuple[np.ndarray, ...], *, loose: str = "
             return f"result {place} is {values.tolist()}, not {b.tolist()}"
         if loose:
             dtype = _FLOATS[loose] if b.dtype.kind == "f" else b.dtype
-            compared = agreement(values, b, dtype, terms=TERMS)
+            compared = agreement(values, b, dtype, terms=TERMS, scale=_scale(b, reach))
             if not compared.ok:
                 return f"result {place}: {compared.words}"
     return ""
+
+
+def _scale(wanted: np.ndarray, reach: float) -> float:
+    """The greatest finite value among the results and those on the way to them."""
+    size = np.abs(wanted[np.isfinite(wanted)].astype(np.float64))
+    return max(reach, float(size.max(initial=0.0)))

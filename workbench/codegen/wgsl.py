@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.base.dtypes import U32
-from workbench.base.errors import CodegenError
 from workbench.base.text import Writer
 from workbench.codegen.faults import describe_access, reported
 from workbench.codegen.order import actions
@@ -52,29 +51,28 @@ from workbench.program import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from workbench.base.limits import Limits
     from workbench.base.source import Origin
 
 _SOURCE_LINES = 4
 """The most source lines that a kernel's header repeats."""
 
 
-def emit(mapped: Mapped, limits: Limits) -> Program:
+def emit(mapped: Mapped) -> Program:
     """The WGSL program of a mapped function without open dims; raises as `translate` does."""
-    return translate(mapped, limits)({})
+    return translate(mapped)({})
 
 
-def translate(mapped: Mapped, limits: Limits) -> Callable[[Mapping[str, int]], Program]:
+def translate(mapped: Mapped) -> Callable[[Mapping[str, int]], Program]:
     """The WGSL program of a mapped function, for any values of its open dims: with one text.
 
     An output that is an input is returned as a copy, in a buffer of its own.
-    Raises `CodegenError` for dtypes WGSL does not have and for workgroup memory beyond the limit.
+    Raises `CodegenError` for dtypes WGSL does not have.
     """
     found = Faults()
     taken = {b.name for b in mapped.buffers}
     status, scalars = _free("status", taken), _free("scalars", taken)
     sized = [(k.name, k.workgroups) for k in mapped.kernels]
-    codes = [_kernel(k, mapped, limits, found, (status, scalars)) for k in mapped.kernels]
+    codes = [_kernel(k, mapped, found, (status, scalars)) for k in mapped.kernels]
 
     def at(values: Mapping[str, int]) -> Program:
         shaped = bound_buffers(mapped.buffers, values)
@@ -130,7 +128,6 @@ def _outputs(
 def _kernel(
     kernel: DeviceKernel,
     mapped: Mapped,
-    limits: Limits,
     found: Faults,
     buffers: tuple[str, str],
 ) -> tuple[Kernel, Callable[[Mapping[str, int]], tuple[int, int]]]:
@@ -141,7 +138,6 @@ def _kernel(
     ids = (*WORKGROUP_IDS, *LOCAL_IDS)
     outside = [*(b.name for b in kernel.buffers), *(s.name for s in mapped.scalars)]
     body = prepare(kernel.body, (*outside, *declared_names(kernel.body), *ids))
-    _check_workgroup_memory(body, kernel, limits)
     needed = needs((*body, *_extents(kernel)))
     declared = (*outside, *declared_names(body), *atomic_functions(body))
     names = wgsl_names(declared, needed.functions)
@@ -317,25 +313,6 @@ def _write_workgroup_memory(w: Writer, body: Body, scope: Scope) -> None:
 
 def _workgroup_arrays(body: Body) -> list[Alloc]:
     return [s for s in walk_stmts(body) if isinstance(s, Alloc) and s.memory is Memory.WORKGROUP]
-
-
-def _check_workgroup_memory(body: Body, kernel: DeviceKernel, limits: Limits) -> None:
-    """Each array counts with its size rounded up to 16 bytes, as WebGPU counts."""
-    arrays = _workgroup_arrays(body)
-    sizes = [-(-math.prod(s.shape) * s.dtype.bits // 128) * 16 for s in arrays]
-    limit = limits.max_compute_workgroup_storage_size
-    if sum(sizes) <= limit:
-        return
-    listed = ", ".join(
-        f"'{s.name}' {s.dtype}{list(s.shape)}: {size}"
-        for s, size in zip(arrays, sizes, strict=True)
-    )
-    raise CodegenError(
-        f"kernel '{kernel.name}' needs {sum(sizes)} bytes of workgroup memory ({listed}): "
-        f"max_compute_workgroup_storage_size is {limit}",
-        span=arrays[0].origin.nearest_span(),
-        hint="a smaller split before cache(...), or cache into private memory",
-    )
 
 
 def _write_main(w: Writer, kernel: DeviceKernel, body: Body, emission: Emission) -> None:

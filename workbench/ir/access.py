@@ -289,8 +289,8 @@ def _not_negative(turn: str) -> Expr:
     return apply("ge", Var(turn), integer(0))
 
 
-def _reads(e: Expr, scope: _Scope) -> Iterator[Access]:
-    """The accesses of an expression; the branches of a `Select` under its condition."""
+def _reads(e: Expr, scope: _Scope) -> Iterator[Access]:  # noqa: C901  (total)
+    """The accesses of an expression; what is evaluated under a condition only, under it."""
     match e:
         case Const() | Reduce():
             return
@@ -301,9 +301,11 @@ def _reads(e: Expr, scope: _Scope) -> Iterator[Access]:
             for x in index:
                 yield from _reads(x, scope)
             yield _access(array, "reads", index, scope, e.origin)
-        case Apply(_, args):
+        case Apply(op, args):
             for x in args:
                 yield from _reads(x, scope)
+                if op in {"and", "or"}:  # the rest is evaluated where this does not settle it
+                    scope = scope.where(x if op == "and" else apply("not", x))
         case Cast(_, arg):
             yield from _reads(arg, scope)
         case Select(cond, yes, no):

@@ -11,13 +11,13 @@ to a broken dependence is a `Clash`, an example of two of them. What isl cannot 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from workbench.base.source import Origin
 from workbench.ir import affine
-from workbench.ir.access import Access, accesses, before, breaks, number
+from workbench.ir.access import Access, Kind, accesses, before, breaks, number
 from workbench.ir.expr import Apply, Const, Expr, Var, apply, substitute
 from workbench.ir.forms import variables_of
 from workbench.ir.loops import Loops
@@ -42,7 +42,7 @@ class Clash:
     element: tuple[int, ...] | None
     first: Mapping[str, int]
     second: Mapping[str, int]
-    kinds: tuple[str, str]
+    kinds: tuple[Kind, Kind]
     exact: bool
     where: tuple[Origin, Origin]
 
@@ -200,9 +200,19 @@ def _clash(a: Access, b: Access, signs: Mapping[str, int]) -> Clash | None:
     known = _settled(a, b, signs)
     if known is None:
         return None
-    names, conditions = _meeting(a, b, {v for v, sign in known.items() if sign == 0})
-    conditions += [_apart(v, sign) for v, sign in known.items() if sign]
-    found = holds_at(names, conditions)
+    same = {v for v, sign in known.items() if sign == 0}
+    return touching(a, b, same, [_apart(v, sign) for v, sign in known.items() if sign])
+
+
+def touching(
+    a: Access, b: Access, same: Collection[str], also: Sequence[Expr] = ()
+) -> Clash | None:
+    """An instance of each on the same element, loops in `same` in the same iteration.
+
+    `also` holds as well; there the other variables of `b` are marked with `OTHER`.
+    """
+    names, conditions = _meeting(a, b, same)
+    found = holds_at(names, [*conditions, *also])
     if found is None:
         return None
     values, exact = found
@@ -222,7 +232,7 @@ def _clash(a: Access, b: Access, signs: Mapping[str, int]) -> Clash | None:
     )
 
 
-def _meeting(a: Access, b: Access, same: set[str]) -> tuple[list[str], list[Expr]]:
+def _meeting(a: Access, b: Access, same: Collection[str]) -> tuple[list[str], list[Expr]]:
     """The variables of an instance of each, and what makes them meet on an element.
 
     Loops in `same` are in the same iteration; other variables of `b` are marked.

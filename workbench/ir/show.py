@@ -176,6 +176,7 @@ def _write_stmt(w: Writer, s: Stmt) -> None:
             _write_marked(w, s, "break" if isinstance(s, Break) else "continue")
         case Barrier():
             _write_marked(w, s, "barrier()")
+            w.write(f"  # {s.why}" if s.why else "")
         case Outside():
             around = "".join(f", {name} = {expr_text(x)}" for name, x in s.iteration)
             text = f"{s.array}, {expr_text(s.index[s.place])}, {expr_text(s.extent)}{around}"

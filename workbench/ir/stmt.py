@@ -5,7 +5,7 @@ A loop's name is its variable; names of loops, locals and arrays are unique in a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Literal, assert_never
 
@@ -188,8 +188,12 @@ class Continue:
 
 @dataclass(frozen=True, slots=True)
 class Barrier:
-    """All invocations of the workgroup meet here; stands in device kernels only."""
+    """All invocations of the workgroup meet here; stands in device kernels only.
 
+    `why` names two accesses that it keeps apart, where somebody asked (`passes/legality.py`).
+    """
+
+    why: str = field(default="", compare=False)
     origin: Origin = origin_field()
 
 

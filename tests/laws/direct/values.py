@@ -55,7 +55,8 @@ class Number:
 class Run:
     """One execution: arrays by name, names that stand for numbers, and whether floats are exact.
 
-    `loose` are the dtypes that could not hold a value. `rounded`: a cast to a shorter float did.
+    `loose` are the dtypes that could not hold a value, `reach` is the greatest of those values.
+    `rounded`: a cast to a shorter float could not hold one.
     `cut` is set where a float was compared, rounded or made an int. `declared` are dtypes and
     extents that a line or the signature says; `functions` the other functions of the text.
     """
@@ -66,6 +67,7 @@ class Run:
     declared: dict[str, tuple[str, tuple[ast.expr, ...]]] = field(default_factory=dict)
     functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
     loose: set[str] = field(default_factory=set)
+    reach: float = 0.0
     rounded: bool = False
     cut: bool = False
 
@@ -77,6 +79,7 @@ class Run:
     def take(self, other: Run) -> None:
         """What another execution, that this one called, says of its floats."""
         self.loose |= other.loose
+        self.reach = max(self.reach, other.reach)
         self.rounded, self.cut = self.rounded or other.rounded, self.cut or other.cut
 
 
@@ -110,6 +113,7 @@ def held(r: Run, value: Any, dtype: str, *, weak: bool = False) -> Number:
         same = False
     if not (same or math.isnan(value) or math.isinf(value)):
         r.loose.add(dtype)
+        r.reach = max(r.reach, abs(value))
         r.cut = r.cut or (dtype == "f16" and abs(value) > LARGEST_HALF)
     return Number(float(value), dtype, weak)
 

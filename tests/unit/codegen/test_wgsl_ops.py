@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from workbench.base.dtypes import BOOL, F32, I32, U32, DType
-from workbench.base.limits import GUARANTEED
 from workbench.codegen.wgsl import emit
 from workbench.ir.expr import Expr, Load, Var, apply, integer
 from workbench.ir.loops import Buffer, Loops
@@ -66,7 +65,7 @@ def evaluate(device: Device, value: Expr, inputs: list[np.ndarray], extra: str =
     buffers = [Buffer(n, t, (count,), "input") for n, t in zip(names, kinds, strict=True)]
     out = Buffer("y", value.dtype, (count,), "output")
     loops = Loops("evaluate" + extra, (*buffers, out), (), (loop,), ("y",))
-    program = emit(map_kernels(loops), GUARANTEED)
+    program = emit(map_kernels(loops))
     memory = {n: device.allocate(4 * count) for n in (*names, "y")}
     for name, x in zip(names, inputs, strict=True):
         device.write(memory[name], (x.astype(np.uint32) if x.dtype == bool else x).data)

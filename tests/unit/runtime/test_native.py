@@ -19,7 +19,6 @@ import pytest
 
 from workbench.base.dtypes import BOOL, F32, I32, U32, DType
 from workbench.base.errors import DeviceError
-from workbench.base.limits import GUARANTEED
 from workbench.base.source import Origin, Source, Span
 from workbench.base.text import Mark, Text
 from workbench.codegen.wgsl import emit
@@ -80,7 +79,7 @@ def compiled(
     inputs = [Buffer(n, kinds[a.dtype.kind], a.shape, "input") for n, a in arrays.items()]
     results = [Buffer(n, t, shape, "output") for n, (t, shape) in outputs.items()]
     loops = Loops("sample", (*inputs, *results), (), body, tuple(outputs))
-    return emit(map_kernels(loops), GUARANTEED)
+    return emit(map_kernels(loops))
 
 
 @pytest.fixture(scope="module")
@@ -330,7 +329,7 @@ def test_scalars_of_every_dtype_and_again_with_others(native: NativeDevice) -> N
     value = Select(Var("d", BOOL), total, ZERO)
     out = Buffer("out", F32, (1,), "output")
     loops = Loops("sample", (out,), scalars, grid(1, (Store("out", (Var("i"),), value),)), ("out",))
-    program = emit(map_kernels(loops), GUARANTEED)
+    program = emit(map_kernels(loops))
 
     assert run(native, program, (0.5, -3, 7, 1))["out"].tolist() == [4.5]
     assert run(native, program, (0.5, -4, 7, 1))["out"].tolist() == [3.5]
