@@ -22,6 +22,7 @@ from workbench.ir.remarks import Remark, remarks
 from workbench.ir.show import graph_text, loops_text, mapped_text
 from workbench.lang import LARGEST_DIM, checks_more, prove_literal, waits
 from workbench.passes.cleanup import clean
+from workbench.passes.facts import facts_left
 from workbench.passes.graph import PASSES, specialise
 from workbench.passes.held import check_held
 from workbench.passes.legality import explained
@@ -162,7 +163,8 @@ def compile_graph(
             Snapshot("graph", graph, "what is computed, no order chosen", 0.0, render=graph_text)
         )
         lowered = _to_loops(trace, graph, dims, left)
-        scheduled, past = _scheduled(trace, lowered, schedule, target)
+        past = Past(lowered, facts=facts_left(graph, dims, lowered.open))
+        scheduled, past = _scheduled(trace, past, schedule, target)
         kept = _prepared(trace, scheduled, target)
         check_held(kept, target, limits)
         made = _EMIT[target](trace, kept, limits, past)
@@ -272,11 +274,10 @@ def _to_loops(trace: Trace, graph: Graph, dims: Mapping[str, int], left: Collect
 
 
 def _scheduled(
-    trace: Trace, loops: Loops, schedule: Schedule | None, target: Target
+    trace: Trace, past: Past, schedule: Schedule | None, target: Target
 ) -> tuple[Loops, Past]:
     """Apply the user's steps, then the rule's for what they left unmapped."""
-    past = Past(loops)
-    mine = schedule or Schedule()
+    loops, mine = past.start, schedule or Schedule()
     for who, states in (("you", mine.states), ("the default rule", _by_rule(target))):
         start = time.perf_counter()
         for s, after in states(loops):

@@ -89,9 +89,10 @@ class Way:
     step: tuple[str, int] | None = None
 
 
-def placed(kernel: DeviceKernel) -> tuple[Barriers, tuple[Place, ...]]:
+def placed(kernel: DeviceKernel, facts: Sequence[Expr] = ()) -> tuple[Barriers, tuple[Place, ...]]:
     """The barriers of a kernel, and every access to an array with its place.
 
+    `facts` hold for its scalars.
     The ids count as the outermost loops of each access (not of the marks of barriers).
     """
     marked, found = _marked(kernel.body)
@@ -102,14 +103,17 @@ def placed(kernel: DeviceKernel) -> tuple[Barriers, tuple[Place, ...]]:
     times = [a.time for _, a in barriers]
     sure = _sure(times, loops)
     rest = (a for a in touched if not a.array.startswith(_MARK))
-    return Barriers(barriers, sure, loops), tuple(_places(rest, kernel, sure))
+    return Barriers(barriers, sure, loops), tuple(_places(rest, (*facts, *ids_of(kernel)), sure))
 
 
 def _places(
-    touched: Iterable[Access], kernel: DeviceKernel, sure: Mapping[Time, tuple[int, ...]]
+    touched: Iterable[Access], first: Sequence[Expr], sure: Mapping[Time, tuple[int, ...]]
 ) -> Iterator[Place]:
-    """The places of accesses; those under the same conditions know the same."""
-    ids, first = (*WORKGROUP_IDS, *LOCAL_IDS), ids_of(kernel)
+    """The places of accesses; those under the same conditions know the same.
+
+    `first` holds for all of them.
+    """
+    ids = (*WORKGROUP_IDS, *LOCAL_IDS)
     seen: dict[int, tuple[tuple[Expr, ...], Known]] = {}
     for a in touched:
         if id(a.conditions) not in seen:

@@ -59,11 +59,14 @@ class Divergence:
 Illegal = Race | Divergence | OutOfBounds
 
 
-def illegal(kernel: DeviceKernel) -> Illegal | None:
-    """The first thing that is wrong with a kernel; None where nothing is."""
-    barriers, places = placed(kernel)
+def illegal(kernel: DeviceKernel, facts: Sequence[Expr] = ()) -> Illegal | None:
+    """The first thing that is wrong with a kernel; None where nothing is.
+
+    `facts` hold for its scalars.
+    """
+    barriers, places = placed(kernel, facts)
     found = (
-        _divergences(kernel, barriers),
+        _divergences(kernel, barriers, facts),
         _races(kernel, barriers.loops, places),
         _outside(kernel, places),
     )
@@ -116,7 +119,9 @@ def _order(a: Place, b: Place, clash: Clash, way: Way) -> str:
 # Barriers that not all reach ----------------------------------------------------------------
 
 
-def _divergences(kernel: DeviceKernel, barriers: Barriers) -> Iterator[Divergence]:
+def _divergences(
+    kernel: DeviceKernel, barriers: Barriers, facts: Sequence[Expr]
+) -> Iterator[Divergence]:
     rename = {name: Var(theirs) for name, theirs in zip(LOCAL_IDS, _THEIRS, strict=True)}
     for barrier, mark in barriers.marks:
         if not mark.exact:
@@ -126,7 +131,7 @@ def _divergences(kernel: DeviceKernel, barriers: Barriers) -> Iterator[Divergenc
         if not tests:
             continue
         other = substitute(reduce(lambda a, b: apply("and", a, b), tests), rename)
-        ids = ids_of(kernel)
+        ids = (*facts, *ids_of(kernel))
         theirs = [substitute(c, rename) for c in ids if free_names(c) & set(LOCAL_IDS)]
         names = [*WORKGROUP_IDS, *LOCAL_IDS, *_THEIRS, *mark.loops]
         found = holds_at(names, [*ids, *theirs, *mark.conditions, apply("not", other)])

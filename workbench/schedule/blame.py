@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from workbench.base.limits import Limits
     from workbench.base.source import Origin, Span
     from workbench.ir.device import Mapped
+    from workbench.ir.expr import Expr
     from workbench.ir.loops import Loops
 
 LANES = 4
@@ -45,10 +46,14 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """How loops came to be: what they were, and every step with the loops after it."""
+    """How loops came to be: what they were, and every step with the loops after it.
+
+    `facts` hold for the scalars of the kernel.
+    """
 
     start: Loops
     taken: tuple[Taken, ...] = ()
+    facts: tuple[Expr, ...] = ()
 
     @property
     def schedule(self) -> Schedule:
@@ -76,7 +81,7 @@ def require_legal(mapped: Mapped, limits: Limits, past: Past) -> Mapped:
     over = _over(mapped, limits)
     if over is not None:
         raise _too_much(over, limits, past)
-    fault = _first_fault(mapped)
+    fault = _first_fault(mapped, past.facts)
     if fault is not None:
         raise _refusal(fault, past)
     return mapped
@@ -98,8 +103,9 @@ def _over(mapped: Mapped, limits: Limits) -> Demand | None:
     return next((d for d in demands(mapped, limits) if not d.held), None)
 
 
-def _first_fault(mapped: Mapped) -> Illegal | None:
-    return next((fault for k in mapped.kernels if (fault := illegal(k)) is not None), None)
+def _first_fault(mapped: Mapped, facts: Sequence[Expr]) -> Illegal | None:
+    found = (illegal(k, facts) for k in mapped.kernels)
+    return next((fault for fault in found if fault is not None), None)
 
 
 def mapped_of(loops: Loops) -> Mapped | None:
@@ -112,7 +118,7 @@ def mapped_of(loops: Loops) -> Mapped | None:
 
 
 def _refusal(fault: Illegal, past: Past) -> ScheduleError | CodegenError:
-    number = blamed(past, lambda mapped: _first_fault(mapped) is not None)
+    number = blamed(past, lambda mapped: _first_fault(mapped, past.facts) is not None)
     where = _origin(fault).nearest_span()
     if number is None:
         return CodegenError(f"no device may run this: {fault.words}", span=where, hint="on='cpu'")

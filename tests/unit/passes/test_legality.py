@@ -159,3 +159,16 @@ def test_updates_of_a_result_without_axes_by_one_invocation_are_right() -> None:
                  {"N": 5}, S)  # fmt: skip
 
     assert "legal" in c.stages
+
+
+def test_what_an_assert_says_of_an_open_dim_is_known() -> None:
+    """Without it, `x[0]` is outside where N is 0."""
+    text = """
+def first(x: f32[N], m: i32[M]) -> f32[M]:
+    assert N > 0
+    y[i] = x[0] * m[i]
+    return y
+"""
+    c = compile_graph(wb.kernel(text).graph, Source(text), {"N": 3, "M": 4}, left=("N", "M"))
+
+    assert c.open == ("N", "M")
