@@ -155,12 +155,13 @@ def _too_much(over: Demand, limits: Limits, past: Past) -> CodegenError:
 def _fitting(past: Past, number: int, limits: Limits, *, larger: bool) -> str:
     """A step in place of one of the first `number` with which all of them fit; "" if none does."""
     steps = [t.step for t in past.taken if t.mine]
-    for place in reversed(range(min(number, len(steps)))):
-        for candidate in _resized(steps[place], larger=larger):
-            tried = [*steps[:place], candidate, *steps[place + 1 :]]
-            if _fits(past.start, tried, limits):
-                instead = "" if place == number - 1 else f" in place of {step_text(steps[place])}"
-                return step_text(candidate) + instead
+    places = list(reversed(range(min(number, len(steps)))))
+    candidates = [(n, s) for n in places for s in _resized(steps[n], larger=larger)]
+    candidates += [(n, s) for n in places for s in _private(steps[n])]
+    for place, candidate in candidates:
+        if _fits(past.start, [*steps[:place], candidate, *steps[place + 1 :]], limits):
+            instead = "" if place == number - 1 else f" in place of {step_text(steps[place])}"
+            return step_text(candidate) + instead
     return ""
 
 
@@ -176,13 +177,18 @@ def _fits(loops: Loops, steps: Sequence[Any], limits: Limits) -> bool:
 
 
 def _resized(s: Any, *, larger: bool) -> Iterator[Any]:
-    """The same step with another factor or size, the nearest first, or in private memory."""
+    """The same step with another factor or size, the nearest first."""
     for f in fields(s):
         value: Any = getattr(s, f.name)
-        if value == "workgroup":
-            yield replace(s, **{f.name: "private"})
         while (value := _scaled(value, larger=larger)) is not None:
             yield replace(s, **{f.name: value})
+
+
+def _private(s: Any) -> Iterator[Any]:
+    """The same step with private memory where it takes workgroup memory."""
+    for f in fields(s):
+        if getattr(s, f.name) == "workgroup":
+            yield replace(s, **{f.name: "private"})
 
 
 def _scaled(value: Any, *, larger: bool) -> Any:
