@@ -11,8 +11,9 @@ from benchmarks.row import Row
 from workbench.base.source import Source
 from workbench.codegen import llvm, wasm, wgsl
 from workbench.passes.mapping import map_kernels
-from workbench.runtime.arrays import array, enqueue
+from workbench.runtime.arrays import array
 from workbench.runtime.device import open_device
+from workbench.runtime.enqueue import enqueue
 from workbench.session.devices import devices
 from workbench.session.kernel import kernels
 

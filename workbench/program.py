@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import numpy as np
 
-from workbench.base.dtypes import BOOL, DTYPES, F16, DType
+from workbench.base.dtypes import BOOL, DTYPES, F16, DType, stored
 from workbench.base.errors import DeviceError
+from workbench.base.panels import Panels
 from workbench.base.text import Text
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Buffer:
     dtype: DType
     shape: tuple[int, ...]
     role: Role
+    panels: Panels | None = None
 
     @property
     def host_size(self) -> int:
@@ -62,20 +64,13 @@ class Buffer:
     @property
     def change(self) -> str:
         """How its layout differs from that of the same elements on the host, in words."""
-        return stored(self.dtype, math.prod(self.shape))
+        words = (stored(self.dtype, math.prod(self.shape)), self.panels and self.panels.words)
+        return ", ".join(filter(None, words))
 
     @property
     def size(self) -> int:
         """Bytes, a multiple of 4 and at least 4."""
         return max(4, -(-math.prod(self.shape) * self.dtype.bits // 32) * 4)
-
-
-def stored(dtype: DType, count: int) -> str:
-    """How the layout on a device differs from that on the host, in words."""
-    if dtype is BOOL:
-        return "bool to 32-bit words" if count else ""
-    size = count * dtype.bits // 8
-    return "padded to whole words" if size % 4 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +224,7 @@ class Program:
             "version": FORMAT,
             "name": self.name,
             "target": self.target,
-            "buffers": [
-                {"name": b.name, "dtype": b.dtype.name, "shape": list(b.shape), "role": b.role}
-                for b in self.buffers
-            ],
+            "buffers": [_buffer_json(b) for b in self.buffers],
             "scalars": [_parameter_json(p) for p in self.scalars],
             "inputs": list(self.inputs),
             "outputs": list(self.outputs),
@@ -288,10 +280,7 @@ def from_json(values: dict[str, Any]) -> Program:
     return Program(
         name=values["name"],
         target=values["target"],
-        buffers=tuple(
-            Buffer(b["name"], DTYPES[b["dtype"]], tuple(b["shape"]), b["role"])
-            for b in values["buffers"]
-        ),
+        buffers=tuple(_buffer(b) for b in values["buffers"]),
         scalars=tuple(
             Parameter(p["name"], DTYPES[p["dtype"]], p.get("value")) for p in values["scalars"]
         ),
@@ -361,6 +350,16 @@ def _kernel(k: dict[str, Any]) -> Kernel:
     fixed, each = k["iterations"]
     text, entry = Text(k["code"]), k.get("entry", "main")
     return Kernel(k["name"], k["code"], bindings, (x, y, z), (fixed, each), text, entry)
+
+
+def _buffer_json(b: Buffer) -> dict[str, Any]:
+    laid = {"panels": [b.panels.dim, b.panels.size]} if b.panels else {}
+    return {"name": b.name, "dtype": b.dtype.name, "shape": list(b.shape), "role": b.role} | laid
+
+
+def _buffer(b: dict[str, Any]) -> Buffer:
+    panels = Panels(*b["panels"]) if "panels" in b else None
+    return Buffer(b["name"], DTYPES[b["dtype"]], tuple(b["shape"]), b["role"], panels)
 
 
 def _parameter_json(p: Parameter) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from workbench.base.panels import plain
 from workbench.base.progress import Standing, Task
 from workbench.base.text import Text, Writer
 
@@ -131,10 +132,9 @@ def border_text(graph: Graph, program: Program) -> Text:
     ):
         for a, name in pairs:
             b = program.buffer(name)
-            shape = ", ".join(map(str, b.shape))
             size = f"{b.host_size} bytes" + (f", {b.size} there: {b.change}" if b.change else "")
             with w.mark(a.origin):
-                w.write(f"{a.name}: {b.dtype}[{shape}]")
+                w.write(f"{a.name}: {b.dtype}{list(plain(b.shape, b.panels))}")
             w.write(f" {way} the device, {size}")
             w.end()
     return w.text()

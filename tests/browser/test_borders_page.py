@@ -35,3 +35,15 @@ def test_an_argument_means_its_values_in_every_layout() -> None:
 @pytest.mark.usefixtures("joined")
 def test_conversions_are_made_once_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     borders.check_conversions("browser", monkeypatch)
+
+
+@pytest.mark.usefixtures("joined")
+def test_what_lies_in_panels_is_taken_so_and_converted_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    borders.check_panels("browser", monkeypatch)
+
+
+@pytest.mark.usefixtures("joined")
+def test_who_does_not_take_panels_has_c_order() -> None:
+    borders.check_panels_elsewhere("browser")

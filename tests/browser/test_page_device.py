@@ -21,10 +21,11 @@ from workbench.base.source import Origin, Source, Span
 from workbench.base.text import Mark, Text
 from workbench.pipeline import compile_graph
 from workbench.program import FORMAT, Program, from_json
-from workbench.runtime.arrays import array, enqueue
+from workbench.runtime.arrays import array
 from workbench.runtime.browser import BrowserDevice
 from workbench.runtime.connect import page_address
 from workbench.runtime.device import Memory, Run
+from workbench.runtime.enqueue import enqueue
 from workbench.runtime.page_messages import PROTOCOL_VERSION
 
 HEAD = """@group(0) @binding(0) var<storage, read> a: array<f32>;

@@ -21,9 +21,10 @@ from tests.lab import FLAGS, Lab, find_chromium
 from workbench.base.errors import DeviceError
 from workbench.ir.compare import agreement
 from workbench.runtime import device as devices
-from workbench.runtime.arrays import Array, enqueue
+from workbench.runtime.arrays import Array
 from workbench.runtime.browser import BrowserDevice
 from workbench.runtime.connect import page_address
+from workbench.runtime.enqueue import enqueue
 from workbench.runtime.wasm_memory import LARGEST
 from workbench.session.cell import run_cell
 

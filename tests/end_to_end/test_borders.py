@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from tests.end_to_end import borders
 from workbench.runtime.device import open_device
 from workbench.runtime.transfers import Transfer
 from workbench.session.cell import run_cell
+from workbench.session.programs import run
 from workbench.widget.assemble import cell_state
 
 
@@ -34,6 +37,42 @@ def test_an_argument_means_its_values_in_every_layout(on: str) -> None:
 
 def test_conversions_are_made_once_and_said(on: str, monkeypatch: pytest.MonkeyPatch) -> None:
     borders.check_conversions(on, monkeypatch)
+
+
+def test_what_lies_in_panels_is_taken_so_and_converted_once(
+    on: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    borders.check_panels(on, monkeypatch)
+
+
+def test_who_does_not_take_panels_has_c_order(on: str) -> None:
+    borders.check_panels_elsewhere(on)
+
+
+def test_a_schedule_that_needs_its_copy_makes_it(on: str) -> None:
+    k = wb.kernel(borders.MATMUL)
+    x = np.random.default_rng(6).random((8, 8), dtype=np.float32)
+    c = k(x, x, on=on, schedule=k.schedule().transform_layout("C", 1, 4))
+    take = k.schedule().transform_layout("B", 1, 4).unroll("pack_i")
+    found = k(x, c, on=on, schedule=take)
+
+    assert "B_packed" in k.last.compilation.stages["scheduled"].text
+    np.testing.assert_allclose(found.numpy(), x @ (x @ x), rtol=1e-5)
+
+
+def test_a_saved_program_gives_and_takes_panels(tmp_path: Path) -> None:
+    k = wb.kernel(borders.MATMUL)
+    make = k.schedule().transform_layout("C", 1, 4).transform_layout("B", 0, 2, given=True)
+    c = k.compile(make, on="cpu", dims={"M": 8, "K": 8, "N": 8})
+    loaded = wb.load(c.program.save(tmp_path / "panels.json"))
+    x = np.random.default_rng(6).random((8, 8), dtype=np.float32)
+
+    assert c.check().ok
+    np.testing.assert_allclose(run(loaded, x, x).numpy(), x @ x, rtol=1e-5)
+    assert c.stages["border"].text.splitlines()[1:] == [
+        "B: f32[8, 8] to the device, 256 bytes, 256 there: panels of 2 along axis 0",
+        "C: f32[8, 8] from the device, 256 bytes, 256 there: panels of 4 along axis 1",
+    ]
 
 
 @pytest.mark.parametrize("on", ["cpu", "wasm"])

@@ -95,3 +95,11 @@ def joined(a: DType, b: DType) -> DType | None:
     if signed.bits > unsigned.bits:
         return signed
     return I32 if unsigned.bits < I32.bits else None
+
+
+def stored(dtype: DType, count: int) -> str:
+    """How the layout on a device differs from that on the host, in words."""
+    if dtype is BOOL:
+        return "bool to 32-bit words" if count else ""
+    size = count * dtype.bits // 8
+    return "padded to whole words" if size % 4 else ""

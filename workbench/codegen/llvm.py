@@ -178,7 +178,7 @@ def _program_buffers(
     """The buffers, then the copies that are returned, then the status words."""
     sources = {b.name: b for b in buffers}
     copied = [(copy, sources[o]) for o, copy in copies.items()]
-    found = [ProgramBuffer(b.name, b.dtype, b.sizes, b.role) for b in buffers]
+    found = [ProgramBuffer(b.name, b.dtype, b.sizes, b.role, b.panels) for b in buffers]
     found += [ProgramBuffer(copy, b.dtype, b.sizes, "output") for copy, b in copied]
     if words is not None:
         found.append(ProgramBuffer(words.name, words.dtype, words.sizes, "status"))

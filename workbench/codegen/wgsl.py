@@ -76,7 +76,7 @@ def translate(mapped: Mapped) -> Callable[[Mapping[str, int]], Program]:
 
     def at(values: Mapping[str, int]) -> Program:
         shaped = bound_buffers(mapped.buffers, values)
-        buffers = [Buffer(b.name, b.dtype, b.sizes, b.role) for b in shaped]
+        buffers = [Buffer(b.name, b.dtype, b.sizes, b.role, b.panels) for b in shaped]
         outputs, copies = _outputs(mapped, buffers, set(taken))
         if found.loops or found.accesses:
             buffers.append(Buffer(status, U32, (STATUS_WORDS,), "status"))

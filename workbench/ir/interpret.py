@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from workbench.ir.apart import Apart
     from workbench.ir.graph import Scalar
-    from workbench.ir.loops import Loops
+    from workbench.ir.loops import Buffer, Loops
 
     Arrays = Mapping[str, np.ndarray[Any, Any]]
     Numbers = Mapping[str, float]
@@ -97,14 +97,15 @@ def run_loops(
     lanes = Lanes({}, values, wide, budget=budget, apart=apart)
     for b in loops.buffers:
         if b.role == "input":
-            place = given(inputs, b.name, b.dtype, b.sizes)
+            place = given_buffer(inputs, b)
         else:
             place = Place(poison(b.sizes, numpy_dtype(b.dtype, wide=wide)), b.sizes)
         lanes.arrays[b.name] = place
     with np.errstate(all="ignore"):
         run_loops_body(lanes, loops.body)
-    dtypes = {b.name: b.dtype for b in loops.buffers}
-    return {n: _result(lanes.arrays[n], dtypes[n], wide=wide) for n in loops.outputs}
+    buffers = {b.name: b for b in loops.buffers}
+    results = {n: _result(lanes.arrays[n], buffers[n].dtype, wide=wide) for n in loops.outputs}
+    return {n: in_order(buffers[n], values) for n, values in results.items()}
 
 
 def define(lanes: Lanes, d: Definition) -> None:
@@ -175,6 +176,21 @@ def given(arrays: Arrays, name: str, dtype: DType, shape: tuple[int, ...]) -> Pl
         f"'{name}' has dtype {values.dtype}, not {dtype}"
     )
     return stored(values)
+
+
+def given_buffer(arrays: Arrays, b: Buffer) -> Place:
+    """The place of an input, laid out as it is in storage."""
+    return given({b.name: in_storage(b, arrays[b.name])}, b.name, b.dtype, b.sizes)
+
+
+def in_storage(b: Buffer, values: Value) -> Value:
+    """The values of an input as its buffer holds them."""
+    return values if b.panels is None else b.panels.pack(values)
+
+
+def in_order(b: Buffer, values: Value) -> Value:
+    """What a buffer holds, in C order."""
+    return values if b.panels is None else np.ascontiguousarray(b.panels.unpack(values))
 
 
 def scalar_values(

@@ -15,6 +15,7 @@ from workbench.ir.extents import Extent, literals
 
 if TYPE_CHECKING:
     from workbench.base.dtypes import DType
+    from workbench.base.panels import Panels
     from workbench.ir.graph import Scalar
     from workbench.ir.stmt import Body, Stmt
 
@@ -23,12 +24,17 @@ Role = Literal["input", "output", "temporary"]
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """An array in storage: an input (never written), an output, or a temporary between nests."""
+    """An array in storage: an input (never written), an output, or a temporary between nests.
+
+    `panels` say how an input or an output lies there, where the caller does not have it in C order;
+    `shape` is that of the panels.
+    """
 
     name: str
     dtype: DType
     shape: tuple[Extent, ...]
     role: Role
+    panels: Panels | None = None
     origin: Origin = origin_field()
 
     @property

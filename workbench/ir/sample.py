@@ -3,7 +3,8 @@
 Each kernel of a function runs its first, last and two random workgroups. Arrays that earlier
 kernels would have left it come from the graph, on demand; so a late kernel of a large function
 is simulated without running the early ones. What loop blocks define is not computed here, for
-the graph could only compute it whole: a kernel that reads it finds zeros and is not compared.
+the graph could only compute it whole, nor what steps make, a packed copy for one: a kernel that
+reads it finds zeros and is not compared.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
+from workbench.base.panels import plain
 from workbench.ir.demand import demanded, elements
 from workbench.ir.expr import loads
 from workbench.ir.graph import Block, Equation, Graph, Repeat, defined, each
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from workbench.ir.device import DeviceKernel, Mapped
     from workbench.ir.findings import Findings
     from workbench.ir.lanes import Place
+    from workbench.ir.loops import Buffer
 
     Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -98,6 +101,7 @@ def _sample(
     *,
     seed: int,
 ) -> Sample:
+    made_by_steps = {b.name for b in kernel.buffers if not _known(b, places)}
     arrays: dict[str, Value] = {}
     supply: dict[str, Place] = {}
     for b in kernel.buffers:
@@ -105,22 +109,40 @@ def _sample(
             before = inputs.get(b.name)
             undefined = poison(b.sizes, b.dtype.numpy).reshape(b.sizes)
             arrays[b.name] = undefined if before is None else before.copy(order="C")
-        elif b.name in unknown:
+        elif b.name in unknown | made_by_steps:
             arrays[b.name] = np.zeros(b.sizes, b.dtype.numpy)
+        elif b.panels is not None:
+            arrays[b.name] = np.ascontiguousarray(b.panels.pack(inputs[b.name]))
         else:
             supply[b.name] = places[b.name]
     findings = run_some_workgroups(kernel, arrays, scalars, seed=seed, supply=supply)
     points: dict[str, Value] = {}
     found: dict[str, Value] = {}
     expected: dict[str, Value] = {}
-    for name, flat in findings.written.items():
-        if name in compared:
+    fed = all(b.name in kernel.written for b in kernel.buffers if b.name in made_by_steps)
+    for b in kernel.buffers:
+        flat = findings.written.get(b.name)
+        if flat is not None and fed and b.name in compared - made_by_steps:
             step = -(-len(flat) // MOST)
             chosen = flat[:: max(1, step)]
-            shape = arrays[name].shape
-            points[name] = (
-                np.stack(np.unravel_index(chosen, shape), 1) if shape else chosen[:, None]
-            )
-            found[name] = arrays[name].reshape(-1)[chosen]
-            expected[name] = elements(places[name], chosen)
+            points[b.name], meant = _meant(b, chosen)
+            found[b.name] = arrays[b.name].reshape(-1)[chosen]
+            expected[b.name] = elements(places[b.name], meant)
     return Sample(kernel.name, findings, points, found, expected)
+
+
+def _known(b: Buffer, places: Mapping[str, Place]) -> bool:
+    """Whether the graph says what a buffer holds: steps make packed copies, and panels between."""
+    return b.name in places and places[b.name].shape == plain(b.sizes, b.panels)
+
+
+def _meant(b: Buffer, chosen: Value) -> tuple[Value, Value]:
+    """The elements of an array at places in storage: their indices, and their places in C order."""
+    if not b.sizes:
+        return chosen[:, None], chosen
+    points = np.stack(np.unravel_index(chosen, b.sizes), 1)
+    if b.panels is None:
+        return points, chosen
+    points = b.panels.indices(points)
+    shape = plain(b.sizes, b.panels)
+    return points, np.ravel_multi_index(tuple(points.T), shape)

@@ -20,7 +20,7 @@ from workbench.base.source import NOWHERE
 from workbench.ir.device import LOCAL_IDS, WORKGROUP_IDS
 from workbench.ir.extents import expression, size, value as value_of
 from workbench.ir.findings import Findings, Id
-from workbench.ir.interpret import given, scalar_values
+from workbench.ir.interpret import given, given_buffer, in_order, scalar_values
 from workbench.ir.interpret_expr import constant
 from workbench.ir.interpret_stmt import Arrival, Flow, run_body
 from workbench.ir.lanes import BUDGET, Lanes, Place, Value, poison
@@ -79,7 +79,7 @@ def run_mapped(
     arrays: dict[str, Value] = {}
     for b in mapped.buffers:
         if b.role == "input":
-            arrays[b.name] = given(inputs, b.name, b.dtype, b.sizes).cells.reshape(b.sizes).copy()
+            arrays[b.name] = given_buffer(inputs, b).cells.reshape(b.sizes).copy()
         else:
             arrays[b.name] = poison(b.sizes, b.dtype.numpy).reshape(b.sizes)
     found = [
@@ -88,7 +88,9 @@ def run_mapped(
     ]
     faults = tuple(f for findings in found for f in findings.faults)
     ran = tuple(w for findings in found for w in findings.workgroups)
-    return {name: arrays[name] for name in mapped.outputs}, Findings(faults, ran)
+    buffers = {b.name: b for b in mapped.buffers}
+    results = {name: in_order(buffers[name], arrays[name]) for name in mapped.outputs}
+    return results, Findings(faults, ran)
 
 
 def _dispatched(order: Iterable[int | Turns], values: Mapping[str, int]) -> Iterator[int]:

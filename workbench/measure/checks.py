@@ -36,8 +36,9 @@ from workbench.passes.fold import literal_int
 from workbench.passes.graph import specialise
 from workbench.pipeline import Compilation, Snapshot, Target, compile_graph
 from workbench.program import Program
-from workbench.runtime.arrays import array, enqueue
+from workbench.runtime.arrays import array
 from workbench.runtime.device import Device, default_device, open_device
+from workbench.runtime.enqueue import enqueue
 from workbench.schedule.step import Schedule
 
 if TYPE_CHECKING:

@@ -11,17 +11,18 @@ import math
 import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from workbench.base.dtypes import DTYPES, DType
+from workbench.base.dtypes import DTYPES, DType, stored
 from workbench.base.errors import CallError, DeviceError
-from workbench.program import stored
 from workbench.runtime.calls import LONGEST_RECIPE, Call, Recipe, named
 from workbench.runtime.changes import Changes, touched
 from workbench.runtime.device import StoppedError
+from workbench.runtime.layouts import laid_out, room
 from workbench.runtime.residency import born
 from workbench.runtime.transfers import (
     Transfer,
@@ -34,9 +35,9 @@ from workbench.runtime.transfers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator
 
-    from workbench.program import Program
+    from workbench.base.panels import Panels
     from workbench.runtime.device import Device, Memory, Raw
 
 _numbers = itertools.count(1)
@@ -44,11 +45,12 @@ _numbers = itertools.count(1)
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """A copy on a device, the version it holds, and what gives it back, once."""
+    """A copy on a device, the version it holds, what gives it back, once, and its panels if any."""
 
     memory: Memory
     version: int
     release: Callable[[], object]
+    panels: Panels | None = None
 
 
 @dataclass(eq=False)
@@ -196,26 +198,52 @@ class Array:
         where = ", ".join(self.places) or "being computed"
         return f"<Array {self.dtype}[{extents}] on {where}>"
 
-    def on(self, device: Device) -> Memory:
+    def on(self, device: Device, panels: Panels | None = None) -> Memory:
         """The current copy on a device; bytes cross if it has none. Waits only for other devices.
 
+        It lies there in C order, or in `panels`: where it does not, it is laid out anew, there.
         Raises `DeviceError` where the device refuses the size or a read from another fails.
         """
         self._refuse_freed()
         device = device.now()
         place = self._places.get(device)
-        if place is not None and self._current(place):
-            return place.memory
+        if place is None or not self._current(place):
+            place = self._brought(device, place)
+        if place.panels != panels:
+            if place.panels is not None and panels is not None:
+                self.on(device)
+                place = self._places[device]
+            memory = self._laid_out(place, panels)
+            place.release()
+            place = self.made_on(device, memory, panels)
+        return place.memory
+
+    def panels_on(self, device: Device) -> Panels | None:
+        """The panels that the current copy on a device lies in, if there is one and it does."""
+        laid = {d: p.panels for d, p in self._places.items() if p.panels and self._current(p)}
+        return laid.get(device.now()) if laid else None
+
+    def _brought(self, device: Device, place: Place | None) -> Place:
+        """Bring a device the current version, in C order; `place` is what it has of another."""
         values = self._current_host()
+        if place is not None and place.panels is not None:
+            place.release()
+            place = None
         if place is None or not place.memory.alive or place.memory.spoilt:
-            memory = device.allocate(-(-self.nbytes // 4) * 4)
+            memory = device.allocate(room(self.nbytes))
             words = to_words(values, self.dtype)
             device.write(memory, words)
             self._crossed("host", device.name, words.nbytes, stored(self.dtype, self.size))
-            self.made_on(device, memory)
-            return memory
+            return self.made_on(device, memory)
         self._refresh(place, values)
-        return place.memory
+        return place
+
+    def _laid_out(self, place: Place, panels: Panels | None) -> Memory:
+        """The same values in C order or in panels, in memory of the same device."""
+        memory = laid_out(place.memory, self.dtype, self.shape, place.panels, panels)
+        old, new = ("C order" if p is None else p.words for p in (place.panels, panels))
+        self._crossed(memory.device.name, memory.device.name, self.nbytes, f"{old} to {new}")
+        return memory
 
     def _refresh(self, place: Place, values: np.ndarray) -> None:
         """Bring a copy that is behind up to date by what changed since."""
@@ -235,20 +263,27 @@ class Array:
     def _crossed(self, source: str, target: str, nbytes: int, change: str) -> None:
         self.transfers = joined((*self.transfers, Transfer(source, target, nbytes, change)))
 
-    def made_on(self, device: Device, memory: Memory) -> None:
+    def made_on(self, device: Device, memory: Memory, panels: Panels | None = None) -> Place:
         """Say that the current version is in `memory`, or about to be written there."""
         release = weakref.finalize(self, device.free, memory)
         release.atexit = False
         gone = [d for d, p in self._places.items() if not p.memory.alive]
         for other in gone:
             del self._places[other]
-        self._places[device] = Place(memory, self.version, release)
+        self._places[device] = Place(memory, self.version, release, panels)
+        return self._places[device]
 
     def copies(self) -> dict[str, bool]:
         """Every place with a copy, and whether it is current: "host" and names of devices."""
         found = {d.name: self._current(p) for d, p in self._places.items() if p.memory.alive}
         host = {} if self._host is None else {"host": self._host_version == self.version}
         return host | found
+
+    @property
+    def layouts(self) -> dict[str, str]:
+        """How current copies lie on devices, by their names, where that is not C order."""
+        found = ((d.name, p.panels) for d, p in self._places.items() if self._current(p))
+        return {name: panels.words for name, panels in found if panels is not None}
 
     def _current_host(self) -> np.ndarray:
         """The host copy, fetched where it is stale."""
@@ -299,12 +334,22 @@ class Array:
     def _ask(self) -> tuple[Place | None, Callable[[], Raw]]:
         """A place with the current values, if there is one, and what waits for them."""
         for place in filter(self._current, self._places.values()):
+            if place.panels is not None:
+                return place, partial(self._in_order, place)
             try:
                 return place, place.memory.device.ask(place.memory, self.nbytes)
             except DeviceError:
                 if place.memory.alive:
                     raise
         return None, bytearray
+
+    def _in_order(self, place: Place) -> Raw:
+        """The bytes of a copy in panels, laid out in C order on its device; it stays as it is."""
+        device, memory = place.memory.device, self._laid_out(place, None)
+        try:
+            return device.read(memory, self.nbytes)
+        finally:
+            device.free(memory)
 
     def _recompute(self) -> None:
         """The page that held the only copy is gone: run the call again if that gives the same."""
@@ -352,49 +397,3 @@ def array(x: Any, dtype: DType | None = None) -> Array:
     if change := taken(values, found):
         made.transfers = (Transfer("numpy", "host", host.nbytes, change),)
     return made
-
-
-def enqueue(
-    program: Program,
-    device: Device,
-    inputs: Sequence[Array],
-    scalars: Sequence[float],
-    *,
-    words: str,
-    line: str = "",
-) -> tuple[Array, ...]:
-    """Run a program on arrays after everything enqueued before; returns at once.
-
-    `words` name the call, and `line` where it stands, in errors, which surface when a result is
-    read.
-    """
-    here = device.now()
-    here.prepare(program)
-    buffers = {name: a.on(here) for name, a in zip(program.inputs, inputs, strict=True)}
-    results: list[Array] = []
-    for number, name in enumerate(program.outputs):
-        b = program.buffer(name)
-        result = Array(b.dtype, b.shape, output=number, made_by=words)
-        memory = here.allocate(-(-result.nbytes // 4) * 4)
-        result.made_on(here, memory)
-        buffers[name] = memory
-        results.append(result)
-    run = here.enqueue(program, buffers, program.filled(scalars))
-    call = Call(f"{words} {line}".strip(), here, run)
-    recipe = _recipe(
-        inputs, lambda: enqueue(program, device, inputs, scalars, words=words, line=line)
-    )
-    for result in results:
-        result.call, result.recipe = call, recipe
-    return tuple(results)
-
-
-def _recipe(inputs: Sequence[Array], again: Callable[[], tuple[Array, ...]]) -> Recipe | None:
-    """How to repeat a call; None where too many calls lead to it, or it can never be repeated."""
-    lost = [a for a in inputs if "host" not in a.places]
-    if any(a.recipe is None for a in lost):
-        return None
-    calls = 1 + max((a.recipe.calls for a in lost if a.recipe), default=0)
-    if calls > LONGEST_RECIPE:
-        return None
-    return Recipe(tuple(inputs), tuple(a.version for a in inputs), calls, again)

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.base.dtypes import BOOL, DType
+from workbench.base.dtypes import BOOL, DType, stored
 from workbench.base.errors import CallError
-from workbench.program import stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

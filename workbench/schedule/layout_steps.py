@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from workbench.base.panels import Panels
 from workbench.ir.expr import Expr, Load, Select, Var, apply, integer
 from workbench.ir.intervals import Interval, interval
 from workbench.ir.linear import linear, total
@@ -41,24 +42,24 @@ class TransformLayout:
                      for pack_i in range(32): B_packed[pack_o, pack_0, pack_i] = B[pack_0, ...]
              for k in range(m): C[i, j] += A[i, k] * B_packed[j // 32, k, j % 32]
 
-    An input is copied, once, by a nest of its own, with 0 where the last panel has no elements.
-    An array between equations is computed into its panels right away. Behind the tiles of a split,
-    quotients and remainders are the loops themselves: `j_o` and `j_i`.
+    An input is copied, once, by a nest of its own, with 0 where the last panel has no elements;
+    `given` in such panels already, by the call before, it is not.
+    An array between equations is computed into its panels right away, and so is a result, which
+    stays in them on its device until somebody wants it in C order. Both need whole panels.
+    Behind the tiles of a split, quotients and remainders are the loops themselves: `j_o`, `j_i`.
     """
 
     array: str
     dim: int
     size: int
+    given: bool = field(default=False, kw_only=True)
 
     def check(self, loops: Loops) -> Verdict:
-        """Refuses results, dimensions that are not there, and accesses that are checked."""
+        """Refuses dimensions that are not there, panels in part, and accesses that are checked."""
         buffer = loops.buffer(self.array)
         if buffer is None:
             hint = ", ".join(repr(b.name) for b in loops.buffers)
             return no(f"no array '{self.array}' in storage", hint=hint)
-        if buffer.role == "output" or (buffer.role != "input" and self.array in loops.outputs):
-            reason = f"{self.array} is a result, which has the layout that the caller knows"
-            return no(reason, buffer.origin, hint="an input, or an array between equations")
         rank = len(buffer.shape)
         if isinstance(self.dim, bool) or not 0 <= self.dim < rank:
             reason = f"{self.array} has no dimension {self.dim!r}, it has {rank}"
@@ -68,11 +69,33 @@ class TransformLayout:
         if not all(isinstance(x, int) for x in buffer.shape):
             reason = f"the extents of {self.array} are not literals"
             return no(reason, buffer.origin, hint="a dim that is not left open")
-        if not any(x.array == self.array for x in reads(loops.body)):
+        if buffer.role != "output" and all(x.array != self.array for x in reads(loops.body)):
             return no(f"nothing reads {self.array}", buffer.origin)
+        refused = self._with_the_caller(loops, buffer)
+        if not refused:
+            return refused
         checked = next((s for s in walk_stmts(loops.body) if _checks(s, self.array)), None)
-        if buffer.role != "input" and checked is not None:
+        if not self._copies(buffer) and checked is not None:
             return no(f"an access of {self.array} is checked when it runs", checked.origin)
+        return YES
+
+    def _copies(self, buffer: Buffer) -> bool:
+        return buffer.role == "input" and not self.given
+
+    def _with_the_caller(self, loops: Loops, buffer: Buffer) -> Verdict:
+        """Whether an array can cross the border of the function in panels."""
+        if self.given and buffer.role != "input":
+            return no(f"{self.array} is no input, so nobody gives it", buffer.origin)
+        if self._copies(buffer) or buffer.role == "temporary":
+            return YES
+        if buffer.panels is not None:
+            return no(f"{self.array} is in {buffer.panels.words} already", buffer.origin)
+        if loops.outputs.count(self.array) != (buffer.role == "output"):
+            reason = f"{self.array} is returned as a copy, in C order"
+            return no(reason, buffer.origin, hint="another array, or each result once")
+        if (extent := buffer.sizes[self.dim]) % self.size or not extent:
+            reason = f"{self.size} does not divide the extent {extent} of {self.array}"
+            return no(reason, buffer.origin, hint="whole panels, or an array in between")
         return YES
 
     def apply(self, loops: Loops) -> Loops:
@@ -80,12 +103,14 @@ class TransformLayout:
         buffer = loops.buffer(self.array)
         assert buffer is not None, "check has found it"
         names = taken(loops)
-        copies = buffer.role == "input"
+        copies = self._copies(buffer)
         name = fresh(names, f"{self.array}_packed") if copies else self.array
+        crosses = not copies and buffer.role != "temporary"
         panels = replace(
             buffer,
             name=name,
-            role="temporary",
+            role="temporary" if copies else buffer.role,
+            panels=Panels(self.dim, self.size) if crosses else None,
             shape=_cut(buffer.sizes, self.dim, self.size),
             origin=buffer.origin.derive(f"in panels of {self.size}"),
         )

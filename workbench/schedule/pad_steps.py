@@ -115,7 +115,7 @@ class Pad:
         longer = replace(buffer, shape=shape, origin=buffer.origin.derive(f"padded to {length}"))
         if buffer.role == "input":
             name = fresh(taken(loops), f"{self.array}_padded")
-            longer = replace(longer, name=name, role="temporary")
+            longer = replace(longer, name=name, role="temporary", panels=None)
             body = tuple(_reading(s, self.array, name) for s in loops.body)
             loops = replace(loops, body=body, buffers=(*loops.buffers, longer))
         fill, over = self._filled(loops, longer, extent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from workbench.base.errors import CodegenError, OpenDimError, ScheduleError
@@ -11,10 +11,12 @@ from workbench.passes.lower import lower
 from workbench.passes.open_dims import kept_literal
 from workbench.pipeline import Compilation, compile_graph
 from workbench.runtime.device import open_device
+from workbench.schedule.layout_steps import TransformLayout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workbench.base.panels import Panels
     from workbench.base.source import Source
     from workbench.ir.graph import Graph
     from workbench.ir.loops import Loops
@@ -38,6 +40,7 @@ class Compilations:
     _made: dict[object, Compilation] = field(default_factory=dict[object, Compilation])
     _seen: dict[str, set[int]] = field(default_factory=dict[str, set[int]])
     _kept: dict[str, str] | None = None
+    _untaken: set[Schedule | None] = field(default_factory=set["Schedule | None"])
 
     def __len__(self) -> int:
         return len(self._made)
@@ -59,11 +62,24 @@ class Compilations:
             )  # fmt: skip
         return self._made[key]
 
-    def of_call(self, dims: Mapping[str, int], steps: Schedule | None, on: str) -> Compilation:
+    def of_call(
+        self,
+        dims: Mapping[str, int],
+        steps: Schedule | None,
+        on: str,
+        panels: Mapping[str, Panels] | None = None,
+    ) -> Compilation:
         """What a call runs: compiled for its dims, or for any value of those that change often.
 
         Where code with open dims cannot be had, or does not serve these values, it is literals.
+        Inputs that lie in `panels` are taken so where the schedule lays them out in the same.
         """
+        taken = taking(steps, panels or {})
+        if taken is not steps and taken not in self._untaken:
+            try:
+                return self.get(dims, (), taken, on)
+            except (CodegenError, ScheduleError):  # as where it says more of the copy
+                self._untaken.add(taken)
         left = self._note(dims)
         key = self._key(dims, left, steps, on)
         known = self._key(dims, (), steps, on) in self._made
@@ -128,3 +144,23 @@ def unscheduled(graph: Graph, dims: Mapping[str, int | None]) -> Loops:
 
 def _listed(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def taking(schedule: Schedule | None, panels: Mapping[str, Panels]) -> Schedule | None:
+    """The schedule that takes inputs in the panels that they lie in; the same where it does not.
+
+    Only the first layout of an input can be the one that it comes in.
+    """
+    if schedule is None or not panels:
+        return schedule
+    left = dict(panels)
+    steps = [_given(s, left) if isinstance(s, TransformLayout) else s for s in schedule.steps]
+    if all(a is b for a, b in zip(steps, schedule.steps, strict=True)):
+        return schedule
+    return replace(schedule, steps=tuple(steps))
+
+
+def _given(step: TransformLayout, left: dict[str, Panels]) -> TransformLayout:
+    found = left.pop(step.array, None)
+    meant = found is not None and (found.dim, found.size) == (step.dim, step.size)
+    return replace(step, given=True) if meant else step

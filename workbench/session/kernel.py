@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from workbench.base.errors import ScheduleError, SourceError
 from workbench.base.source import Source
 from workbench.ir.show import graph_text
-from workbench.runtime.arrays import Array, enqueue
+from workbench.runtime.arrays import Array
 from workbench.runtime.device import open_device
+from workbench.runtime.enqueue import enqueue
 from workbench.runtime.transfers import since
 from workbench.schedule.saved import from_json
 from workbench.schedule.step import Home, Schedule
@@ -120,8 +121,9 @@ class Kernel:
         check_facts(self.graph, dims, scalars)
         device_name, reason = choose(on, dtypes=self.graph.dtypes())
         start = time.perf_counter()
-        c = self.compilations.of_call(dims, self.steps_of(schedule), device_name)
         device = open_device(device_name)
+        panels = {n: p for n, a in arrays.items() if (p := a.panels_on(device)) is not None}
+        c = self.compilations.of_call(dims, self.steps_of(schedule), device_name, panels)
         inputs = [arrays[n] for n in c.program.inputs]
         before = {n: a.transfers if a is values[n] else () for n, a in arrays.items()}
         numbers = [scalars[p.name] for p in c.program.arguments]

@@ -135,6 +135,7 @@ def live(
     check_known(k.graph, dims)
     check_facts(k.graph, dims, starts)
     c = k.compilations.of_call(dims, k.steps_of(schedule), device)
+    _refuse_panels(k, c)
     return Live(
         kernel=k,
         compilation=c,
@@ -261,6 +262,16 @@ def _feedback(k: Kernel, c: Compilation) -> dict[str, str]:
     inputs = {a.name for a in k.graph.inputs}
     pairs = zip(k.graph.outputs, c.program.outputs, strict=True)
     return {output: named for named, output in pairs if named in inputs}
+
+
+def _refuse_panels(k: Kernel, c: Compilation) -> None:
+    """The page draws results, and gives inputs, in C order."""
+    laid = next((b for b in c.program.buffers if b.panels is not None), None)
+    if laid is not None:
+        raise CallError(
+            f"{k.name}: {laid.name} is in {laid.change}, a live kernel has it in C order",
+            hint=f"schedule= one without transform_layout({laid.name!r}, ...)",
+        )
 
 
 def _picture(

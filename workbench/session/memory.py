@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ class Row:
     """One array: its Python names, its type, its places (and whether current), its owner.
 
     `nbytes` is what each copy takes; `owner` is the call that made it; `transfers` say what went
-    from place to place, and how it was converted.
+    from place to place, and how it was converted; `layouts` where a copy is not in C order.
     """
 
     names: tuple[str, ...]
@@ -31,11 +31,13 @@ class Row:
     nbytes: int
     owner: str
     transfers: tuple[Transfer, ...] = ()
+    layouts: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def shown(self) -> tuple[str, ...]:
         """The cells of the table."""
-        places = ", ".join(f"{n}{'' if now else ' (stale)'}" for n, now in self.places.items())
+        said = {n: self.layouts.get(n, "") if now else "stale" for n, now in self.places.items()}
+        places = ", ".join(f"{n} ({words})" if words else n for n, words in said.items())
         each = size_text(self.nbytes)
         many = len(self.places)
         size = each if many == 1 else f"{many} x {each}" if many else "0 B"
@@ -110,4 +112,4 @@ def _row(a: Array, names: Mapping[str, object]) -> Row:
     called = tuple(n for n, value in names.items() if value is a and not n.startswith("_"))
     extents = ", ".join(map(str, a.shape))
     owner = a.made_by or "the host"
-    return Row(called, f"{a.dtype}[{extents}]", a.copies(), a.nbytes, owner, a.transfers)
+    return Row(called, f"{a.dtype}[{extents}]", a.copies(), a.nbytes, owner, a.transfers, a.layouts)

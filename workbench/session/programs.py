@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.base.dtypes import BOOL
 from workbench.base.errors import CallError
-from workbench.runtime.arrays import Array, array, enqueue
+from workbench.base.panels import plain
+from workbench.runtime.arrays import Array, array
 from workbench.runtime.device import default_device, open_device
+from workbench.runtime.enqueue import enqueue
 
 if TYPE_CHECKING:
     from workbench.program import Program
@@ -31,11 +33,11 @@ def run(program: Program, *args: Any, on: str | None = None) -> Array | tuple[Ar
     inputs: list[Array] = []
     for name, value in zip(program.inputs, args, strict=False):
         b = program.buffer(name)
-        given = array(value)
-        if given.shape != b.shape or given.dtype != b.dtype:
+        given, shape = array(value), plain(b.shape, b.panels)
+        if given.shape != shape or given.dtype != b.dtype:
             raise CallError(
                 f"{program.name}: {name} is {given.dtype}{list(given.shape)}, "
-                f"the program was compiled for {b.dtype}{list(b.shape)}",
+                f"the program was compiled for {b.dtype}{list(shape)}",
                 hint="astype(bool)" if b.dtype is BOOL else f"astype(numpy.{b.dtype.numpy.name})",
             )
         inputs.append(given)

@@ -13,8 +13,9 @@ from workbench.base.errors import CallError, SourceError
 from workbench.base.source import Source
 from workbench.frontends.wgsl import Shader, Storage, read
 from workbench.frontends.wgsl_program import fitting, program_of
-from workbench.runtime.arrays import Array, array, enqueue
+from workbench.runtime.arrays import Array, array
 from workbench.runtime.device import open_device
+from workbench.runtime.enqueue import enqueue
 from workbench.session.arguments import scalar_value
 from workbench.session.devices import choose
 

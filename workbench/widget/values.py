@@ -106,7 +106,8 @@ def page_buffer(a: Array) -> Json:
         return None
     # Of several pages the one that is looked at; in the others the view asks this process.
     memory = next((m for m in held if m.device is device.now()), held[0])
-    return {"token": device.serve().token, "handle": int(str(memory.handle))}
+    in_order = a.on(memory.device)  # it may have lain in panels
+    return {"token": device.serve().token, "handle": int(str(in_order.handle))}
 
 
 def encode(state: ValuesState, page: Json = None) -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from workbench.base.errors import CodegenError
 from workbench.ir.bound import bound
+from workbench.ir.interpret import in_storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,14 +57,14 @@ def choose(subject: Subject, given: Arguments, view: str) -> Choice:
     inputs: Mapping[str, Any] = {}
     if last is not None and last.compilation is c:
         inputs = last.inputs
-    held = [b.name for b in kernel.buffers if b.role == "input" and b.name in inputs]
+    held = [b for b in kernel.buffers if b.role == "input" and b.name in inputs]
     return Choice(
         names=tuple(k.name for k in mapped.kernels),
         number=number,
         kernel=kernel,
         workgroup=_ids(given.get("workgroup"), kernel.counts),
         invocation=_ids(given.get("invocation"), kernel.workgroup_size),
-        arrays={n: inputs[n].numpy() for n in held},
+        arrays={b.name: in_storage(b, inputs[b.name].numpy()) for b in held},
         scalars={s.name: inputs.get(s.name, 1) for s in kernel.scalars},
     )
 

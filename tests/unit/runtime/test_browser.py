@@ -23,10 +23,11 @@ from workbench.base.source import Origin, Source, Span
 from workbench.base.text import Mark, Text
 from workbench.program import Buffer, Dispatch, Kernel, Parameter, Program
 from workbench.runtime import connect, page_device, page_peer
-from workbench.runtime.arrays import array, enqueue
+from workbench.runtime.arrays import array
 from workbench.runtime.browser import BrowserDevice
 from workbench.runtime.browser_wasm import PageWasm
 from workbench.runtime.device import open_device
+from workbench.runtime.enqueue import enqueue
 from workbench.runtime.page_device import PageDevice
 from workbench.runtime.page_messages import Failure
 from workbench.runtime.page_values import device_error, scalar_words

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.unit.schedule.programs import blur, matmul, rows, smoothed
 from tests.unit.schedule.refused import assert_refused, each_refused
 from tests.unit.schedule.test_steps import S, body_text
+from workbench.base.panels import Panels
 from workbench.ir.interpret import run_loops
 from workbench.ir.loops import Loops
 from workbench.schedule.step import Schedule
@@ -39,6 +42,36 @@ def test_an_array_between_equations_is_computed_into_its_panels() -> None:
     assert "h[i // 4, j, i % 4] = x[i, j] * f32(i)" in body_text(after)
 
 
+@pytest.mark.parametrize("size", [1, 2, 4])
+@pytest.mark.parametrize(("array", "dim"), [("C", 0), ("C", 1), ("A", 0), ("A", 1), ("B", 0)])
+def test_results_and_inputs_cross_in_panels_and_mean_the_same(
+    array: str, dim: int, size: int
+) -> None:
+    program = matmul(m=4, n=8, p=12)
+    rng = np.random.default_rng(0)
+    inputs = {b.name: rng.random(b.sizes, np.float32) for b in program.buffers if b.role == "input"}
+    after = S.transform_layout(array, dim, size, given=array != "C").apply(program)
+    found = run_loops(after, inputs)
+
+    assert after.buffer(array).panels == Panels(dim, size)
+    assert [b.name for b in after.buffers] == ["A", "B", "C"]
+    np.testing.assert_array_equal(found["C"], run_loops(program, inputs)["C"])
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2])
+def test_panels_lie_as_the_step_says(dim: int) -> None:
+    x = np.arange(4 * 6 * 8).reshape(4, 6, 8)
+    panels = Panels(dim, 2)
+    packed = panels.pack(x)
+    at = (3, 5, 6)
+    rest = [i for d, i in enumerate(at) if d != dim]
+
+    assert packed.shape == panels.stored(x.shape)
+    assert panels.plain(packed.shape) == x.shape
+    assert packed[at[dim] // 2, *rest, at[dim] % 2] == x[at]
+    np.testing.assert_array_equal(panels.unpack(packed), x)
+
+
 @pytest.mark.parametrize("size", [1, 3, 4, 16])
 @pytest.mark.parametrize(
     ("program", "array", "dim"),
@@ -59,7 +92,25 @@ def test_panels_of_any_size_keep_the_result(
 
 REFUSED = [
     (S.transform_layout("q", 0, 4), matmul(), "no array 'q' in storage"),
-    (S.transform_layout("C", 0, 4), matmul(), "C is a result"),
+    (S.transform_layout("C", 0, 5), matmul(), "5 does not divide the extent 12 of C"),
+    (
+        S.transform_layout("C", 0, 4).transform_layout("C", 1, 4),
+        matmul(),
+        "C is in panels of 4 along axis 0 already",
+    ),
+    (S.transform_layout("A", 0, 5, given=True), matmul(), "5 does not divide the extent 12 of A"),
+    (S.transform_layout("C", 0, 4, given=True), matmul(), "C is no input, so nobody gives it"),
+    (S.transform_layout("h", 0, 4, given=True), smoothed(1), "h is no input"),
+    (
+        S.transform_layout("A", 0, 4, given=True),
+        replace(matmul(), outputs=("C", "A")),
+        "A is returned as a copy, in C order",
+    ),
+    (
+        S.transform_layout("C", 0, 4),
+        replace(matmul(), outputs=("C", "C")),
+        "C is returned as a copy, in C order",
+    ),
     (S.transform_layout("B", 2, 4), matmul(), "B has no dimension 2, it has 2"),
     (S.transform_layout("B", -1, 4), matmul(), "B has no dimension -1"),
     (S.transform_layout("B", 1, 0), matmul(), "the size is 0, not a positive int"),
