@@ -120,7 +120,9 @@ DRAWERS: dict[str, Callable[[Draw], Step]] = {
     "set_dtype": lambda d: SetDtype(d.kept, d.pick(["f16", "f64"])),
     "online_softmax": lambda d: OnlineSoftmax(d.name),
     "welford": lambda d: Welford(d.name),
-    "transform_layout": lambda d: TransformLayout(d.array, d.pick([0, 1]), d.pick([1, 2, 3])),
+    "transform_layout": lambda d: TransformLayout(
+        d.array, d.pick([0, 1]), d.pick([1, 2, 3]), given=d.pick([False, True])
+    ),
     "inline": lambda d: Inline(d.between),
     "compute_at": lambda d: ComputeAt(d.between, d.name, memory=d.pick(MEMORIES)),
     "tile": _tile,

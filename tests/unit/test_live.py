@@ -183,3 +183,14 @@ def test_a_first_frame_with_uniforms_is_that_of_its_size(monkeypatch: pytest.Mon
     assert frames[-1].plan.compilation.open == ("H",)
     assert frames[-1].output.shape == (6, 6)
     assert dict(frames[-1].output.numbers)["mean"] == "0.5"
+
+
+def test_results_in_panels_are_not_drawn() -> None:
+    k = wb.kernel(
+        "def scaled(u: f32[H, W], a: f32) -> f32[H, W]:\n    y[i, j] = a * u[i, j]\n    return y\n"
+    )
+    u = np.ones((4, 8), np.float32)
+    with pytest.raises(wb.CallError, match="y is in panels of 4 along axis 1") as caught:
+        live(k, (u,), {"a": 1.0}, schedule=k.schedule().transform_layout("y", 1, 4))
+
+    assert caught.value.mistakes[0].hint.startswith("schedule= one without transform_layout('y'")

@@ -145,4 +145,4 @@ def _meant(b: Buffer, chosen: Value) -> tuple[Value, Value]:
         return points, chosen
     points = b.panels.indices(points)
     shape = plain(b.sizes, b.panels)
-    return points, np.ravel_multi_index(tuple(points.T), shape)
+    return points, np.asarray(np.ravel_multi_index(tuple(points.T), shape))
