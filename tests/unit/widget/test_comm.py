@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import pytest
@@ -83,20 +84,26 @@ async def given_up(server: PageServer, *, busy: float = 0, answers: float = 0) -
     return widget
 
 
+def run(work: Coroutine[Any, Any, Widget]) -> Widget:
+    """What a coroutine gives, in a thread of its own: this one may have a loop that runs."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
 def test_a_silent_page_is_given_up_and_told_to_open_again(server: PageServer) -> None:
-    widget = asyncio.run(given_up(server))
+    widget = run(given_up(server))
     wait_until(lambda: widget.closed() == [("one", 1001)])
 
     assert server.page is None
 
 
 def test_a_page_that_answers_is_waited_for(server: PageServer) -> None:
-    asyncio.run(given_up(server, answers=0.6))
+    run(given_up(server, answers=0.6))
 
 
 def test_a_kernel_that_is_busy_gives_no_page_up(server: PageServer) -> None:
     """It hears nothing then, whatever a page says."""
-    asyncio.run(given_up(server, busy=0.6))
+    run(given_up(server, busy=0.6))
 
 
 def test_a_page_whose_place_another_takes_is_told_so(server: PageServer) -> None:
@@ -111,5 +118,5 @@ def test_a_page_whose_place_another_takes_is_told_so(server: PageServer) -> None
         wait_until(lambda: not second.alive)
         return widget
 
-    widget = asyncio.run(two())
+    widget = run(two())
     wait_until(lambda: widget.closed() == [("one", messages.REPLACED)])
