@@ -14,8 +14,9 @@ from workbench.measure.timing import experiment
 from workbench.measure.traffic import traffic
 from workbench.passes.graph import specialise
 from workbench.program import steps
-from workbench.runtime.arrays import array, enqueue
+from workbench.runtime.arrays import array
 from workbench.runtime.device import default_device, open_device
+from workbench.runtime.enqueue import enqueue
 from workbench.schedule.nests import loops_in
 from workbench.schedule.step import Home
 from workbench.session.contenders import Ready
