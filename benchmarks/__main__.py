@@ -9,6 +9,7 @@ from benchmarks.row import table
 
 NAMES = (
     "animation",
+    "comparing",
     "compiling",
     "importing",
     "pages",

@@ -19,6 +19,7 @@ from workbench.measure.environment import load, machine, of_device
 from workbench.measure.results import UnusableResultsError, earlier, keep, results_file
 from workbench.measure.timing import Experiment, experiment
 from workbench.passes.graph import specialise
+from workbench.runtime.arrays import array
 from workbench.runtime.device import open_device
 from workbench.session.contenders import (
     HOST,
@@ -68,7 +69,10 @@ def compare(
     found = contenders(things)
     if not found:
         raise CallError("compare: nothing to compare", hint="compare(kernel, numpy_function)")
-    values = _inputs(found, inputs, dims or {})
+    values = {
+        n: array(v) if isinstance(v, np.ndarray) else v
+        for n, v in _inputs(found, inputs, dims or {}).items()
+    }  # one copy for all: where it lies in memory is not to make a difference
     names = [on] if isinstance(on, str) else list(on or ("auto",))
     devices = tuple(dict.fromkeys(choose(name)[0] for name in names))
     entries, ready = _prepared(found, devices, values)

@@ -129,8 +129,9 @@ class FunctionContender:
     def ready(self, inputs: Mapping[str, Any], on: str) -> Ready:
         """Called with the inputs in order; `on` says nothing to it."""
         del on
-        shapes = [np.shape(v) for v in inputs.values()]
-        return Ready(self.prepare(inputs), f"host {self.label} {shapes}")
+        given = {n: np.array(v) if isinstance(v, Array) else v for n, v in inputs.items()}
+        shapes = [np.shape(v) for v in given.values()]
+        return Ready(self.prepare(given), f"host {self.label} {shapes}")
 
 
 Contender = KernelContender | ShaderContender | FunctionContender
