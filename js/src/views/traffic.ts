@@ -20,6 +20,7 @@ interface Table {
 interface Tables {
   readonly heads: readonly string[];
   readonly tables: readonly Table[];
+  readonly foot: string;
 }
 
 export default picture<Tables>("traffic", "traffic", draw);
@@ -27,7 +28,7 @@ export default picture<Tables>("traffic", "traffic", draw);
 function draw({ el, value }: PictureContext<Tables>): void {
   el.append(
     ...value.tables.map((table) => nest(value.heads, table)),
-    element("p", { class: "wb-foot" }, "≈ modelled, all others exact"),
+    element("p", { class: "wb-foot" }, value.foot),
   );
 }
 

@@ -17,6 +17,7 @@ from workbench.session.kernel import kernels
 from workbench.session.subject import subject_of
 from workbench.widget.assemble import cell_state
 from workbench.widget.panel import Panel
+from workbench.widget.views import view
 
 TEXT = """# %%wgpu_kernel --on cpu --schedule tiled
 def matmul(A: f32[M, K], B: f32[K, N]) -> f32[M, N]:
@@ -176,3 +177,17 @@ def test_a_knob_that_is_refused_stays(panel: Panel) -> None:
 
     assert panel.knobs == {"T": 4}
     assert editing(panel)["knobs"] == [["T", 4]]
+
+
+def test_the_traffic_says_what_was_measured_of_this_code(panel: Panel) -> None:
+    def foot() -> str:
+        assert panel.subject is not None
+        return view("traffic").draw(panel.subject, {}).foot
+
+    panel.edit({"knobs": {"T": 2}}, release=False)
+    assert foot() == "≈ modelled, all others exact"
+    panel.edit({"knobs": {"T": 8}})
+
+    operations, moved = 2 * 6 * 8 * 5, foot().rpartition("measured: ")[2]
+    assert panel.seconds is not None
+    assert f"which is {operations / panel.seconds / 1e9:.3g} GFLOP/s" in moved

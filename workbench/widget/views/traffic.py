@@ -6,11 +6,15 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workbench.base.units import duration
+from workbench.ir.count import NONE
 from workbench.measure.traffic import NestTraffic, traffic
 from workbench.widget.twins import aligned
 from workbench.widget.views import Arguments, View
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workbench.ir.count import Count
     from workbench.session.subject import Subject
 
@@ -39,14 +43,37 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The nests in order; `≈` before a number says that it is modelled, all others are exact."""
+    """The nests in order; `foot` says which numbers are modelled, and what was measured."""
 
     heads: tuple[str, ...]
     tables: tuple[Table, ...]
+    foot: str
 
 
 def _draw(subject: Subject, _: Arguments) -> Tables:
-    return Tables(HEADS, tuple(map(_table, traffic(subject.compilation).nests)))
+    nests = traffic(subject.compilation).nests
+    return Tables(HEADS, tuple(map(_table, nests)), f"{_TAGS}{_measured(subject, nests)}")
+
+
+_TAGS = "≈ modelled, all others exact"
+
+
+def _measured(subject: Subject, nests: Sequence[NestTraffic]) -> str:
+    """The rates of the last run, where it was of this code and timed."""
+    timing = None if subject.fresh is None else subject.fresh.timing
+    seconds = 0.0 if timing is None else timing.kernel or timing.total
+    if not seconds:
+        return ""
+    operations = sum((n.operations for n in nests), NONE)
+    moved = sum((a.bytes for n in nests for a in n.arrays if a.memory == "storage"), NONE)
+    return (
+        f"; measured: {duration(seconds)} a run, which is {_rate(operations, seconds)} GFLOP/s "
+        f"and {_rate(moved, seconds)} GB/s of storage accesses"
+    )
+
+
+def _rate(count: Count, seconds: float) -> str:
+    return f"{'≈' if count.tag == 'modelled' else ''}{count.value / seconds / 1e9:.3g}"
 
 
 def _table(nest: NestTraffic) -> Table:
@@ -87,13 +114,13 @@ def _text(value: Tables) -> str:
     for t in value.tables:
         lines += [t.title, *(f"  {row}" for row in aligned([value.heads, *t.rows]))]
         lines += [f"  {f.name}: {f.words}" for f in t.facts]
-    return "\n".join([*lines, "≈ modelled, all others exact"])
+    return "\n".join([*lines, value.foot])
 
 
 def _html(value: Tables) -> str:
     return (
         "".join(_table_html(value.heads, t) for t in value.tables)
-        + "<p>≈ modelled, all others exact</p>"
+        + f"<p>{html.escape(value.foot)}</p>"
     )
 
 
