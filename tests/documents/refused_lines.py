@@ -120,6 +120,8 @@ PYTHON = Group(
         lines("y = x + m"),
         lines("C = A @ B", "y[i] = x[i]"),
         lines("C[i, j] = A @ B", "y[i] = x[i]"),
+        lines("C = np.dot(A, B)", "y[i] = x[i]"),
+        lines("y[i] = np.pi * x[i]"),
         lines("y[i] = x.shape"),
         lines("y[i] = x[i] / x.shape[0]"),
         lines("y[i] = B.T[i, 0]"),

@@ -136,8 +136,8 @@ def _refuse_decorators(report: Report, node: ast.FunctionDef) -> None:
 
 
 def _is_kernel(node: ast.FunctionDef) -> bool:
-    """An array stands in the signature, or no parameter has a type and elements are written."""
-    untyped = all(a.annotation is None for a in parameters_of(node))
+    """An array stands in the signature, or no parameter has a dtype and elements are written."""
+    untyped = not any(isinstance(a.annotation, ast.Name) for a in parameters_of(node))
     writes = any(isinstance(x, ast.Subscript) and isinstance(x.ctx, ast.Store)
                  for x in ast.walk(node))  # fmt: skip
     return has_arrays(node) or (untyped and writes)

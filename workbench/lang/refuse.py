@@ -57,6 +57,7 @@ _STATEMENTS: Mapping[type[ast.AST], tuple[str, str]] = {
 }
 
 
+_NUMBERS = frozenset({"pi", "inf", "nan"})
 _METHODS = frozenset({"sum", "prod", "max", "min", "mean", "any", "all", "argmax", "argmin"})
 
 
@@ -128,6 +129,8 @@ def attribute(c: Context, node: ast.Attribute, around: ast.expr | None = None) -
     hint = ""
     if isinstance(array, ArrayName):
         hint = _of_array(c, node, array, around)
+    elif node.attr in _NUMBERS and around is None:
+        hint = c.report.mended(node, node.attr)
     elif node.attr in _METHODS:
         hint = f"a reduction: {node.attr}(x[i] for i in range(N))".replace("mean", "sum")
     c.wrong(node, f"'{text}': attributes are not part of the language",
@@ -199,6 +202,12 @@ def whole_assignment(c: Context, node: ast.Assign, target: str) -> bool:
                 return False
             c.wrong(node.value, "'@' is not part of the language", hint=line)
             return True
+        case ast.Call(ast.Attribute(attr="dot" | "matmul"), [left, right], []):
+            line = rewrites.product(c, target, left, right)
+            if line is not None:
+                words = f"'{c.report.text(node.value.func)}': functions stand without a module"
+                c.wrong(node.value.func, words, hint=line)
+                return True
         case _:
             pass
     if any(isinstance(x, ast.MatMult) for x in ast.walk(node.value)):
