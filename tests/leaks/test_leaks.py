@@ -263,7 +263,8 @@ def test_cycles_and_panels_take_no_more_room_each(lab: Lab, page: Page) -> None:
     assert after.threads <= before.threads + 1
     assert after.objects - before.objects < CYCLES / 2
     assert after.resident - before.resident < 8 << 20
-    assert after.heap - before.heap < 1 << 20
+    # JupyterLab keeps over a megabyte of two runs of a cell; the arrays have twice that.
+    assert after.heap - before.heap < CYCLES * 4000
 
     bare = seen.shown(BARE, PANELS)
     panels = seen.shown(OPEN, PANELS)
