@@ -19,7 +19,8 @@ from workbench.ir.device import Mapped
 from workbench.ir.graph import Graph
 from workbench.ir.loops import Loops
 from workbench.ir.remarks import Remark, remarks
-from workbench.ir.show import graph_text, loops_text, mapped_text
+from workbench.ir.show import graph_text, loops_text
+from workbench.ir.show_device import mapped_text
 from workbench.lang import LARGEST_DIM, checks_more, prove_literal, waits
 from workbench.passes.cleanup import clean
 from workbench.passes.facts import facts_left

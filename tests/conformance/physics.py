@@ -255,6 +255,23 @@ def mandelbrot(h: i32, w: i32) -> i32[h, w]:
         {"h": any_size(11), "w": any_size(17)},
     ),
     Case(
+        "escape_times",
+        """\
+def escape(cr, ci, limit):
+    zr, zi, n = 0.0, 0.0, 0
+    while n < limit and zr * zr + zi * zi < 4:
+        zr, zi = zr * zr - zi * zi + cr, 2 * zr * zi + ci
+        n += 1
+    return n
+
+def times(h: i32, w: i32) -> i32[h, w]:
+    out[y, x] = escape(3.0 * x / w - 2.2, 2.4 * y / h - 1.2, 30)
+    return out
+""",
+        mandelbrot,
+        {"h": any_size(11), "w": any_size(17)},
+    ),
+    Case(
         "random_numbers",
         """\
 def random(seed: u32[N], rounds: i32) -> (u32[N], f32[N]):

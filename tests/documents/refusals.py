@@ -21,11 +21,5 @@ GROUPS: tuple[Group, ...] = (
 NOT_YET: tuple[tuple[str, Cell], ...] = (
     ("A private array in a loop block.", block("acc: f32[8]", "y[i] = x[i]")),
     ("A grid inside a block.", block("for j in grid(M):", "    y[i] = 1")),
-    ("A loop without literal bounds in a function that kernels inline.",
-     Cell("def power(a, n):\n    b = 1.0\n    for k in range(n):\n        b *= a\n    return b\n\n"
-          "def f(x: f32[N], m: i32[N]) -> f32[N]:\n    y[i] = power(x[i], m[i])\n    return y\n")),
-    ("A while in a function that kernels inline.",
-     Cell("def halved(a):\n    while a > 1.0:\n        a /= 2\n    return a\n\n"
-          "def f(x: f32[N]) -> f32[N]:\n    y[i] = halved(x[i])\n    return y\n")),
 )  # fmt: skip
 """What the language will say and refuses today; the page leaves out what is accepted by now."""

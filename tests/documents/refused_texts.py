@@ -138,6 +138,7 @@ FUNCTIONS = Group(
         calling("def g(a):\n    for k in range(3):\n        a = 2 * a\n    else:\n        a = 1.0\n"
                 "    return a\n"),
         calling("def g(a):\n    for k in range(3):\n        return a\n    return 2 * a\n"),
+        calling("def g(a):\n    k = 9\n    for k in range(k):\n        a = 2 * a\n    return a\n"),
         calling("def g(a):\n    s = a\n    s = s > 0\n    return s\n"),
     ),
 )  # fmt: skip

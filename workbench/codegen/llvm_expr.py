@@ -21,7 +21,7 @@ from workbench.codegen.llvm_lines import (
     stored_type,
     type_of,
 )
-from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, loads
+from workbench.ir.expr import Apply, Cast, Const, Expr, Iterated, Load, Reduce, Select, Var, loads
 from workbench.ir.extents import Extent, expression, literals
 from workbench.ir.intervals import joined
 from workbench.ir.ops import OPS, is_defined
@@ -109,6 +109,8 @@ def _value(scope: Scope, e: Expr) -> str:
             return _cast(scope, e)
         case Select():
             return _select(scope, e)
+        case Iterated():
+            raise InternalError("a loop is left in an expression; lower them first")
         case Reduce():
             raise InternalError(f"a reduction ('{e.op}') is left in the loops; lower them first")
         case _:

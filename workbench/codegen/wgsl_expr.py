@@ -20,7 +20,7 @@ from workbench.base.dtypes import BOOL, CORE, F16, F32, DType
 from workbench.base.errors import CodegenError
 from workbench.base.source import NOWHERE
 from workbench.codegen.wgsl_flat import flat, packed
-from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, apply
+from workbench.ir.expr import Apply, Cast, Const, Expr, Iterated, Load, Reduce, Select, Var, apply
 from workbench.ir.extents import LARGEST_INDEX, Extent, product
 from workbench.ir.ops import OPS, is_defined
 
@@ -149,7 +149,7 @@ def level(e: Expr, scope: Scope) -> Level:
             return Level.RELATION if scope.arrays[array].wraps_bool else Level.PRIMARY
         case Apply():
             return _template_level(spelling(e))
-        case Cast() | Select() | Reduce():
+        case Cast() | Select() | Reduce() | Iterated():
             return Level.PRIMARY
         case _:
             assert_never(e)
@@ -320,7 +320,7 @@ def _write_bare(w: Writer, e: Expr, scope: Scope) -> None:
             w.write(")")
         case Select(cond, yes, no):
             write_template(w, "select({2}, {1}, {0})", (cond, yes, no), scope)
-        case Reduce():
+        case Reduce() | Iterated():
             raise AssertionError("lowering turned every reduction into loops")
         case _:
             assert_never(e)

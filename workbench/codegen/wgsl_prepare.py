@@ -19,6 +19,7 @@ from workbench.ir.expr import (
     Cast,
     Const,
     Expr,
+    Iterated,
     Load,
     Reduce,
     Select,
@@ -191,7 +192,7 @@ def _plain(e: Expr, scope: _Scope, before: list[Stmt]) -> Expr:
         case Cast(dtype, arg) if arg.dtype is F16 and dtype.kind in "iu":
             wide = Cast(F32, _plain(arg, scope, before), origin=arg.origin)
             return replace(e, arg=wide)
-        case Reduce():
+        case Reduce() | Iterated():
             raise AssertionError("lowering turned every reduction into loops")
         case _:
             return rebuild(e, lambda x: _plain(x, scope, before))

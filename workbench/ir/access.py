@@ -18,6 +18,7 @@ from workbench.ir.expr import (
     Cast,
     Const,
     Expr,
+    Iterated,
     Load,
     Reduce,
     Select,
@@ -164,7 +165,7 @@ def number(e: Expr, values: Mapping[str, int]) -> int | None:
         case Select(cond, yes, no):
             test = number(cond, values)
             return None if test is None else number(yes if test else no, values)
-        case Load() | Reduce():
+        case Load() | Reduce() | Iterated():
             return None
         case _:
             assert_never(e)
@@ -292,7 +293,7 @@ def _not_negative(turn: str) -> Expr:
 def _reads(e: Expr, scope: _Scope) -> Iterator[Access]:  # noqa: C901  (total)
     """The accesses of an expression; what is evaluated under a condition only, under it."""
     match e:
-        case Const() | Reduce():
+        case Const() | Reduce() | Iterated():
             return
         case Var(name):
             if name in scope.assigned:

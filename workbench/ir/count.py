@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from workbench.base.dtypes import BOOL, I32
-from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, free_names, walk
+from workbench.ir.expr import (
+    Apply,
+    Cast,
+    Const,
+    Expr,
+    Iterated,
+    Load,
+    Reduce,
+    Select,
+    Var,
+    free_names,
+    walk,
+)
 from workbench.ir.ops import OPS
 
 if TYPE_CHECKING:
@@ -206,5 +218,5 @@ def _evaluate(e: Expr, values: Mapping[str, Values]) -> Values:
         case Select(cond, yes, no):
             chosen = (_evaluate(x, values) for x in (cond, yes, no))
             return np.where(*chosen)
-        case Load() | Reduce():
+        case Load() | Reduce() | Iterated():
             raise AssertionError("asked of `_said` before")

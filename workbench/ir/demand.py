@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 
-from workbench.ir.expr import Reduce, loads, walk
+from workbench.ir.expr import Iterated, Reduce, loads, walk
 from workbench.ir.graph import Block, Equation, Graph, Repeat, defined, each
 from workbench.ir.interpret import define, extent, graph_lanes
 from workbench.ir.interpret_expr import evaluate_lanes
@@ -91,7 +91,7 @@ class _Supply:
         self._equation, self._shape, self._arrays = d, shape, arrays
         axes = {a.name for a in d.axes}
         self._env = {name: value for name, value in env.items() if name not in axes}
-        self._cheap = not any(isinstance(e, Reduce) for e in walk(d.value))
+        self._cheap = not any(isinstance(e, Reduce | Iterated) for e in walk(d.value))
         size = math.prod(shape)
         dense = size <= DENSE
         self._known = np.zeros(size, np.bool_) if dense else None

@@ -1,6 +1,6 @@
 """Expressions: one closed sum of frozen values, each with its dtype and its origin.
 
-`Reduce` stands in graphs only; lowering turns it into loops.
+`Reduce` and `Iterated` stand in graphs only; lowering turns them into loops.
 """
 
 from __future__ import annotations
@@ -112,7 +112,35 @@ class Reduce:
     origin: Origin = origin_field()
 
 
-Expr = Const | Var | Load | Apply | Cast | Select | Reduce
+@dataclass(frozen=True, slots=True)
+class Iterated:
+    """What the number `place` of some values is after a serial loop; it may not end.
+
+    The `names` stand for the values: `first` before the first turn, `following` after each, all
+    computed before one is set. There is a turn for each value of a range, or as long as a
+    condition of the names holds.
+    """
+
+    names: tuple[str, ...]
+    first: tuple[Expr, ...]
+    over: Range | Expr
+    following: tuple[Expr, ...]
+    place: int
+    origin: Origin = origin_field()
+
+    @property
+    def dtype(self) -> DType:
+        """The dtype that the value keeps."""
+        return self.first[self.place].dtype
+
+    @property
+    def bound(self) -> frozenset[str]:
+        """The names that stand in a turn, and not outside."""
+        own = {self.over.var} if isinstance(self.over, Range) else set[str]()
+        return frozenset(self.names) | own
+
+
+Expr = Const | Var | Load | Apply | Cast | Select | Reduce | Iterated
 Iteration = tuple[tuple[str, Expr], ...]
 """The indices of the source around a place, outermost first: what it calls them, their values.
 
@@ -147,6 +175,9 @@ def children(e: Expr) -> tuple[Expr, ...]:
         case Reduce(_, ranges, cond, body):
             bounds = tuple(x for r in ranges for x in (r.start, r.stop))
             return (*bounds, *(() if cond is None else (cond,)), body)
+        case Iterated(_, first, over, following):
+            ends = (over.start, over.stop) if isinstance(over, Range) else (over,)
+            return (*first, *ends, *following)
         case _:
             assert_never(e)
 
@@ -189,8 +220,23 @@ def rebuild(e: Expr, f: Callable[[Expr], Expr]) -> Expr:
             if _same(spans, ranges) and same:
                 return e
             return replace(e, ranges=spans, cond=test, body=inner, iteration=iteration)
+        case Iterated():
+            return rebuild_turns(e, f, f)
         case _:
             assert_never(e)
+
+
+def rebuild_turns(
+    e: Iterated, outside: Callable[[Expr], Expr], inside: Callable[[Expr], Expr]
+) -> Iterated:
+    """The same loop with a function applied to what stands outside of its turns, one inside."""
+    first = tuple(outside(x) for x in e.first)
+    over = e.over
+    over = _rebuild_range(over, outside) if isinstance(over, Range) else inside(over)
+    following = tuple(inside(x) for x in e.following)
+    if over is e.over and _same(first, e.first) and _same(following, e.following):
+        return e
+    return replace(e, first=first, over=over, following=following)
 
 
 def map_iteration(iteration: Iteration, f: Callable[[Expr], Expr]) -> Iteration:
@@ -212,6 +258,9 @@ def substitute(e: Expr, values: Mapping[str, Expr]) -> Expr:
             bound = {r.var for r in ranges}
             inner = {k: v for k, v in values.items() if k not in bound}
             return rebuild(e, lambda x: substitute(x, inner))
+        case Iterated():
+            free = {k: v for k, v in values.items() if k not in e.bound}
+            return rebuild_turns(e, lambda x: substitute(x, values), lambda x: substitute(x, free))
         case _:
             return rebuild(e, lambda x: substitute(x, values))
 
@@ -227,6 +276,11 @@ def free_names(e: Expr) -> frozenset[str]:
             case Reduce(_, ranges) as x:
                 inside = frozenset[str]().union(*(free_names(c) for c in children(x)))
                 found |= inside - {r.var for r in ranges}
+            case Iterated(_, first, over, following) as x:
+                waiting.extend(first)
+                waiting.extend((over.start, over.stop) if isinstance(over, Range) else ())
+                turns = following if isinstance(over, Range) else (over, *following)
+                found |= frozenset[str]().union(*map(free_names, turns)) - x.bound
             case x:
                 waiting.extend(children(x))
     return frozenset(found)
@@ -235,6 +289,11 @@ def free_names(e: Expr) -> frozenset[str]:
 def loads(e: Expr) -> Iterator[Load]:
     """Every load, outermost first."""
     return (x for x in walk(e) if isinstance(x, Load))
+
+
+def is_arithmetic(e: Expr) -> bool:
+    """Whether an expression reads no array and runs no loop."""
+    return not any(isinstance(x, Load | Reduce | Iterated) for x in walk(e))
 
 
 def _rebuild_range(r: Range, f: Callable[[Expr], Expr]) -> Range:

@@ -20,14 +20,12 @@ from workbench.ir.expr import (
     Cast,
     Const,
     Expr,
-    Load,
-    Reduce,
     Select,
     Var,
     apply,
     free_names,
     integer as literal,
-    walk,
+    is_arithmetic,
 )
 from workbench.ir.ops import OPS
 
@@ -49,7 +47,7 @@ def expression(x: Extent) -> Expr:
 
 def uniform(e: Expr, names: Collection[str]) -> bool:
     """Whether an expression has one value in a whole run: it uses literals and `names` only."""
-    return free_names(e) <= set(names) and not any(isinstance(x, Load | Reduce) for x in walk(e))
+    return free_names(e) <= set(names) and is_arithmetic(e)
 
 
 def literals(shape: tuple[Extent, ...]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from workbench.base.dtypes import BOOL, I32
-from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Reduce, Select, Var, walk
+from workbench.ir.expr import Apply, Cast, Const, Expr, Iterated, Load, Reduce, Select, Var, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -75,7 +75,7 @@ def form_of(e: Expr, positions: Mapping[str, int]) -> Form:
             return "truth" if arg.dtype is BOOL else "same"
         case Select():
             return "cases"
-        case Const() | Var() | Load() | Apply() | Cast() | Reduce():
+        case Const() | Var() | Load() | Apply() | Cast() | Reduce() | Iterated():
             return "part"
         case _:
             assert_never(e)

@@ -14,7 +14,20 @@ import numpy as np
 
 from workbench.base.dtypes import DType
 from workbench.base.errors import RunError
-from workbench.ir.expr import Apply, Cast, Const, Expr, Iteration, Load, Reduce, Select, Var
+from workbench.base.progress import BOARD
+from workbench.ir.expr import (
+    Apply,
+    Cast,
+    Const,
+    Expr,
+    Iterated,
+    Iteration,
+    Load,
+    Range,
+    Reduce,
+    Select,
+    Var,
+)
 from workbench.ir.lanes import (
     AT_ONCE,
     Indices,
@@ -33,7 +46,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from workbench.base.source import Origin
-    from workbench.ir.expr import Range
 
 _FOLDS = {"any": "or", "all": "and"}
 
@@ -59,6 +71,8 @@ def evaluate_lanes(lanes: Lanes, e: Expr, mask: Mask) -> Value:
             return _select(lanes, e, mask)
         case Reduce(op):
             return (_best if op in {"argmax", "argmin"} else _fold)(lanes, e, mask)
+        case Iterated():
+            return _iterated(lanes, e, mask)
         case _:
             assert_never(e)
 
@@ -144,6 +158,45 @@ def _select(lanes: Lanes, e: Select, mask: Mask) -> Value:
         return evaluate_lanes(lanes, e.no, mask)
     yes = evaluate_lanes(lanes, e.yes, taken)
     return np.where(cond, yes, evaluate_lanes(lanes, e.no, other))
+
+
+def _iterated(lanes: Lanes, e: Iterated, mask: Mask) -> Value:
+    """What a value is after a loop: lanes whose loop has ended rest."""
+    values = [np.asarray(evaluate_lanes(lanes, x, mask)) for x in e.first]
+    hidden = {name: lanes.env[name] for name in e.bound if name in lanes.env}
+    for alive in _turns(lanes, e, values, mask):
+        new = [evaluate_lanes(lanes, x, alive) for x in e.following]
+        values[:] = (
+            new
+            if alive is None
+            else [np.where(alive, n, old) for n, old in zip(new, values, strict=True)]
+        )
+    for name in e.bound:
+        lanes.env.pop(name, None)
+    lanes.env.update(hidden)
+    return values[e.place]
+
+
+def _turns(lanes: Lanes, e: Iterated, values: list[Value], mask: Mask) -> Iterator[Mask]:
+    """The lanes that take part in each turn, with the names of the loop bound."""
+    over = e.over
+    if isinstance(over, Range):
+        start, stop = (evaluate_lanes(lanes, x, mask) for x in (over.start, over.stop))
+        for turn in range(trips(start, stop, 1, mask)):
+            BOARD.look()
+            var = np.add(start, np.int32(turn))
+            lanes.env.update(zip(e.names, values, strict=True))
+            lanes.env[over.var] = var
+            yield both(mask, np.asarray(var < stop))
+        return
+    alive = mask
+    while True:
+        lanes.env.update(zip(e.names, values, strict=True))
+        alive = both(alive, np.asarray(evaluate_lanes(lanes, over, alive)))
+        if alive is not None and not alive.any():
+            return
+        lanes.turn(e.origin)
+        yield alive
 
 
 def _fold(lanes: Lanes, e: Reduce, mask: Mask) -> Value:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 import numpy as np
 
-from workbench.base.errors import RunError
 from workbench.base.progress import BOARD
 from workbench.base.source import NOWHERE
 from workbench.ir.expr import Load, walk
 from workbench.ir.interpret_expr import empty_range, evaluate_lanes, indices_of, trips
 from workbench.ir.lanes import (
     AT_ONCE,
+    SMALLEST_COST,
     Kind,
     Lanes,
     Mask,
@@ -59,8 +59,6 @@ if TYPE_CHECKING:
 
     from workbench.base.source import Origin
 
-SMALLEST_COST = 4096
-"""Lanes that one step of NumPy costs at least; counts iterations of few lanes fairly."""
 _NOBODY = np.zeros((), np.bool_)
 
 
@@ -229,13 +227,7 @@ def _while(lanes: Lanes, s: While, mask: Mask) -> Flow:
             alive = both(alive, cond)
         if alive is not None and not alive.any():
             return mask
-        lanes.budget -= max(math.prod(lanes.shape), SMALLEST_COST)
-        if lanes.budget < 0:
-            raise RunError(
-                "a while loop used up its budget of iterations in the interpreter",
-                span=s.origin.nearest_span(),
-                hint="for t in range(limit): ... with a break, which always ends",
-            )
+        lanes.turn(s.origin)
         alive, any_left = yield from _iteration(lanes, s.body, alive, alive)
         if not any_left:
             return mask

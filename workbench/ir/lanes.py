@@ -18,7 +18,7 @@ import numpy.typing as npt
 from workbench.base.dtypes import DType
 from workbench.base.errors import RunError
 from workbench.base.source import Origin
-from workbench.ir.expr import Expr, Load, Reduce, free_names, walk
+from workbench.ir.expr import Expr, Iterated, Load, Reduce, free_names, walk
 from workbench.ir.stmt import Memory, Stmt
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ Kind = Literal["reads", "writes", "updates", "atomically updates"]
 
 AT_ONCE = 1 << 20
 """Values computed at once: larger grids are run in pieces (8 MB a piece in float64)."""
+SMALLEST_COST = 4096
+"""Lanes that one step of NumPy costs at least; counts iterations of few lanes fairly."""
 BUDGET = 1 << 29
 """Iterations of `while` times lanes (at least 4096) after which a run is given up."""
 
@@ -143,6 +145,16 @@ class Lanes:
         before = self.broken[-1]
         self.broken[-1] = mask if before is False else either(before, mask)
 
+    def turn(self, origin: Origin) -> None:
+        """Pay for a turn of a loop that may not end. Raises `RunError` once nothing is left."""
+        self.budget -= max(math.prod(self.shape), SMALLEST_COST)
+        if self.budget < 0:
+            raise RunError(
+                "a while loop used up its budget of iterations in the interpreter",
+                span=origin.nearest_span(),
+                hint="for t in range(limit): ... with a break, which always ends",
+            )
+
     def free_names(self, e: Expr) -> frozenset[str]:
         """The free names of an expression of the program that runs, found once."""
         found = self.names.get(id(e))
@@ -154,7 +166,7 @@ class Lanes:
         """Whether evaluating an expression of the program reads memory or can fail."""
         found = self.loading.get(id(e))
         if found is None:
-            found = any(isinstance(x, (Load, Reduce)) for x in walk(e))
+            found = any(isinstance(x, (Load, Reduce, Iterated)) for x in walk(e))
             self.loading[id(e)] = found
         return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.ir.expr import Reduce, walk
+from workbench.ir.expr import Iterated, Range, Reduce, walk
 from workbench.ir.graph import Block, Graph, each, repeats
 from workbench.ir.stmt import Store, expressions, walk_stmts
 
@@ -26,6 +26,8 @@ def expr_origins(e: Expr) -> Iterator[Origin]:
         yield x.origin
         if isinstance(x, Reduce):
             yield from (r.origin for r in x.ranges)
+        if isinstance(x, Iterated) and isinstance(x.over, Range):
+            yield x.over.origin
 
 
 def _all(graph: Graph) -> Iterator[Origin]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from workbench.base.text import Text, Writer
-from workbench.ir.expr import Apply, Cast, Const, Expr, Load, Range, Reduce, Select, Var
+from workbench.ir.expr import Apply, Cast, Const, Expr, Iterated, Load, Range, Reduce, Select, Var
 from workbench.ir.extents import Extent, expression
 from workbench.ir.graph import Array, Block, Definition, Equation, Graph, Repeat, Scalar
 from workbench.ir.ops import ATOM, OPS, REDUCTIONS
@@ -33,7 +33,6 @@ from workbench.ir.stmt import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workbench.ir.device import DeviceKernel, Mapped, Turns
     from workbench.ir.loops import Buffer, Loops
 
 _SELECT = 1
@@ -61,8 +60,27 @@ def write_expr(w: Writer, e: Expr, outer: int = 0) -> None:
                 _write_select(w, e, outer)
             case Reduce():
                 _write_reduce(w, e)
+            case Iterated():
+                _write_iterated(w, e)
             case _:
                 assert_never(e)
+
+
+def _write_iterated(w: Writer, e: Iterated) -> None:
+    """`n after (z, n = 0.0, 0; while z < 4.0: z, n = z * z + 1.0, n + 1)`."""
+    names = ", ".join(e.names)
+    w.write(f"{e.names[e.place]} after ({names} = ")
+    _write_list(w, e.first)
+    if isinstance(e.over, Range):
+        w.write(f"; for {e.over.var} in range(")
+        _write_list(w, (e.over.start, e.over.stop))
+        w.write(f"): {names} = ")
+    else:
+        w.write("; while ")
+        write_expr(w, e.over)
+        w.write(f": {names} = ")
+    _write_list(w, e.following)
+    w.write(")")
 
 
 def expr_text(e: Extent) -> str:
@@ -108,7 +126,7 @@ def loops_text(loops: Loops) -> Text:
     with w.mark(loops.origin):
         w.write(f"def {loops.name}")
     w.write("(")
-    _write_parameters(w, inputs, loops.scalars)
+    write_parameters(w, inputs, loops.scalars)
     w.write(") -> " + ", ".join(loops.outputs) + ":")
     w.end()
     with w.indented():
@@ -119,31 +137,6 @@ def loops_text(loops: Loops) -> Text:
                 w.end()
         write_body(w, loops.body)
     return w.text()
-
-
-def mapped_text(mapped: Mapped) -> Text:
-    """Every device kernel of a function, in order of dispatch."""
-    w = Writer()
-    for number, kernel in enumerate(mapped.kernels):
-        if number:
-            w.line()
-        _write_kernel(w, kernel)
-    if mapped.turns:
-        w.line()
-        _write_order(w, mapped, mapped.turns)
-    return w.text()
-
-
-def _write_order(w: Writer, mapped: Mapped, order: Sequence[int | Turns]) -> None:
-    """The kernels in order of dispatch, as calls."""
-    for step in order:
-        if isinstance(step, int):
-            w.line(f"{mapped.kernels[step].name}()")
-        else:
-            first = f", {step.var} from {expr_text(step.start)}" if step.var else ""
-            w.line(f"repeat {expr_text(step.count)} times{first}:")
-            with w.indented():
-                _write_order(w, mapped, step.body)
 
 
 def write_body(w: Writer, body: Body) -> None:
@@ -370,7 +363,8 @@ def _write_scalar(w: Writer, s: Scalar) -> None:
     w.end()
 
 
-def _write_parameters(w: Writer, buffers: Sequence[Buffer], scalars: Sequence[Scalar]) -> None:
+def write_parameters(w: Writer, buffers: Sequence[Buffer], scalars: Sequence[Scalar]) -> None:
+    """Write what a function is given: arrays with their extents, then scalars."""
     for number, b in enumerate(buffers):
         w.write(", " if number else "")
         _write_buffer(w, b)
@@ -384,17 +378,3 @@ def _write_buffer(w: Writer, b: Buffer) -> None:
     with w.mark(b.origin):
         extents = f"[{', '.join(map(expr_text, b.shape))}]" if b.shape else ""
         w.write(f"{b.name}: {b.dtype}{extents}")
-
-
-def _write_kernel(w: Writer, kernel: DeviceKernel) -> None:
-    size = " x ".join(map(str, kernel.workgroup_size))
-    count = " x ".join(map(expr_text, kernel.workgroups))
-    w.line(f"# {count} workgroups of {size} invocations")
-    with w.mark(kernel.origin):
-        w.write(f"def {kernel.name}")
-    w.write("(")
-    _write_parameters(w, kernel.buffers, kernel.scalars)
-    w.write("):")
-    w.end()
-    with w.indented():
-        write_body(w, kernel.body)

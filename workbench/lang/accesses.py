@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, assert_never
 from workbench.base.dtypes import DType
 from workbench.ir.expr import (
     Expr,
+    Iterated,
     Load,
     Range,
     Reduce,
@@ -217,7 +218,7 @@ def _statement(s: Stmt, scene: Scene, out: list[Access], fresh: count[int]) -> S
 def _value(name: str, value: Expr, fresh: count[int]) -> Expr:
     """What a local stands for: its value if that is small, else a fresh name."""
     small = sum(1 for _ in islice(walk(value), LARGEST_VALUE + 1)) <= LARGEST_VALUE
-    if small and not any(isinstance(x, Reduce) for x in walk(value)):
+    if small and not any(isinstance(x, Reduce | Iterated) for x in walk(value)):
         return value
     return _fresh(name, value.dtype, fresh)
 

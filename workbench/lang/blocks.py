@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.base.source import Origin, Span
-from workbench.ir.expr import Expr, Reduce, free_names, integer, loads, walk
+from workbench.ir.expr import Expr, free_names, integer, is_arithmetic, loads
 from workbench.ir.graph import Array, Block
 from workbench.ir.stmt import Body, Break, Continue, For, If, LoopKind, Stmt, While
 from workbench.lang import block_lines, lines, refuse
@@ -249,8 +249,7 @@ def _is_range(node: ast.expr) -> bool:
 
 def _steady(flow: Flow, e: Expr) -> bool:
     """Whether an expression keeps its value while a loop runs."""
-    whole = next(loads(e), None) is None and not any(isinstance(x, Reduce) for x in walk(e))
-    return whole and not free_names(e) & set(flow.scalars)
+    return is_arithmetic(e) and not free_names(e) & set(flow.scalars)
 
 
 def _while(flow: Flow, node: ast.While, out: list[Stmt]) -> Flow:

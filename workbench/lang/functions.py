@@ -252,8 +252,7 @@ def _line(c: Context, node: ast.stmt, parameters: Parameters) -> None:
             c.wrong(node, f"'{name}': locals of a function have no annotation",
                     hint=f"{name} = {dtype}({value})")  # fmt: skip
         case ast.While():
-            c.wrong(node, "'while' in an inlined function is not there yet",
-                    hint="the loop in a block of the kernel: for i in grid(N):")  # fmt: skip
+            _loop_body(c, node, parameters)
         case _:
             refuse.statement(c, node)
 
@@ -282,15 +281,13 @@ def _check_branches(c: Context, node: ast.If, parameters: Parameters) -> None:
 
 
 def _loop(c: Context, node: ast.For, parameters: Parameters) -> None:
-    """A loop is written out where the function is called, so its range is of numbers."""
+    """A loop of numbers is written out where the function is called; another one is run."""
     if not isinstance(node.target, ast.Name):
         refuse.loop_target(c, node.target)
-    elif literal_range(node.iter) is None:
-        c.wrong(
-            node.iter,
-            "a loop in an inlined function is written out, so its range is made of numbers",
-            hint=c.report.mended(node.iter, "range(4)"),
-        )
+    _loop_body(c, node, parameters)
+
+
+def _loop_body(c: Context, node: ast.For | ast.While, parameters: Parameters) -> None:
     if node.orelse:
         refuse.loop_else(c, node)
     _lines(c, node.body, parameters)

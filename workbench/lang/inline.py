@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.base.dtypes import BOOL
 from workbench.ir.expr import Const, Expr, Reduce, Select, integer, walk
 from workbench.lang import lines
+from workbench.lang.iterated import iterated
 from workbench.lang.names import Bound, Broken, Context, Function, Name
 from workbench.lang.values import LARGEST_COPY, Value, fit, plural, settle, truth, unified
 from workbench.passes.fold import fold
@@ -226,8 +227,10 @@ def _run(
                 if first_return([line]) is not None:
                     return _returning(c, function, line, nodes[n + 1 :], check)
                 after = _meeting(c, function, line, check)
-            case ast.For():
+            case ast.For() if literal_range(line.iter) is not None:
                 after = _turns(c, function, line, check)
+            case ast.For() | ast.While():
+                after = _run_loop(c, function, line, check)
             case ast.Assign() | ast.AugAssign():
                 names = _line(c, _written(line), check)
                 after = None if names is None else c.adding(names)
@@ -237,6 +240,16 @@ def _run(
             return after
         c = after
     return c
+
+
+def _run_loop(
+    c: Context, function: Function, node: ast.For | ast.While, check: Check
+) -> Context | None:
+    """The names behind a loop that is run."""
+    after = iterated(c, function, node, check, lambda x: _run(x, function, node.body, check))
+    new = [] if after is None else [n for k, n in after.names.items() if n is not c.names.get(k)]
+    small = [_small(c, n.value, node) for n in new if isinstance(n, Bound)]
+    return after if all(small) else None
 
 
 def _turns(c: Context, function: Function, node: ast.For, check: Check) -> Context | Values | None:

@@ -17,10 +17,9 @@ from workbench.ir.expr import (
     Const,
     Expr,
     Load,
-    Reduce,
     Var,
     free_names,
-    loads,
+    is_arithmetic,
     substitute,
     walk,
 )
@@ -365,7 +364,7 @@ def _scalar(call: Call, s: Scalar, node: ast.expr | None) -> Expr | None:
     e = None if v is None else fit(c, v, s.dtype, node, f"'{s.name}'")
     if e is None:
         return None
-    computed = any(loads(e)) or any(isinstance(x, Reduce) for x in walk(e))
+    computed = not is_arithmetic(e)
     if s.name in callee.symbols():
         whole = all(isinstance(x, Const | Var | Apply) and x.dtype == I32 for x in walk(e))
         turn = free_names(e) & {r.var for r in call.turns}

@@ -175,7 +175,7 @@ def _range(
         return None, None, {name: Index(c.report.span(part.target))}
     variable = c.indices.get(name, name)
     found = Range(variable, bounds.start, bounds.stop, origin=c.report.origin(part))
-    return found, bounds, {name: _named(c, bounds.index, part.target, variable)}
+    return found, bounds, {name: named(c, bounds.index, part.target, variable)}
 
 
 def _is_range(node: ast.expr) -> bool:
@@ -209,7 +209,7 @@ def _refuse_items(c: Context, part: ast.comprehension, generator: ast.GeneratorE
     c.wrong(part.target, f"'{text}' runs over '{over}', not over an index of a range", hint=hint)
 
 
-def _named(c: Context, index: Name, target: ast.Name, variable: str) -> Name:
+def named(c: Context, index: Name, target: ast.Name, variable: str) -> Name:
     """What the name of an index stands for where its variable has another name."""
     if variable == target.id:
         return index

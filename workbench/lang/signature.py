@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from workbench.base.dtypes import ALIASES, BOOL, DTYPES, I32, DType, spread
-from workbench.ir.expr import Const, Expr, Load, Reduce, walk
+from workbench.ir.expr import Const, Expr, is_arithmetic
 from workbench.ir.graph import Array, Scalar
 from workbench.lang.expressions import expression
 from workbench.lang.extents import Declared
@@ -322,7 +322,7 @@ def _extent(c: Context, node: ast.expr) -> Expr | None:
         hint = c.report.mended(node, _some_dim(c))
         c.wrong(node, f"an extent is at least 0, this is {e.value}", hint=hint)
         return None
-    if any(isinstance(x, Load | Reduce) for x in walk(e)):
+    if not is_arithmetic(e):
         hint = c.report.mended(node, _some_dim(c))
         c.wrong(node, "an extent is made of dims, i32 scalars and whole numbers", hint=hint)
         return None

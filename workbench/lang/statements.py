@@ -7,7 +7,17 @@ from dataclasses import replace
 
 from workbench.base.dtypes import I32
 from workbench.base.source import Origin, Span
-from workbench.ir.expr import Cast, Expr, Load, Range, Reduce, Var, apply, integer, loads, walk
+from workbench.ir.expr import (
+    Cast,
+    Expr,
+    Range,
+    Var,
+    apply,
+    integer,
+    is_arithmetic,
+    loads,
+    walk,
+)
 from workbench.ir.graph import Array, Axis, Definition, Equation, Repeat
 from workbench.lang import block_lines, blocks, lines, refuse
 from workbench.lang.called import assign_parts, call_of_kernel, is_kernel_call
@@ -335,9 +345,8 @@ def _chosen(c: Context, node: ast.If) -> str:
 
 def _known(test: Expr) -> bool:
     """Whether a condition is known before anything runs."""
-    parts = list(walk(test))
-    names = all(x.dtype is I32 for x in parts if isinstance(x, Var))
-    return names and not any(isinstance(x, Load | Reduce) for x in parts)
+    names = all(x.dtype is I32 for x in walk(test) if isinstance(x, Var))
+    return names and is_arithmetic(test)
 
 
 def _moves(bounds: Bounds) -> bool:

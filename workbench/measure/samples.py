@@ -13,7 +13,7 @@ import numpy as np
 
 from workbench.ir.compare import agreement
 from workbench.ir.demand import run_graph_at
-from workbench.ir.expr import Apply, Cast, Expr, Reduce, walk
+from workbench.ir.expr import Apply, Cast, Expr, Iterated, Reduce, walk
 from workbench.ir.graph import Equation, Graph, each
 from workbench.ir.ops import OPS
 from workbench.ir.sample import Sample, run_samples
@@ -104,5 +104,7 @@ def _cuts(e: Expr) -> bool:
             return arg.dtype.kind == "f" and dtype.kind != "f"
         case Reduce(op):
             return op in {"argmax", "argmin"}
+        case Iterated():
+            return True
         case _:
             return False

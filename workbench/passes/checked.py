@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from workbench.base.errors import CodegenError
-from workbench.ir.expr import Load, Reduce, apply, integer
+from workbench.ir.expr import Iterated, Load, Reduce, apply, integer
 from workbench.ir.extents import expression
 from workbench.ir.stmt import If, Outside, Store
 from workbench.passes.fold import literal_int
@@ -22,7 +22,7 @@ _LITERALS = re.compile(r"range\([\s\d,()+*/-]*\)\s*$")
 
 def needs_statements(e: Expr) -> bool:
     """Whether an expression is computed by statements: a reduction, or an access to check."""
-    return isinstance(e, Reduce) or (isinstance(e, Load) and bool(e.checked))
+    return isinstance(e, Reduce | Iterated) or (isinstance(e, Load) and bool(e.checked))
 
 
 def inside(

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from workbench.base.dtypes import I32
 from workbench.ir.expr import (
     Expr,
+    Iterated,
     Load,
     Reduce,
     Select,
     Var,
     free_names,
     rebuild,
+    rebuild_turns,
     walk,
 )
 from workbench.ir.graph import Array, Block, Definition, Equation, Graph, Repeat, Scalar, expanded
@@ -114,6 +116,8 @@ def _hoist(e: Expr, home: Equation, found: list[Equation], names: set[str]) -> E
             if used == axes or _uses_locals(bound_outside, home):
                 return rebuild(e, lambda x: _hoist(x, home, found, names))
             return _hoisted(e, home, found, names)
+        case Iterated():
+            return rebuild_turns(e, lambda x: _hoist(x, home, found, names), lambda x: x)
         case _:
             return rebuild(e, lambda x: _hoist(x, home, found, names))
 

@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, assert_never
 from workbench.base.dtypes import BOOL, I32
 from workbench.base.errors import CodegenError
 from workbench.ir.expr import (
+    Apply,
     Cast,
     Const,
     Expr,
+    Iterated,
     Load,
     Range,
     Reduce,
@@ -33,9 +35,9 @@ from workbench.ir.expr import (
     rebuild,
     walk,
 )
-from workbench.ir.extents import LARGEST_INDEX, Extent, product, uniform
-from workbench.ir.graph import Array, Block, Definition, Equation, Graph, Repeat, defined, each
-from workbench.ir.loops import Buffer, Loops, Role
+from workbench.ir.extents import uniform
+from workbench.ir.graph import Block, Definition, Equation, Graph, Repeat, defined, each
+from workbench.ir.loops import Loops
 from workbench.ir.ops import unit, zero
 from workbench.ir.stmt import (
     Alloc,
@@ -55,15 +57,16 @@ from workbench.ir.stmt import (
     While,
     walk_stmts,
 )
+from workbench.passes.buffers import buffer, extent, private
 from workbench.passes.checked import (
     found_something,
     inside,
     needs_statements,
     refuse_empty_range,
 )
-from workbench.passes.fold import fold, literal_int
+from workbench.passes.fold import literal_int
 from workbench.passes.names import fresh_name
-from workbench.passes.scopes import Scope
+from workbench.passes.scopes import Scope, set_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,17 +78,17 @@ def lower(graph: Graph) -> Loops:
     """The loops of a specialised graph. Raises `CodegenError` for arrays beyond 2^31 elements."""
     arrays = graph.arrays()
     scalars = tuple(s.name for s in graph.scalars)
-    taken = set(arrays) | set(scalars) | _private(graph)
-    shapes = {a.name: tuple(_extent(x) for x in a.shape) for a in arrays.values()}
+    taken = set(arrays) | set(scalars) | private(graph)
+    shapes = {a.name: tuple(extent(x) for x in a.shape) for a in arrays.values()}
     scope = Scope(taken, {}, shapes, graph.open, scalars)
     body: list[Stmt] = []
     for d in graph.definitions:
         body += _definition(d, scope)
     inputs = {a.name for a in graph.inputs}
     written = {a.name: a for d in each(graph.definitions) for a in defined(d)}.values()
-    buffers = [_buffer(a, "input") for a in graph.inputs]
+    buffers = [buffer(a, "input") for a in graph.inputs]
     buffers += [
-        _buffer(a, "output" if a.name in graph.outputs else "temporary")
+        buffer(a, "output" if a.name in graph.outputs else "temporary")
         for a in written
         if a.name not in inputs
     ]
@@ -93,30 +96,6 @@ def lower(graph: Graph) -> Loops:
         graph.name, tuple(buffers), graph.scalars, tuple(body), graph.outputs, graph.open,
         origin=graph.origin,
     )  # fmt: skip
-
-
-def _private(graph: Graph) -> set[str]:
-    """The names of private arrays, which stay as they are."""
-    blocks = (d for d in each(graph.definitions) if isinstance(d, Block))
-    return {s.name for d in blocks for s in walk_stmts(d.body) if isinstance(s, Alloc)}
-
-
-def _buffer(a: Array, role: Role) -> Buffer:
-    shape = tuple(_extent(x) for x in a.shape)
-    count = product(shape)
-    if isinstance(count, int) and count > LARGEST_INDEX:
-        raise CodegenError(
-            f"array '{a.name}' of shape {shape} has {count} elements; "
-            f"indices are i32 and end at {LARGEST_INDEX}",
-            span=a.origin.nearest_span(),
-            hint="split the array into several",
-        )
-    return Buffer(a.name, a.dtype, shape, role, origin=a.origin)
-
-
-def _extent(e: Expr) -> Extent:
-    value = literal_int(e)
-    return fold(e) if value is None else max(0, value)
 
 
 def _definition(d: Definition, scope: Scope) -> Body:
@@ -157,8 +136,8 @@ def _equation(d: Equation, scope: Scope) -> Body:
         loops.append((name, a.extent, a.origin))
     index = tuple(Var(name, origin=origin) for name, _, origin in loops)
     body = _assign_to(d, index, scope)
-    for name, extent, origin in reversed(loops):
-        body = (For(name, integer(0), extent, body, LoopKind.PARALLEL, origin=origin),)
+    for name, size, origin in reversed(loops):
+        body = (For(name, integer(0), size, body, LoopKind.PARALLEL, origin=origin),)
     return body
 
 
@@ -210,6 +189,12 @@ def _expr(e: Expr, scope: Scope, before: list[Stmt]) -> Expr:
             return e if bound is None else replace(bound, origin=e.origin)
         case Reduce(op):
             return (_best if op in {"argmax", "argmin"} else _accumulate)(e, scope, before)
+        case Apply("and" | "or", (left, right)) if any(map(needs_statements, walk(right))):
+            known = Const(e.op == "or", BOOL, origin=e.origin)
+            yes, no = (right, known) if e.op == "and" else (known, right)
+            return _expr(Select(left, yes, no, origin=e.origin), scope, before)
+        case Iterated():
+            return _iterated(e, scope, before)
         case Select() if any(needs_statements(x) for x in (*walk(e.yes), *walk(e.no))):
             return _select(e, scope, before)
         case Load() if e.checked:
@@ -309,6 +294,40 @@ def _best(e: Reduce, scope: Scope, before: list[Stmt]) -> Expr:
     return Load(index, (), I32, origin=place)
 
 
+def _iterated(e: Iterated, scope: Scope, before: list[Stmt]) -> Expr:
+    """What a value is after a loop: a local that the loop sets; one loop for all its values."""
+    whole = replace(e, place=0)
+    for place, made, known in scope.iterated:
+        if place is before and made == whole:
+            return known[e.place]
+    first = [_expr(x, scope, before) for x in e.first]
+    values: list[Var] = []
+    inner = scope
+    for name, value in zip(e.names, first, strict=True):
+        fresh, inner = inner.bind(name, Var(name, value.dtype))
+        values.append(Var(fresh, value.dtype, origin=e.origin))
+        kept = e.following[len(values) - 1] == Var(name, value.dtype)
+        before.append(Local(fresh, value, fixed=kept, origin=e.origin))
+    if isinstance(e.over, Range):
+        start, stop = _expr(e.over.start, scope, before), _expr(e.over.stop, scope, before)
+        var, inner = inner.bind(e.over.var)
+        body = _turn(e, values, inner)
+        before.append(For(var, start, stop, body, origin=e.origin))
+    else:
+        loop = _while(While(e.over, (), origin=e.origin), inner.apart())
+        before.append(replace(loop, body=(*loop.body, *_turn(e, values, inner))))
+    scope.iterated.append((before, whole, tuple(values)))
+    return values[e.place]
+
+
+def _turn(e: Iterated, values: list[Var], scope: Scope) -> Body:
+    """The statements of a turn."""
+    out: list[Stmt] = []
+    inner = scope.apart()
+    new = [_expr(x, inner, out) for x in e.following]
+    return (*out, *set_at_once(values, new, scope.taken))
+
+
 def _select(e: Select, scope: Scope, before: list[Stmt]) -> Expr:
     """`yes if cond else no` with a reduction in a branch: an `if` that sets a local."""
     cond = _expr(e.cond, scope, before)
@@ -335,6 +354,7 @@ def _body(body: Body, scope: Scope) -> Body:
 
 def _stmt(s: Stmt, scope: Scope, out: list[Stmt]) -> Scope:
     """Append the lowered statement to `out`; gives the scope of the statements after it."""
+    scope = scope.apart()
     match s:
         case For():
             start, stop = _expr(s.start, scope, out), _expr(s.stop, scope, out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.ir.expr import Reduce, walk
+from workbench.ir.expr import Iterated, Reduce, walk
 from workbench.ir.graph import Equation, Graph, each, repeats
 from workbench.ir.stmt import walk_stmts
 
@@ -17,6 +17,8 @@ def names_of(graph: Graph) -> set[str]:
             for e in walk(d.value):
                 if isinstance(e, Reduce):
                     names |= {r.var for r in e.ranges}
+                if isinstance(e, Iterated):
+                    names |= e.bound
         else:
             for s in walk_stmts(d.body):
                 names |= {getattr(s, "var", ""), getattr(s, "name", "")}

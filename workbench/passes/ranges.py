@@ -14,6 +14,7 @@ from workbench.ir.expr import (
     Apply,
     Const,
     Expr,
+    Iterated,
     Reduce,
     Var,
     apply,
@@ -86,7 +87,9 @@ def form_of(e: Reduce, extents: Mapping[str, int]) -> Form | None:
 
 
 def stays_inside(e: Reduce, extents: Mapping[str, int], shapes: Mapping[str, Array]) -> bool:
-    """Whether every access of a reduction is inside its array, whatever the axes are."""
+    """Whether a reduction ends, and every access is inside its array, whatever the axes are."""
+    if any(isinstance(x, Iterated) for x in walk(e)):
+        return False  # it may not end where nobody asks for it
     spans = {name: (0, extent - 1) for name, extent in extents.items()}
     for r in (r for x in _reductions(e) for r in x.ranges):
         start, stop = spread(r.start, spans), spread(r.stop, spans)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from workbench.ir.expr import (
     Expr,
+    Iterated,
     Load,
     Reduce,
     Select,
@@ -23,6 +24,7 @@ from workbench.ir.expr import (
     integer,
     loads,
     rebuild,
+    rebuild_turns,
     walk,
 )
 from workbench.ir.graph import Array, Axis, Block, Equation, Graph, expanded
@@ -111,6 +113,8 @@ class _Split:
                     return self._read(e, form, sure=sure)
                 inner = bound | {r.var for r in e.ranges}
                 return rebuild(e, lambda x: self._split(x, inner, sure=False))
+            case Iterated():
+                return rebuild_turns(e, lambda x: self._split(x, bound, sure=sure), lambda x: x)
             case _:
                 return rebuild(e, lambda x: self._split(x, bound, sure=sure))
 

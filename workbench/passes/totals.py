@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from workbench.ir.expr import (
     Expr,
+    Iterated,
     Load,
     Range,
     Reduce,
@@ -14,6 +15,7 @@ from workbench.ir.expr import (
     apply,
     integer,
     rebuild,
+    rebuild_turns,
     substitute,
 )
 from workbench.ir.extents import uniform
@@ -63,6 +65,8 @@ class _Names:
 def _split(e: Expr, home: Equation, parts: list[Equation], names: _Names) -> Expr:
     if isinstance(e, Reduce):
         return _parts(e, home, parts, names.taken) if _is_long(e, names.open) else e
+    if isinstance(e, Iterated):
+        return rebuild_turns(e, lambda x: _split(x, home, parts, names), lambda x: x)
     return rebuild(e, lambda x: _split(x, home, parts, names))
 
 
