@@ -104,8 +104,13 @@ def _over(mapped: Mapped, limits: Limits) -> Demand | None:
 
 
 def _first_fault(mapped: Mapped, facts: Sequence[Expr]) -> Illegal | None:
+    """What is wrong with the first kernel in which something is.
+
+    Where dims are open, accesses are proved once more for the values of each call.
+    """
     found = (illegal(k, facts) for k in mapped.kernels)
-    return next((fault for fault in found if fault is not None), None)
+    wrong = (f for f in found if f is not None and not (mapped.open and isinstance(f, OutOfBounds)))
+    return next(wrong, None)
 
 
 def mapped_of(loops: Loops) -> Mapped | None:
