@@ -193,9 +193,10 @@ describe("Runtime", () => {
       return Promise.resolve({ result: Promise.resolve({}) });
     };
     const sent: PageMessage[] = [];
+    const engine = { run, flush: () => undefined };
     const runtime = new Runtime({
       name: "gpu",
-      source: { open: () => Promise.resolve({ run } as unknown as Engine), watch: () => undefined },
+      source: { open: () => Promise.resolve(engine as unknown as Engine), watch: () => undefined },
       send: (message) => sent.push(message),
       sendBytes: () => undefined,
       signal: new AbortController().signal,
