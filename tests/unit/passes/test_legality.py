@@ -172,3 +172,16 @@ def first(x: f32[N], m: i32[M]) -> f32[M]:
     c = compile_graph(wb.kernel(text).graph, Source(text), {"N": 3, "M": 4}, left=("N", "M"))
 
     assert c.open == ("N", "M")
+
+
+def test_a_turn_that_an_open_dim_may_leave_out_is_no_access_outside() -> None:
+    """Where M is 0 no turn runs; the kernel of one turn does not know that."""
+    text = """
+def turned(w: f32[M], m: f32[N]) -> f32[N]:
+    for t in range(M):
+        m[i] = m[i] + w[min(i, M - 1)]
+    return m
+"""
+    c = compile_graph(wb.kernel(text).graph, Source(text), {"N": 3, "M": 4}, left=("N", "M"))
+
+    assert sorted(c.open) == ["M", "N"]
