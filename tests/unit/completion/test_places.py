@@ -172,7 +172,7 @@ def test_signatures_and_margins_are_completed(text: str, expected: list[str]) ->
         ('parallelize("y.i", "work|', ["workgroup.x", "workgroup.y", "workgroup.z", "worker"]),
         ('cache("t|', ["top"]),
         ('cache("e", |', ['"private"', '"workgroup"']),
-        ('cache("e", "private", |', ["at=", "transposed=", "pad="]),
+        ('cache("e", "private", |', ["at=", "transposed=", "pad=", "double="]),
         ('cache("e", "private", at="y.|', ["y.i", "y.j"]),
         ("reorder('y.i', 'y.|", ["y.i", "y.j"]),
         ("unheard_of(T|", ["T"]),
