@@ -19,7 +19,7 @@ from workbench.lang import (
     assignments,
     blocks,
     calls,
-    expressions,
+    comparisons,
     inline,
     kernel_calls,
     reductions,
@@ -176,7 +176,7 @@ LANGUAGE = {
         calls, "Select", lambda f: lambda c, a, b, **more: f(c, b, a, **more), "where"
     ),
     "and is or": changed(
-        expressions, "both", lambda _: lambda a, b, _late, o: values.either(a, b, o), "and"
+        comparisons, "both", lambda _: lambda a, b, _late, o: values.either(a, b, o), "and"
     ),
     "a bool counts as its opposite": changed(
         reductions, "Cast", lambda f: lambda t, e, **more: f(t, apply("not", e), **more), "sum"
