@@ -72,6 +72,17 @@ def _load(name: str, code: str) -> _Loaded:
     return _Loaded(_ENTRY(library[name]), library)
 
 
+@cache
+def _host() -> tuple[str, tuple[str, ...]]:
+    """What this processor and LLVM are called, and the features of it that matter here.
+
+    LLVM takes half a millisecond to tell, and every call asks.
+    """
+    have = llvm().get_host_cpu_features()
+    name = f"{processor()} ({llvm().get_host_cpu_name()}), LLVM {version()}"
+    return name, tuple(f for f in _FEATURES if have.get(f))
+
+
 @dataclass(frozen=True, slots=True)
 class _Processor:
     """Calls machine code; bytes lie in Python's own memory."""
@@ -83,20 +94,19 @@ class _Processor:
     def describe(self) -> Description:
         """The processor and LLVM's version, or that llvmlite is missing."""
         try:
-            have = llvm().get_host_cpu_features()
+            name, features = _host()
         except DeviceError as error:
             cause = error.mistakes[0].message
             return Description("cpu", "llvm", available=False, cause=cause, remedy=REMEDY)
         workers = f"{self.workers} worker{'s' if self.workers > 1 else ''}"
-        name = f"{processor()} ({llvm().get_host_cpu_name()})"
         return Description(
             "cpu",
             "llvm",
             available=True,
-            adapter=f"{name}, LLVM {version()}, {workers}",
+            adapter=f"{name}, {workers}",
             hardware=True,
             limits=limits(),
-            features=tuple(f for f in _FEATURES if have.get(f)),
+            features=features,
         )
 
     def limits(self) -> Limits:

@@ -185,6 +185,12 @@ def _load(name: str, code: str) -> _Loaded:
     return _Loaded(name, module)
 
 
+@cache
+def _version() -> str:
+    """The version of wasmtime: read from its files once, as every call describes the device."""
+    return importlib.metadata.version("wasmtime")
+
+
 @dataclass(frozen=True, slots=True)
 class _Wasmtime:
     """Calls modules; bytes lie in the memory that they share."""
@@ -200,13 +206,12 @@ class _Wasmtime:
         except DeviceError as error:
             cause = error.mistakes[0].message
             return Description("wasm", "wasm", available=False, cause=cause, remedy=REMEDY)
-        version = importlib.metadata.version("wasmtime")
         workers = f"{self.workers} worker{'s' if self.workers > 1 else ''}"
         return Description(
             "wasm",
             "wasm",
             available=True,
-            adapter=f"wasmtime {version}, {workers}",
+            adapter=f"wasmtime {_version()}, {workers}",
             hardware=True,
             limits=LIMITS,
             features=FEATURES,
