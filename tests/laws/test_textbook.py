@@ -1,0 +1,97 @@
+"""No textbook schedule is refused: each is legal to the last kernel, and gives NumPy's numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import workbench as wb
+from tests.laws.textbook import BOOKS, Book
+from tests.unit.ir.programs import without_barrier
+from workbench.ir.device import DeviceKernel, Mapped
+from workbench.ir.interpret import run_loops
+from workbench.ir.simt import run_mapped
+from workbench.ir.stmt import Barrier, walk_stmts
+from workbench.passes.legality import explained, illegal
+from workbench.schedule.step import Schedule
+
+ROWS = [
+    pytest.param(book, name, id=f"{wb.kernel(book.text).name}: {name}")
+    for book in BOOKS
+    for name in book.schedules
+]
+
+SPARE = {
+    ("product", "split sum by a workgroup"): 2,
+    ("product", "workgroup tiles, result collected"): 1,
+    ("matvec", "a row a workgroup"): 1,
+    ("softmax", "online, by workgroups"): 1,
+    ("norms", "a tree"): 1,
+    ("total", "a tree of columns"): 2,
+}
+"""Barriers that any one of could go: an invocation reads after them what it wrote itself."""
+
+
+def test_there_are_a_hundred_of_a_dozen_kernels() -> None:
+    assert len(ROWS) >= 100
+    assert len(BOOKS) >= 12
+
+
+@pytest.mark.parametrize(("book", "name"), ROWS)
+def test_a_textbook_schedule_is_legal_and_right(book: Book, name: str) -> None:
+    steps = book.schedules[name]
+    k, inputs = wb.kernel(book.text), book.inputs()
+    dims = {
+        str(getattr(d, "name", "")): size
+        for a in k.graph.inputs
+        for d, size in zip(a.shape, book.shapes[a.name], strict=True)
+    }
+    dims = {n: x for n, x in {**dims, **book.scalars}.items() if n in k.graph.symbols()}
+    history = replace(k.schedule(dims), steps=steps.steps).history
+
+    assert [repr(x.verdict) for x in history if not x.verdict] == []
+    assert tuple(x.step for x in history) == steps.steps
+
+    loops = history[-1].after if history else k.loops(dims)
+    wanted = book.reference(**{n: a.astype(float) if a.dtype.kind == "f" else a
+                               for n, a in inputs.items()}, **book.scalars)  # fmt: skip
+    assert_near(run_loops(loops, inputs, book.scalars), wanted)
+
+    c = k.compile(steps, on="cpu" if on_workers(steps) else "null", dims=dims)
+    if not on_workers(steps):
+        mapped: Mapped = c.stages["kernel"].value
+        results, findings = run_mapped(mapped, inputs, book.scalars, seed=1)
+
+        assert findings.ok, findings.words
+        assert_near(results, wanted)
+        spare = sum(map(spare_barriers, explained(mapped).kernels))
+        assert spare == SPARE.get((k.name, name), 0)
+
+
+def on_workers(steps: Schedule) -> bool:
+    """Whether it is for a processor alone."""
+    return any(getattr(s, "axis", "") == "worker" for s in steps.steps)
+
+
+def assert_near(results: dict[str, np.ndarray], wanted: Any) -> None:
+    """Results are NumPy's, but for the last digits of what is no whole number."""
+    arrays: tuple[Any, ...] = wanted if isinstance(wanted, tuple) else (wanted,)
+    for found, array in zip(results.values(), arrays, strict=True):
+        np.testing.assert_allclose(found, array, rtol=2e-5, atol=1e-6)
+
+
+def spare_barriers(kernel: DeviceKernel) -> int:
+    """How many barriers could go, each alone: they say nothing, and the kernel is legal without.
+
+    Every other one says what it keeps apart, and the static check refuses the kernel without it.
+    """
+    assert illegal(kernel) is None
+    spare = 0
+    for number, s in enumerate(s for s in walk_stmts(kernel.body) if isinstance(s, Barrier)):
+        fault = illegal(replace(kernel, body=without_barrier(kernel.body, number)))
+        assert (fault is None) == (not s.why), s.why
+        spare += fault is None
+    return spare
