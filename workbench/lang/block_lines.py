@@ -13,6 +13,7 @@ from workbench.lang import lines, rewrites
 
 if TYPE_CHECKING:
     from workbench.base.dtypes import DType
+    from workbench.base.source import Span
     from workbench.lang.names import Context
 
 
@@ -27,6 +28,16 @@ def first_wider(c: Context, name: str, line: int, dtype: DType) -> str:
         case _:
             return f"{name} = {lines.zero(dtype)} as the first line of the block"
     return f"{name} = {new} at line {line}"
+
+
+def begun_as_float(c: Context, name: str, place: Span, dtype: DType) -> str:
+    """The first assignment of a function's local, as the float it becomes later; "" elsewhere."""
+    line = place.position[0]
+    match lines.only_assignment(c.report.source.line(line).strip()):
+        case ast.Assign([ast.Name(id=target)]) if target == name and dtype.kind == "f":
+            return first_wider(c, name, line, dtype)
+        case _:
+            return ""
 
 
 def sign(c: Context, node: ast.AugAssign) -> str:

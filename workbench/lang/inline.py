@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.base.dtypes import BOOL
 from workbench.ir.expr import Const, Expr, Reduce, Select, integer, walk
-from workbench.lang import lines
+from workbench.lang import block_lines, lines
 from workbench.lang.iterated import iterated
 from workbench.lang.names import Bound, Broken, Context, Function, Name
 from workbench.lang.values import LARGEST_COPY, Value, fit, plural, settle, truth, unified
@@ -380,8 +380,9 @@ def _local(c: Context, name: ast.Name, v: Value | None, place: ast.expr) -> Valu
     if v is None:
         return None
     match c.names.get(name.id):
-        case Bound(old):
-            e = fit(c, v, old.dtype, place, f"'{name.id}'")
+        case Bound(old, span):
+            hint = block_lines.begun_as_float(c, name.id, span, v.dtype)
+            e = fit(c, v, old.dtype, place, f"'{name.id}'", hint=hint)
         case Broken():
             return None
         case _:

@@ -284,8 +284,7 @@ def _stepped(
     if first is None or end is None or step is None:
         return None
     if not isinstance(step.expr, Const) or step.dtype is not I32 or step.expr.value < 1:
-        sizes = polynomial(first), polynomial(apply("sub", first, end))
-        start, length = (lines.polynomial_text(x) for x in sizes)
+        start, length = _said(c, node, first, end)
         refuse.step(c, node, target.id, start, length, generator)
         return None
     by, origin = int(step.expr.value), c.report.origin(node)
@@ -298,6 +297,19 @@ def _stepped(
     value = plain.counted(Var(target.id, I32, origin=place), place)
     index = Bound(Value(value, weak=True), c.report.span(target), index=True)
     return replace(plain, index=index)
+
+
+def _said(c: Context, node: ast.Call, first: Expr, end: Expr) -> tuple[str, str]:
+    """Where a range starts and how far its end is below; a function says it in its own names."""
+    if c.report.call is None:
+        sizes = polynomial(first), polynomial(apply("sub", first, end))
+        return lines.polynomial_text(sizes[0]), lines.polynomial_text(sizes[1])
+    texts = [c.report.text(a) for a in node.args[:2]]
+    start, stop = (
+        x if isinstance(a, ast.Name | ast.Constant) else f"({x})"
+        for a, x in zip(node.args, texts, strict=False)
+    )
+    return start, start if stop == "0" else f"{start} - {stop}"
 
 
 def _turns(first: Expr, end: Expr, by: int, origin: Origin, *, plain: bool) -> Expr:

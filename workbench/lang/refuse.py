@@ -83,7 +83,9 @@ def _line_for(c: Context, node: ast.expr) -> str:
             return c.report.mended(node, c.report.text(value))
         case ast.NamedExpr(target, value):
             new = lines.indexed(target.id, lines.scope(c))
-            return f"{new} = {c.report.text(value)}\n{c.report.mended(node, new)}"
+            first, then = f"{new} = {c.report.text(value)}", c.report.mended(node, new)
+            again = f"\n    {first} as the last line of the loop too"
+            return f"{first}\n{then}{again if then.startswith('while') else ''}"
         case _:
             return ""
 

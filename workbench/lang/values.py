@@ -172,15 +172,20 @@ def unified(
     return None if left is None or right is None else (left, right)
 
 
-def fit(c: Context, v: Value, dtype: DType, place: Place, what: str) -> Expr | None:
-    """The value for a target of a given dtype: weak ones convert, others must have it."""
+def fit(
+    c: Context, v: Value, dtype: DType, place: Place, what: str, *, hint: str = ""
+) -> Expr | None:
+    """The value for a target of a given dtype: weak ones convert, others must have it.
+
+    `hint` is said in place of a cast.
+    """
     number = v.dtype.kind in "iu" and dtype.kind in "fiu"
     if v.dtype == dtype or (v.weak and (number or v.dtype.kind == dtype.kind == "f")):
         return convert(c, v, dtype, place)
     c.wrong(
         place,
         f"{what} is {dtype}, the value is {v.dtype}",
-        hint=lines.cast_line(c.report, place, dtype),
+        hint=hint or lines.cast_line(c.report, place, dtype),
     )
     return None
 

@@ -163,3 +163,24 @@ def test_a_tower_of_functions_ends_before_it_is_too_large() -> None:
     )
 
     assert "'f39' is too large to be inlined" in messages(tower + KERNEL.format("f39(x[i])"))
+
+
+@pytest.mark.parametrize(
+    ("function", "hint"),
+    [
+        ("def f(a):\n    for k in range(a, 0, -1):\n        a += k\n    return a",
+         "for k in range(a): with a - k for k"),
+        ("def f(a):\n    for k in range(a + 1, a - 3, -2):\n        a += k\n    return a",
+         ("for k in range(((a + 1) - (a - 3) + 2 - 1) // 2): with (a + 1) - k * 2 for k")),
+        ("def f(a):\n    while (a := a - 1) > 0:\n        a -= 1\n    return a",
+         "a = a - 1\nwhile (a) > 0:\n    a = a - 1 as the last line of the loop too"),
+        ("def f(a):\n    s = 0\n    for k in range(a):\n        s += 0.5\n    return s",
+         "s = 0.0 at line 2"),
+        ("def f(a):\n    for k in range(a):\n        a += 0.5\n    return a", "a += i32(0.5)"),
+    ],
+)  # fmt: skip
+def test_hints_in_a_loop_of_a_function_say_its_own_lines(function: str, hint: str) -> None:
+    with pytest.raises(SourceError) as refused:
+        parse(Source(f"{function}\n\n" + KERNEL.format("f(m[i])")))
+
+    assert refused.value.mistakes[0].hint == hint
