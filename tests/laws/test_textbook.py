@@ -11,6 +11,7 @@ import pytest
 import workbench as wb
 from tests.laws.textbook import BOOKS, Book
 from tests.unit.ir.programs import without_barrier
+from workbench.ir.bound import bound
 from workbench.ir.device import DeviceKernel, Mapped
 from workbench.ir.interpret import run_loops
 from workbench.ir.simt import run_mapped
@@ -50,20 +51,22 @@ def test_a_textbook_schedule_is_legal_and_right(book: Book, name: str) -> None:
         for d, size in zip(a.shape, book.shapes[a.name], strict=True)
     }
     dims = {n: x for n, x in {**dims, **book.scalars}.items() if n in k.graph.symbols()}
-    history = replace(k.schedule(dims), steps=steps.steps).history
+    scalars = {**book.scalars, **{n: dims[n] for n in book.opened}}
+    left = {n: None if n in book.opened else x for n, x in dims.items()}
+    history = replace(k.schedule(left), steps=steps.steps).history
 
     assert [repr(x.verdict) for x in history if not x.verdict] == []
     assert tuple(x.step for x in history) == steps.steps
 
-    loops = history[-1].after if history else k.loops(dims)
+    loops = history[-1].after if history else k.loops(left)
     wanted = book.reference(**{n: a.astype(float) if a.dtype.kind == "f" else a
                                for n, a in inputs.items()}, **book.scalars)  # fmt: skip
-    assert_near(run_loops(loops, inputs, book.scalars), wanted)
+    assert_near(run_loops(bound(loops, dims), inputs, scalars), wanted)
 
-    c = k.compile(steps, on="cpu" if on_workers(steps) else "null", dims=dims)
+    c = k.compile(steps, on="cpu" if on_workers(steps) else "null", dims=left)
     if not on_workers(steps):
-        mapped: Mapped = c.stages["kernel"].value
-        results, findings = run_mapped(mapped, inputs, book.scalars, seed=1)
+        mapped: Mapped = bound(c.stages["kernel"].value, dims)
+        results, findings = run_mapped(mapped, inputs, scalars, seed=1)
 
         assert findings.ok, findings.words
         assert_near(results, wanted)

@@ -27,7 +27,10 @@ X, Y = "workgroup.x", "workgroup.y"
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A kernel, the shapes of its arrays, its scalars, what NumPy gives, and schedules by name."""
+    """A kernel, the shapes of its arrays, its scalars, what NumPy gives, and schedules by name.
+
+    The dims in `opened` are no literals.
+    """
 
     text: str
     shapes: Mapping[str, tuple[int, ...]]
@@ -35,6 +38,7 @@ class Book:
     schedules: Mapping[str, Schedule]
     scalars: Mapping[str, int] = field(default_factory=dict[str, int])
     dtype: str = "f4"
+    opened: tuple[str, ...] = ()
 
     def inputs(self) -> dict[str, np.ndarray]:
         """Whole numbers, of which sums are exact."""
@@ -147,6 +151,11 @@ TRANSPOSE = "def transpose(x: f32[M, N]) -> f32[N, M]:\n    y[j, i] = x[i, j]\n 
 _FLIPPED = S.parallelize("i", X, 4).parallelize("j", Y, 4).reorder("j_o", "i_o", "j_i", "i_i")
 MATRICES = (
     Book(MATMUL, {"A": (9, 10), "B": (10, 12)}, lambda A, B: A @ B, _MATMUL),
+    Book(MATMUL, {"A": (9, 10), "B": (10, 12)}, lambda A, B: A @ B, {
+        "a version for one sum": S.specialize("k", "K", 10),
+        "a version for another sum": S.specialize("k", "K", 8),
+        "a version for one sum, rows blocked": S.specialize("k", "K", 10).split("i", 4),
+    }, opened=("K",)),
     Book(MATVEC, {"A": (9, 14), "x": (14,)}, lambda A, x: A @ x, {
         "rows blocked": S.split("i", 4),
         "by columns": S.reorder("k", "i"),
