@@ -20,7 +20,7 @@ CYCLES = 500
 PANELS = 200
 AT_ONCE = 20
 FIRST = 2 * AT_ONCE
-KEPT = 16_000
+KEPT = 24_000
 """Bytes that a widget keeps which does keep something, and twice what a panel may."""
 SET_UP = f"""
 import gc, json, sys

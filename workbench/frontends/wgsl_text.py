@@ -128,11 +128,16 @@ def closing(found: tuple[Token, ...], at: int) -> int:
     raise refusal(f"this '{open_brackets[-1].text}' is not closed", open_brackets[-1])
 
 
+_STARTS = frozenset({"@", "alias", "const", "fn", "override", "struct", "var"})
+"""What a declaration begins with, and nothing inside of one has outside of brackets."""
+
+
 def until(found: tuple[Token, ...], at: int, sign: str) -> int:
-    """The place of the next `sign` outside of brackets."""
+    """The place of the next `sign` outside of brackets, before what starts a declaration."""
     start = at
     while found[at].text != sign:
-        if found[at].kind == "end" or found[at].text in _CLOSING.values():
+        another = at > start and found[at].text in _STARTS
+        if another or found[at].kind == "end" or found[at].text in _CLOSING.values():
             raise refusal(f"no '{sign}' ends this declaration", found[start], f"'{sign}'")
         at = (closing(found, at) if found[at].text in _CLOSING else at) + 1
     return at

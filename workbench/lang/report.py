@@ -90,6 +90,18 @@ class Report:
         if mistake not in self.mistakes:
             self.mistakes.append(mistake)
 
+    def told(self, name: str, place: Place) -> bool:
+        """Whether a mistake of the same function says already that nothing has this name."""
+        start = self.span(place).start
+        begin = self.source.text.rfind("\ndef ", 0, start)
+        return any(
+            begin < m.span.start < start
+            and (m.span.text.startswith(f"{name} :=")
+                 or (m.span.text == name and "is not known" in m.message))
+            for m in self.mistakes
+            if m.span is not None
+        )  # fmt: skip
+
     def unknown(
         self, place: Place, what: str, name: str, known: Iterable[str], *, hint: str = ""
     ) -> None:

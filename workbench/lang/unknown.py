@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def name(c: Context, node: ast.Name, known: Iterable[str]) -> None:
-    """A name in an expression: an index to sum over, a word to spell anew, or a parameter."""
+    """A name in an expression: an index to sum over, a word to spell anew, or a parameter.
+
+    It is said where it stands first.
+    """
+    if c.report.told(node.id, node):
+        return
     summed = _summed(c, node)
     plain = f"{node.id}: f32 as a parameter" if c.report.call is None else ""
     if summed or (len(node.id) == 1 and not c.in_block):
@@ -25,7 +30,9 @@ def name(c: Context, node: ast.Name, known: Iterable[str]) -> None:
 
 
 def array(c: Context, node: ast.Subscript, text: str) -> None:
-    """The array of `Q[i]`."""
+    """The array of `Q[i]`, where it stands first."""
+    if c.report.told(text, node.value):
+        return
     said = f"{lines.declaration(c, node, None, {})} as a parameter"
     c.report.unknown(node.value, "array", text, arrays_of(c.names), hint=said)
 

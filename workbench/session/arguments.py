@@ -30,7 +30,10 @@ def bind(graph: Graph, args: tuple[Any, ...], named: Mapping[str, Any]) -> dict[
     names = graph.parameters
     shown = f"{graph.name}({', '.join(names)})"
     if len(args) > len(names):
-        raise CallError(f"{shown} takes {len(names)} arguments, {len(args)} were given")
+        raise CallError(
+            f"{shown} takes {len(names)} argument{'' if len(names) == 1 else 's'}, "
+            f"{len(args)} were given"
+        )
     values = dict(zip(names, args, strict=False))
     for name, value in named.items():
         if name not in names:

@@ -194,7 +194,8 @@ class WgslKernel:
         written = [s.name for s in self.shader.outputs]
         if len(args) > len(places):
             raise CallError(
-                f"{self.signature()} takes {len(places)} arguments, {len(args)} were given",
+                f"{self.signature()} takes {len(places)} argument"
+                f"{'' if len(places) == 1 else 's'}, {len(args)} were given",
                 hint=f"what is written is given by name: outputs={{'{written[0]}': (64,)}}",
             )
         values = dict(zip(places, args, strict=False))

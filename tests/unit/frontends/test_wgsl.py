@@ -126,6 +126,8 @@ def test_an_entry_point_is_chosen_by_name() -> None:
         (f"{OUT}/* {MAIN}", 2, "comment does not end"),
         (f"{OUT}let a = 1;\n{MAIN}", 2, "'let' starts no declaration"),
         (f"{OUT}const a = 1\n", 2, "no ';' ends"),
+        (f"{OUT.replace(';', '')}{MAIN}", 1, "no ';' ends"),
+        (f"const a = 1\n{OUT}{MAIN}", 1, "no ';' ends"),
         (f"{OUT}}}\n{MAIN}", 2, "'}' starts no declaration"),
         ("", 1, "no entry point"),
     ],

@@ -350,3 +350,24 @@ def test_a_local_whose_value_is_wrong_is_not_reported_again() -> None:
     found = messages("for i in grid(N):", "    a = foo + 1.0", "    y[i] = a * a")
 
     assert found == ["name 'foo' is not known"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (("y[i] = q + q * x[i]", "z[i] = q + y[i]"), "'q' is not known"),
+        (("y[i] = Q[i] + Q[i] * x[i]",), "array 'Q' is not known"),
+        (("y[i] = (q := x[i]) * q",), "':=' outside of a loop block"),
+        (("for i in grid(N):", "    y[i] = q + q * x[i]"), "name 'q' is not known"),
+    ],
+)
+def test_a_name_that_nothing_has_is_said_once(lines: tuple[str, ...], message: str) -> None:
+    (said,) = messages(*lines)
+
+    assert said.startswith(message)
+
+
+def test_a_name_that_nothing_has_is_said_once_in_each_kernel() -> None:
+    kernel = "def {}(x: f32[N]) -> f32[N]:\n    y[i] = q + q * x[i]\n    return y\n"
+
+    assert len(mistakes(kernel.format("f") + kernel.format("g"))) == 2
