@@ -124,6 +124,7 @@ FUNCTIONS = Group(
         calling("def g(a, a):\n    return a\n"),
         calling("def g(*a):\n    return a\n"),
         calling("def g(i):\n    return x[i]\n", "y[i] = g(i)"),
+        calling("def g(a):\n    while a > 1.0:\n        a = a / 2\n        b = a\n    return b\n"),
         calling("def g(a):\n    b = 2 * a\n"),
         calling("def g(a):\n    return\n"),
         calling("def g(a):\n    return a\n    b = a\n"),

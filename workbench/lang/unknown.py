@@ -20,6 +20,13 @@ def name(c: Context, node: ast.Name, known: Iterable[str]) -> None:
     """
     if c.report.told(node.id, node):
         return
+    loop = None if c.report.call is None else _loop_before(c, node)
+    if loop is not None:
+        own = isinstance(loop, ast.For) and _given(loop.target, node.id)
+        before = f"{node.id} = 0.0 on a line before line {loop.lineno}"
+        hint = f"a local that the loop computes: last = {node.id}" if own else before
+        c.wrong(node, f"'{node.id}' may be read here before it has a value", hint=hint)
+        return
     summed = _summed(c, node)
     plain = f"{node.id}: f32 as a parameter" if c.report.call is None else ""
     if summed or (len(node.id) == 1 and not c.in_block):
@@ -47,6 +54,25 @@ def uncalled(c: Context, node: ast.Name) -> None:
         "1.0",
     )  # fmt: skip
     c.wrong(node, f"'{node.id}' is a function", hint=c.report.mended(node, f"{node.id}({element})"))
+
+
+def _loop_before(c: Context, node: ast.Name) -> ast.For | ast.While | None:
+    """The loop of the same function before a name, whose turns alone give it a value."""
+    functions = (x for x in ast.parse(c.report.source.text).body if isinstance(x, ast.FunctionDef))
+    for function in functions:
+        if not function.lineno <= node.lineno <= (function.end_lineno or function.lineno):
+            continue
+        for loop in ast.walk(function):
+            if not isinstance(loop, ast.For | ast.While):
+                continue
+            ended = (loop.end_lineno or node.lineno) < node.lineno
+            if ended and any(_given(x, node.id) for x in ast.walk(loop)):
+                return loop
+    return None
+
+
+def _given(x: ast.AST, name: str) -> bool:
+    return isinstance(x, ast.Name) and x.id == name and isinstance(x.ctx, ast.Store)
 
 
 def _summed(c: Context, node: ast.Name) -> str:

@@ -69,7 +69,7 @@ def test_an_inlined_expression_leads_to_the_function_and_to_the_call() -> None:
          "2 values returned here and 1 at line 3"),
         ("def f(a):\n    return a\n    b = a", "f(x[i])", "this line stands behind a return"),
         ("def f(a):\n    for k in range(a):\n        a += k\n    return a + k", "f(m[i])",
-         "name 'k' is not known (called at line 6)"),
+         "'k' may be read here before it has a value (called at line 6)"),
         ("def f(a):\n    k = 0\n    for k in range(a):\n        a += k\n    return a", "f(m[i])",
          ("'k' is a loop here and a local at line 2, column 5 (k = 0); a kernel has one namespace "
           "(called at line 7)")),
@@ -84,7 +84,7 @@ def test_an_inlined_expression_leads_to_the_function_and_to_the_call() -> None:
         ("def f(a):\n    while a:\n        a -= 1\n    return a", "f(m[i])",
          "a condition is a bool, this is i32 (called at line 6)"),
         ("def f(a):\n    while a > 0:\n        b = a\n        a -= 1\n    return b", "f(x[i])",
-         "name 'b' is not known (called at line 7)"),
+         "'b' may be read here before it has a value (called at line 7)"),
         ("def f(a):\n    for k in range(9999):\n        a += k\n    return a", "f(x[i])",
          "'f' is too large to be inlined"),
         ("def f(a):\n    for k in range(20):\n        a += a\n    return a", "f(x[i])",

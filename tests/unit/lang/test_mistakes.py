@@ -371,3 +371,28 @@ def test_a_name_that_nothing_has_is_said_once_in_each_kernel() -> None:
     kernel = "def {}(x: f32[N]) -> f32[N]:\n    y[i] = q + q * x[i]\n    return y\n"
 
     assert len(mistakes(kernel.format("f") + kernel.format("g"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "hint"),
+    [
+        (("for k in range(n):", "    s = v + f32(k)", "return s"),
+         "s = 0.0 on a line before line 2"),
+        (("t = v", "for k in range(n):", "    t += 1.0", "return t + f32(k)"),
+         "a local that the loop computes: last = k"),
+    ],
+)  # fmt: skip
+def test_a_local_that_only_a_loop_of_a_function_gives_a_value_wants_one_before_it(
+    lines: tuple[str, ...], hint: str
+) -> None:
+    body = "".join(f"    {line}\n" for line in lines)
+    kernel = "def f(x: f32[N], m: i32[N]) -> f32[N]:\n    y[i] = g(x[i], m[i])\n    return y\n"
+    text = f"def g(v, n):\n{body}{kernel}"
+    with pytest.raises(SourceError) as error:
+        parse(Source(text))
+    (mistake,) = error.value.mistakes
+
+    assert "may be read here before it has a value" in mistake.message
+    assert mistake.hint == hint
+    if hint.startswith("s"):
+        assert parse(Source(text.replace("    for k", "    s = 0.0\n    for k"))).kernels
