@@ -1,6 +1,11 @@
-"""Numbers with their units, as people read them."""
+"""Numbers with their units, and tables of words, as people read them."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def duration(seconds: float) -> str:
@@ -29,3 +34,10 @@ def between(low: float, high: float) -> str:
     if high == float("inf"):
         return "unknown: too few readings"
     return f"{duration(low)} to {duration(high)}"
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row, its words in columns, aligned to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(w.ljust(n) for w, n in zip(row, widths, strict=True)) for row in rows)
+    return [line.rstrip() for line in lines]

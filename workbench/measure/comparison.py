@@ -10,7 +10,7 @@ from html import escape
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.base.units import between, duration
+from workbench.base.units import between, columns, duration
 from workbench.measure.intervals import Interval, ratio_interval, shows_difference, verdict
 
 if TYPE_CHECKING:
@@ -185,10 +185,7 @@ class Comparison:
 
     def table(self) -> str:
         """The table, the verdicts and the notes as text."""
-        lines = self.rows()
-        widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
-        shown = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
-        return "\n".join([*(s.rstrip() for s in shown), "", *self.verdicts, "", *self.notes])
+        return "\n".join([*columns(self.rows()), "", *self.verdicts, "", *self.notes])
 
     def __repr__(self) -> str:
         return self.table()

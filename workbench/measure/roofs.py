@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
-from workbench.base.units import duration, quantity
+from workbench.base.units import columns, duration, quantity
 
 if TYPE_CHECKING:
     from workbench.measure.intervals import Interval
@@ -176,11 +176,8 @@ class Explanation:
         ]  # fmt: skip
 
     def __repr__(self) -> str:
-        lines = self.rows()
-        widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
-        shown = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
         head = f"{self.name} on {self.roofs.device}: {self.words}"
-        return "\n".join([head, *(s.rstrip() for s in shown), *self._next()])
+        return "\n".join([head, *columns(self.rows()), *self._next()])
 
     def _next(self) -> list[str]:
         if not self.next_steps:

@@ -7,7 +7,7 @@ from html import escape
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from workbench.base.units import duration
+from workbench.base.units import columns, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,10 +67,7 @@ class Sweep:
         return next((e for e in p.comparison if (e.label, e.device) == key), None)
 
     def __repr__(self) -> str:
-        lines = self.rows()
-        widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
-        shown = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
-        return "\n".join(s.rstrip() for s in shown)
+        return "\n".join(columns(self.rows()))
 
     def _repr_html_(self) -> str:
         chart = import_module("workbench.widget.charts.sweep").sweep_chart(self)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
 
+from workbench.base.units import columns
 from workbench.runtime.residency import live
 from workbench.runtime.transfers import size_text
 
@@ -72,9 +73,7 @@ class MemoryTable:
 
     def __repr__(self) -> str:
         table = [HEAD, *(row.shown for row in self.rows)]
-        widths = [max(len(line[n]) for line in table) for n in range(len(HEAD))]
-        lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in table]
-        return "\n".join([*(line.rstrip() for line in lines), self._sum()])
+        return "\n".join([*columns(table), self._sum()])
 
     def _repr_html_(self) -> str:
         def line(cells: tuple[str, ...], tag: str) -> str:
