@@ -26,7 +26,7 @@ from workbench.passes.cleanup import clean
 from workbench.passes.facts import facts_left
 from workbench.passes.graph import PASSES, specialise
 from workbench.passes.held import check_held
-from workbench.passes.legality import explained
+from workbench.passes.legality import explained, minimal
 from workbench.passes.lower import lower
 from workbench.passes.mapping import map_kernels
 from workbench.passes.open_dims import check_sizes
@@ -302,7 +302,8 @@ def _wgsl(trace: Trace, loops: Loops, limits: Limits, past: Past) -> Programs:
     from workbench.codegen.wgsl import translate  # noqa: PLC0415  (one target is loaded, not all)
 
     mapped: Mapped = trace.stage(
-        "kernel", "loops mapped to workgroups and invocations", lambda: map_kernels(loops),
+        "kernel", "loops mapped to workgroups and invocations",
+        lambda: minimal(map_kernels(loops)),
         kernels_text,
     )  # fmt: skip
     trace.stage(

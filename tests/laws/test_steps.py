@@ -17,7 +17,7 @@ from workbench.ir.interpret import run_loops
 from workbench.ir.loops import Loops
 from workbench.ir.simt import run_mapped
 from workbench.ir.stmt import For, LoopKind, walk_stmts
-from workbench.passes.legality import illegal
+from workbench.passes.legality import illegal, minimal
 from workbench.passes.mapping import map_kernels
 from workbench.passes.registers import keep_in_registers
 from workbench.passes.unrolled import write_out
@@ -189,7 +189,7 @@ def test_one_pass_gives_what_two_passes_give(case: tuple[Loops, Loops]) -> None:
     inputs = _inputs(program)
     expected = run_loops(program, inputs)
     written = keep_in_registers(write_out(_without_workers(loops), 4))
-    results, findings = run_mapped(map_kernels(written), inputs, {}, seed=2)
+    results, findings = run_mapped(minimal(map_kernels(written)), inputs, {}, seed=2)
 
     assert findings.ok, findings.faults
     for name, array in (*results.items(), *run_loops(loops, inputs).items()):
@@ -217,7 +217,7 @@ def test_legal_schedules_map_to_kernels_without_faults(
     inputs = _inputs(program)
     expected = run_loops(program, inputs)
     written = keep_in_registers(write_out(_without_workers(loops), 4))
-    mapped = map_kernels(written)
+    mapped = minimal(map_kernels(written))
     results, findings = run_mapped(mapped, inputs, {}, seed=1)
 
     assert findings.ok, findings.faults
@@ -232,7 +232,7 @@ def test_caches_of_workgroups_keep_the_result_without_races(case: tuple[Loops, L
     program, loops = case
     inputs = _inputs(program)
     expected = run_loops(program, inputs)
-    mapped = map_kernels(loops)
+    mapped = minimal(map_kernels(loops))
     results, findings = run_mapped(mapped, inputs, {}, seed=2)
 
     assert findings.ok, findings.faults
@@ -248,7 +248,7 @@ def test_tiles_in_registers_keep_the_result_everywhere(case: tuple[Loops, Loops]
     inputs = _inputs(program)
     expected = run_loops(program, inputs)
     written = keep_in_registers(write_out(loops, 4))
-    mapped = map_kernels(written)
+    mapped = minimal(map_kernels(written))
     results, findings = run_mapped(mapped, inputs, {}, seed=2)
 
     assert findings.ok, findings.faults

@@ -25,16 +25,6 @@ ROWS = [
     for name in book.schedules
 ]
 
-SPARE = {
-    ("product", "split sum by a workgroup"): 2,
-    ("product", "workgroup tiles, result collected"): 1,
-    ("matvec", "a row a workgroup"): 1,
-    ("softmax", "online, by workgroups"): 1,
-    ("norms", "a tree"): 1,
-    ("total", "a tree of columns"): 2,
-}
-"""Barriers that any one of could go: an invocation reads after them what it wrote itself."""
-
 
 def test_there_are_a_hundred_of_a_dozen_kernels() -> None:
     assert len(ROWS) >= 100
@@ -70,8 +60,8 @@ def test_a_textbook_schedule_is_legal_and_right(book: Book, name: str) -> None:
 
         assert findings.ok, findings.words
         assert_near(results, wanted)
-        spare = sum(map(spare_barriers, explained(mapped).kernels))
-        assert spare == SPARE.get((k.name, name), 0)
+        for kernel in explained(mapped).kernels:
+            assert_each_barrier_is_needed(kernel)
 
 
 def on_workers(steps: Schedule) -> bool:
@@ -86,15 +76,9 @@ def assert_near(results: dict[str, np.ndarray], wanted: Any) -> None:
         np.testing.assert_allclose(found, array, rtol=2e-5, atol=1e-6)
 
 
-def spare_barriers(kernel: DeviceKernel) -> int:
-    """How many barriers could go, each alone: they say nothing, and the kernel is legal without.
-
-    Every other one says what it keeps apart, and the static check refuses the kernel without it.
-    """
+def assert_each_barrier_is_needed(kernel: DeviceKernel) -> None:
+    """Each says what it keeps apart, and the static check refuses the kernel without it."""
     assert illegal(kernel) is None
-    spare = 0
     for number, s in enumerate(s for s in walk_stmts(kernel.body) if isinstance(s, Barrier)):
-        fault = illegal(replace(kernel, body=without_barrier(kernel.body, number)))
-        assert (fault is None) == (not s.why), s.why
-        spare += fault is None
-    return spare
+        assert s.why
+        assert illegal(replace(kernel, body=without_barrier(kernel.body, number))) is not None

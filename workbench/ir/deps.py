@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from workbench.base.dtypes import I32
 from workbench.base.source import Origin
 from workbench.ir import affine
 from workbench.ir.access import Access, Kind, accesses, before, breaks, number
@@ -26,6 +27,7 @@ from workbench.ir.stmt import For, walk_stmts
 if TYPE_CHECKING:
     import islpy as isl
 
+_ANY = (-(2**31), 2**31)
 OTHER = "'"
 """Marks the loop variables of the second of two iterations."""
 
@@ -286,12 +288,46 @@ def holds_at(
     isl could not say a part of the conditions, and the point is only a possible one.
     """
     names = tuple(dict.fromkeys((*names, *variables_of(conditions))))
-    frame = affine.frame(names, conditions)
+    alone = _alone(conditions)
+    linked = [c for c in conditions if (_bounded(c) or "") not in alone]
+    frame = affine.frame([n for n in names if n not in alone], linked)
     points = affine.known(frame)
-    for c in conditions:
+    for c in linked:
         points = points.intersect(affine.condition(frame, c))
     found = affine.sample(frame, points)
-    return None if found is None else (found, frame.exact)
+    return None if found is None else ({n: (alone | found)[n] for n in names}, frame.exact)
+
+
+def _alone(conditions: Sequence[Expr]) -> dict[str, int]:
+    """Variables that no condition ties to another, each with its least value.
+
+    isl takes longer with each variable, and most ids are in no subscript.
+    """
+    bounds: dict[str, tuple[int, int]] = {}
+    tied: set[str] = set()
+    for c in conditions:
+        match c:
+            case Apply("ge", (Var(v), Const(n))) if v == _bounded(c):
+                low, end = bounds.get(v, _ANY)
+                bounds[v] = max(low, int(n)), end
+            case Apply("lt", (Var(v), Const(n))) if v == _bounded(c):
+                low, end = bounds.get(v, _ANY)
+                bounds[v] = low, min(end, int(n))
+            case _:
+                tied.update(variables_of((c,)))
+    least, most = _ANY
+    return {
+        v: low for v, (low, end) in bounds.items() if v not in tied and least < low < end < most
+    }
+
+
+def _bounded(c: Expr) -> str | None:
+    """The variable that a condition compares with a literal, and says nothing else."""
+    match c:
+        case Apply("ge" | "lt", (Var(v), Const(_, dtype))) if dtype is I32:
+            return v
+        case _:
+            return None
 
 
 def covered(

@@ -10,7 +10,7 @@ invocation writes is not there for another before the kernel ends.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -124,9 +124,11 @@ def _places(
         yield Place(there, _path(a.time, sure), known)
 
 
-def without(barriers: Barriers, number: int, places: Sequence[Place]) -> tuple[Place, ...]:
-    """The places where the barrier of that number is not there."""
-    times = [a.time for n, (_, a) in enumerate(barriers.marks) if n != number]
+def without(
+    barriers: Barriers, numbers: Collection[int], places: Sequence[Place]
+) -> tuple[Place, ...]:
+    """The places where the barriers of those numbers are not there."""
+    times = [a.time for n, (_, a) in enumerate(barriers.marks) if n not in numbers]
     sure = _sure(times, barriers.loops)
     return tuple(replace(p, path=_path(p.access.time, sure)) for p in places)
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import combinations_with_replacement
+from operator import is_
 
 from workbench.base.source import Origin
 from workbench.ir.access import Access, number
@@ -26,8 +27,9 @@ from workbench.ir.findings import Access as Made, Id, OutOfBounds, Race
 from workbench.ir.inside import known_of, leaves, surely_inside
 from workbench.ir.lanes import quoted
 from workbench.ir.linear import linear, plus
-from workbench.ir.stmt import Alloc, Barrier, For, Memory, Stmt, map_bodies, walk_stmts
+from workbench.ir.stmt import Alloc, Barrier, Body, For, Memory, Stmt, map_bodies, walk_stmts
 from workbench.ir.together import Barriers, Place, Way, ids_of, placed, ways, without
+from workbench.ir.witness import watch
 
 _THEIRS = tuple(name + OTHER for name in LOCAL_IDS)
 
@@ -73,6 +75,49 @@ def illegal(kernel: DeviceKernel, facts: Sequence[Expr] = ()) -> Illegal | None:
     return next((fault for faults in found for fault in faults), None)
 
 
+def minimal(mapped: Mapped) -> Mapped:
+    """The same kernels without the barriers that keep no two accesses apart.
+
+    The innermost go first, for they are met most often. A kernel that is not legal keeps each
+    barrier after which two invocations meet.
+    """
+    kernels = tuple(map(_minimal, mapped.kernels))
+    return mapped if all(map(is_, kernels, mapped.kernels)) else replace(mapped, kernels=kernels)
+
+
+def _minimal(kernel: DeviceKernel) -> DeviceKernel:
+    barriers, places = placed(kernel)
+    gone: set[int] = set()
+    for n in sorted(range(len(barriers.marks)), key=lambda n: -len(barriers.marks[n][1].time)):
+        if not _meet(kernel, barriers.loops, without(barriers, {*gone, n}, places)):
+            gone.add(n)
+    spare, kept = set[int](), set[int]()
+    for n, (barrier, _) in enumerate(barriers.marks):
+        (spare if n in gone else kept).add(id(barrier))
+    spare -= kept  # one that stands in several places stays in all
+
+    def body(inner: Body) -> Body:
+        return tuple(map_bodies(s, body) for s in inner if id(s) not in spare)
+
+    return replace(kernel, body=body(kernel.body)) if spare else kernel
+
+
+def _meet(kernel: DeviceKernel, loops: Mapping[str, For], places: Sequence[Place]) -> bool:
+    """Whether two invocations of a workgroup meet; isl is asked where no example is near."""
+    near = watch(kernel, loops)
+    groups = {name: _of(places, name) for name in _shared(kernel)}
+    seen = (
+        near.meet(a, b, way)
+        for found in groups.values()
+        for a, b in combinations_with_replacement([alike[0] for _, alike in _alike(found)], 2)
+        if a.access.changes or b.access.changes
+        for way in ways(a, b, loops)
+    )
+    return any(seen) or any(
+        _met(kernel, found, Memory.WORKGROUP, loops) is not None for found in groups.values()
+    )
+
+
 def explained(mapped: Mapped) -> Mapped:
     """The same kernels, each barrier with the two accesses that it keeps apart."""
     return replace(mapped, kernels=tuple(map(_explained, mapped.kernels)))
@@ -83,7 +128,7 @@ def _explained(kernel: DeviceKernel) -> DeviceKernel:
     if not barriers.marks:
         return kernel
     words = {
-        id(barrier): _why(kernel, barriers.loops, without(barriers, n, places))
+        id(barrier): _why(kernel, barriers.loops, without(barriers, {n}, places))
         for n, (barrier, _) in enumerate(barriers.marks)
     }
 

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 import pytest
 
 import workbench as wb
+from tests.unit.ir.programs import one_kernel, without_barrier
 from workbench.base.errors import CodegenError
 from workbench.base.limits import GUARANTEED, Limits
 from workbench.base.source import Source
+from workbench.passes.legality import minimal
 from workbench.pipeline import Compilation, compile_graph
 from workbench.schedule.step import Schedule
 
@@ -129,6 +131,32 @@ def test_each_barrier_names_two_accesses_that_it_keeps_apart() -> None:
         "A_workgroup[0, 0]: read by invocation (1, 0, 0), then written by invocation (0, 0, 0)",
         "A_workgroup[0, 0]: written by invocation (0, 0, 0), then read by invocation (1, 0, 0)",
     ]
+
+
+def test_what_an_invocation_wrote_itself_is_read_without_a_barrier() -> None:
+    """Of the tree's last sum and its use, both by the first invocation."""
+    text = "def f(x: f32[N]) -> f32:\n    y = sum(x[k] for k in range(N))\n    return y\n"
+    c = compiled(text, {"N": 8}, S.split("k", 4).rfactor("k_i", memory="workgroup"))
+    last = c.stages["kernel"].text.partition("range(local_id.index, 1, 4)")[2]
+
+    assert "barrier()" not in last.partition("y = ")[0]
+    assert c.stages["kernel"].text.count("barrier()") == 2
+
+
+def test_a_copy_of_which_each_reads_its_own_element_needs_no_barrier() -> None:
+    text = "def f(x: f32[N]) -> f32[N]:\n    y[i] = x[i] + 1.0\n    return y\n"
+    steps = S.parallelize("i", "workgroup.x", 8).cache("x", "workgroup", at="i_i")
+    c = compiled(text, {"N": 32}, steps)
+
+    assert "x_workgroup[i_i]" in c.stages["kernel"].text
+    assert "barrier()" not in c.stages["kernel"].text
+
+
+def test_a_racing_kernel_keeps_its_barriers() -> None:
+    mapped = compiled(MATMUL, side(16), TILED).stages["kernel"].value
+    racing = one_kernel(mapped, without_barrier(mapped.kernels[0].body, 0))
+
+    assert minimal(racing) is racing
 
 
 def test_the_pass_changes_nothing_and_is_not_shown_among_the_stages() -> None:
