@@ -81,6 +81,11 @@ class BrowserDevice:
         return "wasm" if report is not None and self._engine(report) == "wasm" else "wgsl"
 
     @property
+    def kept(self) -> int:
+        """None here: a page keeps its own."""
+        return 0
+
+    @property
     def pages(self) -> PageServer | None:
         """The server, if it was started."""
         return self._server

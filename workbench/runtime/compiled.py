@@ -93,6 +93,11 @@ class Engine(Protocol):
         """
         ...
 
+    @property
+    def kept(self) -> int:
+        """Bytes that were given back and are kept for what is allocated next."""
+        ...
+
     def load(self, kernel: Kernel) -> Loaded:
         """Compile, or find what was compiled before. Raises `DeviceError`."""
         ...
@@ -140,6 +145,11 @@ class CompiledDevice(Single):
     def describe(self) -> Description:
         """What the engine says of itself, or what is missing."""
         return self._engine.describe()
+
+    @property
+    def kept(self) -> int:
+        """What the engine keeps."""
+        return self._engine.kept
 
     def allocate(self, size: int) -> Memory:
         """Aligned bytes; raises `DeviceError` where the machine has not so many."""

@@ -6,7 +6,7 @@ import atexit
 import ctypes
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
 
@@ -16,7 +16,7 @@ from workbench.base.errors import DeviceError
 from workbench.base.limits import Limits
 from workbench.program import Kernel
 from workbench.runtime.compiled import CompiledDevice
-from workbench.runtime.cpu_memory import aligned, limits, processor, workers
+from workbench.runtime.cpu_memory import Kept, limits, processor, workers
 from workbench.runtime.device import Description, Target
 from workbench.runtime.llvm import REMEDY, compiled, llvm, target_machine, version
 
@@ -85,9 +85,10 @@ def _host() -> tuple[str, tuple[str, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class _Processor:
-    """Calls machine code; bytes lie in Python's own memory."""
+    """Calls machine code; bytes lie in Python's own memory, and are kept for the next results."""
 
     workers: int
+    memory: Kept = field(default_factory=Kept)
     name: str = "cpu"
     target: Target = "llvm"
 
@@ -116,7 +117,12 @@ class _Processor:
 
     def allocate(self, size: int) -> np.ndarray:
         """Bytes of the machine."""
-        return aligned(size)
+        return self.memory.array(size)
+
+    @property
+    def kept(self) -> int:
+        """Bytes that were given back."""
+        return self.memory.bytes
 
     def load(self, kernel: Kernel) -> _Loaded:
         """The kernel as machine code."""

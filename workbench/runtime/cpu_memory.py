@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
+import threading
+import weakref
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +22,10 @@ from workbench.runtime.device import Memory
 
 ALIGNMENT = 64
 """Bytes; compiled code relies on it."""
+SMALLEST = 1 << 16
+"""Bytes from which on they are kept: the pages of fewer come from Python's own free lists."""
+MOST_KEPT = 1 << 29
+"""Bytes kept at most, and an eighth of the machine's: as many as the native device keeps."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,13 +52,73 @@ def check_size(what: str, size: int, memory: Memory) -> None:
 
 
 def aligned(size: int) -> np.ndarray:
-    """Bytes that start where compiled code expects."""
-    try:
-        raw = np.empty(size + ALIGNMENT, np.uint8)
-    except MemoryError as error:
-        raise DeviceError(f"a buffer of {size} bytes: the machine has not so many free") from error
+    """Bytes that start where compiled code expects. Raises `MemoryError`."""
+    raw = np.empty(size + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + size]
+
+
+class Kept:
+    """Bytes that nothing refers to any more, kept for who asks for as many next.
+
+    The operating system fills the pages of new memory with zeros when they are first written to,
+    which takes longer than writing a result does.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        """Nothing yet; of more than `most` bytes those given back first are let go."""
+        self._most = min(MOST_KEPT, limits().max_buffer_size // 8) if most is None else most
+        self._free: deque[np.ndarray] = deque()
+        self._returned: deque[np.ndarray] = deque()
+        self._lock = threading.Lock()
+
+    @property
+    def bytes(self) -> int:
+        """How many are kept."""
+        with self._lock:
+            self._sort()
+            return sum(raw.size for raw in self._free)
+
+    def array(self, size: int) -> np.ndarray:
+        """So many bytes, of any content, which come back when nothing refers to them any more.
+
+        A view, a memoryview and a `Memory` refer to them. Raises `DeviceError` where the machine
+        has not so many.
+        """
+        try:
+            if size < SMALLEST:
+                return aligned(size)
+            raw = self._found(size)
+            raw = aligned(size) if raw is None else raw
+        except MemoryError as error:
+            with self._lock:
+                self._free.clear()
+            raise DeviceError(
+                f"a buffer of {size} bytes: the machine has not so many free"
+            ) from error
+        content = (ctypes.c_ubyte * size).from_address(raw.ctypes.data)
+        weakref.finalize(content, self._returned.append, raw).atexit = False
+        return np.ctypeslib.as_array(content)
+
+    def _found(self, size: int) -> np.ndarray | None:
+        with self._lock:
+            self._sort()
+            for place, raw in enumerate(self._free):
+                if raw.size == size:
+                    del self._free[place]
+                    return raw
+        return None
+
+    def _sort(self) -> None:
+        """Take what came back, at any moment and from any thread, and let go of what is too much.
+
+        What comes back while this runs waits in `_returned`, so that no finalizer needs the lock.
+        """
+        while self._returned:
+            self._free.append(self._returned.popleft())
+        held = sum(raw.size for raw in self._free)
+        while held > self._most:
+            held -= self._free.popleft().size
 
 
 def packed(program: Program, scalars: Sequence[float]) -> np.ndarray:

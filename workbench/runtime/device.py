@@ -116,6 +116,11 @@ class Device(Protocol):
         """Another number once everything that the device held is gone."""
         ...
 
+    @property
+    def kept(self) -> int:
+        """Bytes that were given back, and that it keeps here for what is allocated next."""
+        ...
+
     def now(self) -> Device:
         """The device that takes calls at this moment: of one that is several pages, a page."""
         ...
@@ -178,6 +183,11 @@ class Single:
 
     __slots__ = ()
 
+    @property
+    def kept(self) -> int:
+        """None: what is given back is gone."""
+        return 0
+
     def now(self) -> Self:
         """This one."""
         return self
@@ -202,6 +212,11 @@ def open_device(name: str) -> Device:
         module = f"workbench.runtime.{name.replace('-', '_')}"
         _opened[name] = import_module(module).open_device()
     return _opened[name]
+
+
+def opened_devices() -> tuple[Device, ...]:
+    """The devices that were opened so far."""
+    return tuple(_opened.values())
 
 
 def default_device(target: Target) -> str:

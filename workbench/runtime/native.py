@@ -29,7 +29,7 @@ from workbench.runtime.device import (
     Timing,
     check_limits,
 )
-from workbench.runtime.native_memory import Block, Opened
+from workbench.runtime.native_memory import Block, Opened, clock_period
 from workbench.runtime.native_programs import (
     Pipeline,
     Prepared,
@@ -65,6 +65,11 @@ class NativeDevice(Single):
         self._description: Description | None = None
         self._opened: Opened | None = None
         self._running: list[Submitted] = []
+
+    @property
+    def kept(self) -> int:
+        """The pool of buffers."""
+        return 0 if self._opened is None else self._opened.kept
 
     def describe(self) -> Description:
         """The adapter that high performance prefers, or why there is none."""
@@ -219,7 +224,7 @@ class NativeDevice(Single):
                 f"native: the adapter gives no device ({_first_line(str(error))})",
                 hint="wb.devices() lists others",
             ) from error
-        self._opened = Opened(wgpu, device, timestamps, _period(lib, device))
+        self._opened = Opened(wgpu, device, timestamps, clock_period(lib, device))
         self._opened.watch()
         return self._opened
 
@@ -365,11 +370,6 @@ def _import_wgpu() -> tuple[Any, Any, Any]:
     from wgpu.backends.wgpu_native import extras, lib  # noqa: PLC0415
 
     return wgpu, lib, extras
-
-
-def _period(lib: Any, device: Any) -> float:
-    """Nanoseconds per tick of the device's clock; wgpu-native hands out raw ticks."""
-    return float(lib.wgpuQueueGetTimestampPeriod(device.queue._internal))  # noqa: SLF001
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class Opened:
         default_factory=OrderedDict["PipelineKey", "Pipeline"]
     )
     _pool: dict[int, list[Any]] = field(default_factory=dict[int, list[Any]])
-    _pooled: int = 0
+    kept: int = 0
     _watch: _LossWatch | None = None
     _gone: bool = False
 
@@ -89,7 +89,7 @@ class Opened:
         size = max(_SMALLEST, -(-size // 4) * 4)
         free = self._pool.get(size)
         if free:
-            self._pooled -= size
+            self.kept -= size
             return free.pop()
         usage = self.wgpu.BufferUsage
         return self.device.create_buffer(
@@ -98,10 +98,10 @@ class Opened:
 
     def give(self, buffer: Any) -> None:
         """Take a buffer back; what was submitted before comes before its next use."""
-        if self._pooled + buffer.size > KEPT_BYTES:
+        if self.kept + buffer.size > KEPT_BYTES:
             buffer.destroy()
             return
-        self._pooled += buffer.size
+        self.kept += buffer.size
         self._pool.setdefault(buffer.size, []).append(buffer)
 
     def staging(self, size: int) -> Any:
@@ -118,6 +118,11 @@ class Opened:
         """The opposite of `watch`."""
         if self._watch is not None:
             getLogger("wgpu").removeHandler(self._watch)
+
+
+def clock_period(lib: Any, device: Any) -> float:
+    """Nanoseconds per tick of the device's clock; wgpu-native hands out raw ticks."""
+    return float(lib.wgpuQueueGetTimestampPeriod(device.queue._internal))  # noqa: SLF001
 
 
 class _LossWatch(Handler):

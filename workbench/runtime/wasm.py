@@ -99,6 +99,13 @@ class _Memory:
         """Give bytes back; at any moment, from any thread."""
         self._spaces.give(start, size)
 
+    @property
+    def kept(self) -> int:
+        """Bytes of it that nothing is in: memory of WebAssembly grows, and never shrinks."""
+        with self._lock:
+            self._spaces.join()
+            return int(self.shared.data_len()) - self._spaces.taken
+
     def array(self, size: int) -> np.ndarray:
         """So many bytes, given back when nothing refers to them any more."""
         start = self.take(size)
@@ -225,6 +232,11 @@ class _Wasmtime:
     def allocate(self, size: int) -> np.ndarray:
         """Bytes of the memory."""
         return _memory().array(size)
+
+    @property
+    def kept(self) -> int:
+        """What of the memory is free; nothing before there is one."""
+        return _memory().kept if _memory.cache_info().currsize else 0
 
     def load(self, kernel: Kernel) -> _Loaded:
         """The kernel's module, compiled by wasmtime."""

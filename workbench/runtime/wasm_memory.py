@@ -39,7 +39,7 @@ class Spaces:
 
     def take(self, size: int) -> int:
         """The address of so many bytes. Raises `DeviceError` where they do not fit."""
-        self._join()
+        self.join()
         size = -(-max(size, 1) // ALIGNMENT) * ALIGNMENT
         place = next((n for n, (a, b) in enumerate(self._free) if b - a >= size), None)
         if place is not None:
@@ -65,7 +65,7 @@ class Spaces:
         """Bytes that were taken are free again; called from any thread, at any moment."""
         self._returned.append((start, size))
 
-    def _join(self) -> None:
+    def join(self) -> None:
         """Put what was given back among what is free."""
         while self._returned:
             start, size = self._returned.popleft()

@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from workbench.base.units import columns
+from workbench.runtime.device import opened_devices
 from workbench.runtime.residency import live
 from workbench.runtime.transfers import size_text
 
@@ -55,6 +56,8 @@ class MemoryTable:
     """The arrays that are alive, oldest first; prints as text, shows as HTML in a notebook."""
 
     rows: tuple[Row, ...]
+    kept: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Bytes of no array that devices keep for the next results."""
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -88,10 +91,13 @@ class MemoryTable:
         )
 
     def _sum(self) -> str:
-        if not self.rows:
-            return "no arrays"
-        many = f"{len(self)} array{'' if len(self) == 1 else 's'}"
-        return f"{many}: " + ", ".join(f"{p} {size_text(n)}" for p, n in self.totals.items())
+        many = f"{len(self) or 'no'} array{'' if len(self) == 1 else 's'}"
+        said = many + (f": {_sizes(self.totals)}" if self.totals else "")
+        return said + (f"; kept for the next results: {_sizes(self.kept)}" if self.kept else "")
+
+
+def _sizes(bytes_at: Mapping[str, int]) -> str:
+    return ", ".join(f"{place} {size_text(n)}" for place, n in bytes_at.items())
 
 
 def memory(names: Mapping[str, object] | None = None) -> MemoryTable:
@@ -104,7 +110,8 @@ def memory(names: Mapping[str, object] | None = None) -> MemoryTable:
         frame = inspect.currentframe()
         caller = None if frame is None else frame.f_back
         names = {} if caller is None else {**caller.f_globals, **caller.f_locals}
-    return MemoryTable(tuple(_row(a, names) for a in live()))
+    kept = {d.name: d.kept for d in opened_devices() if d.kept}
+    return MemoryTable(tuple(_row(a, names) for a in live()), kept)
 
 
 def _row(a: Array, names: Mapping[str, object]) -> Row:

@@ -7,7 +7,6 @@ in registers, and how often a kernel can be dispatched. They are the roofs of th
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,18 +21,20 @@ from workbench.session.kernel import Kernel, kernels
 
 if TYPE_CHECKING:
     from workbench.measure.timing import Timed
-    from workbench.runtime.device import Target
+    from workbench.runtime.device import Device
     from workbench.schedule.step import Schedule
 
 SECONDS = 0.6
 """The budget of each roof."""
-COPIED = 1 << 23
+COPIED = {"wgsl": 1 << 23, "llvm": 1 << 25, "wasm": 1 << 23}
 """Elements of the array that is copied: far more than caches hold."""
 TURNS = 512
 """Multiplications and additions in a row on each value."""
-VALUES = {"wgsl": 16, "llvm": 128, "wasm": 64}
-"""Values that an invocation or a worker keeps: enough that none waits for itself."""
 LANES = {"wgsl": 4, "llvm": 8, "wasm": 4}
+WIDE = 16
+"""Lanes of a processor that has AVX-512."""
+VECTORS = {"wgsl": 4, "llvm": 16, "wasm": 16}
+"""Vectors that an invocation or a worker keeps: enough that none waits for itself."""
 RUNS = {"wgsl": 16384, "llvm": 2048, "wasm": 2048}
 """Invocations, or iterations that workers share."""
 
@@ -74,25 +75,31 @@ def roofs(on: str = "auto", *, again: bool = False) -> Roofs:
     device = open_device(name)
     key = name, device.generation
     if again or key not in _known:
-        _known[key] = _measured(name, device.target)
+        _known[key] = _measured(device)
     return _known[key]
 
 
-def _measured(name: str, target: Target) -> Roofs:
-    values = VALUES[target]
+def _measured(device: Device) -> Roofs:
+    name, target = device.name, device.target
+    lanes = _lanes(device)
+    values = lanes * VECTORS[target]
     arithmetic = _kernel(_ARITHMETIC.format(values=values, turns=TURNS))
     memory, small = _kernel(_COPY), _kernel(_SMALL)
-    plan = _in_registers(arithmetic, LANES[target])
-    copied = _timed(memory, None, {"x": np.ones(COPIED, np.float32)}, name)
+    plan = _in_registers(arithmetic, lanes)
+    copied = _timed(memory, None, {"x": np.ones(COPIED[target], np.float32)}, name)
     ones = np.ones(RUNS[target], np.float32)
     multiplied = _timed(arithmetic, plan, {"x": ones, "c": 0.999}, name)
     dispatched = _timed(small, None, {"x": np.ones(1, np.float32)}, name)
     return Roofs(
         name,
-        Rate(2 * 4 * COPIED, (copied.kernel or copied.wall).interval),
+        Rate(2 * 4 * COPIED[target], (copied.kernel or copied.wall).interval),
         Rate(2 * values * TURNS * RUNS[target], (multiplied.kernel or multiplied.wall).interval),
         dispatched.wall.interval,
     )
+
+
+def _lanes(device: Device) -> int:
+    return WIDE if "avx512f" in device.describe().features else LANES[device.target]
 
 
 def _kernel(text: str) -> Kernel:
@@ -112,4 +119,4 @@ def _timed(k: Kernel, plan: Schedule | None, inputs: dict[str, Any], on: str) ->
     ready = KernelContender(k.name, k, plan).ready(inputs, on)
     did = experiment([ready], seconds=SECONDS, words=f"measuring {on}: {k.name}")
     (found,) = did.timed
-    return replace(found)
+    return found

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +29,14 @@ from workbench.ir.stmt import Assign, Local, LoopKind, Stmt, Store, While
 from workbench.program import Binding, Kernel, Program
 from workbench.runtime.compiled import CompiledDevice
 from workbench.runtime.cpu import CpuDevice
-from workbench.runtime.cpu_memory import bytes_of
+from workbench.runtime.cpu_memory import Kept, bytes_of
 from workbench.runtime.cpu_pool import Job, Queue, Share
 from workbench.runtime.device import Memory, Run, Target, open_device
 from workbench.runtime.wasm import WasmDevice
 
 COUNT = 1000
+LARGE = 1 << 17
+"""Bytes that are kept once they are given back."""
 
 
 @pytest.fixture(params=[CpuDevice, WasmDevice], ids=["cpu", "wasm"])
@@ -301,6 +303,59 @@ def test_a_freed_buffer_is_still_there_for_runs_enqueued_before(device: Compiled
     np.testing.assert_array_equal(result(device, made), np.full(COUNT, 8.0))
     with pytest.raises(DeviceError, match="given back"):
         device.write(made["x"], memoryview(b"0000"))
+
+
+def test_bytes_that_nothing_refers_to_are_used_again(device: CompiledDevice) -> None:
+    memory = device.allocate(LARGE)
+    lay = bytes_of(memory).array.ctypes.data
+    before = device.kept
+    device.free(memory)
+
+    assert device.kept == before + LARGE
+    assert bytes_of(device.allocate(LARGE)).array.ctypes.data == lay
+
+
+@pytest.mark.parametrize("referring", [lambda a: a[7:9], memoryview, lambda a: a.reshape(4, -1).T])
+def test_bytes_that_something_refers_to_are_not_used_again(
+    device: CompiledDevice, referring: Callable[[np.ndarray], object]
+) -> None:
+    memory = device.allocate(LARGE)
+    device.write(memory, memoryview(bytes(LARGE)))
+    view = referring(bytes_of(memory).array)
+    device.free(memory)
+    others = [device.allocate(LARGE) for _ in range(3)]
+    for other in others:
+        device.write(other, memoryview(b"\xff" * LARGE))
+
+    assert not np.asarray(view).any()
+
+
+def test_large_inputs_stay_for_runs_that_were_enqueued_before(device: CompiledDevice) -> None:
+    count = LARGE // 4
+    made = filled(device, 4.0, count)
+    device.enqueue(doubled(device.target, count), made, ())
+    device.free(made["x"])
+    device.write(device.allocate(LARGE), memoryview(b"\xff" * LARGE))
+
+    np.testing.assert_array_equal(result(device, made, count), np.full(count, 8.0))
+
+
+def test_no_more_bytes_are_kept_than_asked_for() -> None:
+    kept = Kept(most=2 * LARGE)
+    arrays = [kept.array(LARGE) for _ in range(3)]
+    arrays.clear()
+
+    assert kept.bytes == 2 * LARGE
+
+
+def test_what_is_kept_is_let_go_where_the_machine_has_no_more() -> None:
+    kept = Kept()
+    kept.array(LARGE)
+
+    assert kept.bytes == LARGE
+    with pytest.raises(DeviceError, match="the machine has not so many free"):
+        kept.array(2**60)
+    assert kept.bytes == 0
 
 
 def test_a_buffer_too_small_is_refused_before_anything_runs(device: CompiledDevice) -> None:

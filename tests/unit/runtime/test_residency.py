@@ -93,6 +93,24 @@ def test_the_table_names_arrays_and_their_places() -> None:
     )
 
 
+def test_the_table_says_what_is_kept_and_counts_it_for_no_array() -> None:
+    double = wb.kernel("def double(x: f32[N]) -> f32[N]:\n    y[i] = 2 * x[i]\n    return y\n")
+    ones = np.ones(1 << 20, np.float32)
+    result = double(ones, on="cpu")
+    view = np.asarray(result)
+    before = wb.memory({})
+    del result
+    double.last = None  # what a panel would show
+    gc.collect()
+    after = wb.memory({})
+    double(ones, on="cpu").numpy()
+
+    assert after.kept["cpu"] >= before.kept.get("cpu", 0) + ones.nbytes
+    assert after.totals.get("cpu", 0) <= before.totals["cpu"] - ones.nbytes
+    assert "kept for the next results: cpu" in repr(after)
+    np.testing.assert_array_equal(view, 2.0)
+
+
 def test_the_owner_of_a_result_is_its_call() -> None:
     double = wb.kernel("def double(x: f32[N]) -> f32[N]:\n    y[i] = 2 * x[i]\n    return y\n")
     result = double(np.ones(4, np.float32), on="cpu")
