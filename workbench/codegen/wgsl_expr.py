@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from string import Formatter
 from typing import TYPE_CHECKING, assert_never
 
@@ -348,7 +349,7 @@ def write_template(
     sign = infix_sign(template)
     relations = sum(level(x, scope) is Level.RELATION for x in args)
     argument = ANYTHING if relations < 2 else _ONE_OF_MANY
-    for text, field, _, _ in Formatter().parse(template):
+    for text, field in _fields(template):
         w.write(text)
         if field is None:
             continue
@@ -359,6 +360,12 @@ def write_template(
         else:
             bare = _OPERAND
         write(w, args[int(field)], scope, bare)
+
+
+@cache
+def _fields(template: str) -> tuple[tuple[str, str | None], ...]:
+    """The texts of a template, each with the field after it."""
+    return tuple((text, field) for text, field, _, _ in Formatter().parse(template))
 
 
 def _float_literal(value: float) -> str:

@@ -95,7 +95,11 @@ class _Scope:
     assigned: frozenset[str]
 
     def at(self, *time: int | str) -> _Scope:
-        return replace(self, time=(*self.time, *time))
+        # Written out, for this is asked once for each statement, and `replace` is slow.
+        return _Scope(
+            (*self.time, *time), self.loops, self.conditions, self.exact, self.homes,
+            self.values, self.unsteady, self.assigned,
+        )  # fmt: skip
 
     def where(self, cond: Expr) -> _Scope:
         """The scope in which `cond` holds; forgotten where its value changes in the region."""

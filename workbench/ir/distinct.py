@@ -1,10 +1,10 @@
 """Whether two different invocations surely touch different elements, seen without isl.
 
 Let both touch the same element: then in each dimension the terms of the index, times their
-factors, add up to the same. Where each factor is larger than all that the smaller terms can
-differ by, as with digits of a number, no term differs; one that does not is taken out of the
-other sums. If no id differs in the end, it was one invocation. One-sided and quick: what is not
-found here is a question for isl (`ir/deps.py`).
+factors, add up to the same. Where each factor is larger than all that the smaller terms, and
+what only one of the two adds, can differ by, as with digits of a number, no term differs; one
+that does not is taken out of the other sums. If no id differs in the end, it was one invocation.
+One-sided and quick: what is not found here is a question for isl (`ir/deps.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from workbench.ir.access import Access
 from workbench.ir.expr import Apply, Const, Expr, Var
 from workbench.ir.inside import Known
 from workbench.ir.linear import linear
-from workbench.ir.together import Place
+from workbench.ir.together import Place, Sum
 
 Terms = Mapping[Expr, int]
 
@@ -26,28 +26,44 @@ def surely_distinct(a: Place, b: Place, same: Collection[str], ids: Iterable[str
     Loops in `same` are in the same iteration of both.
     """
     known = [a.known, b.known]
-    pairs = zip(a.access.index, b.access.index, strict=True)
-    sums = [linear(x)[0] for x, y in pairs if x is not None and _alike(x, y)]
+    pairs = zip(a.sums, b.sums, strict=True)
+    sums = [_shared(x, y, a.known, b.known) for x, y in pairs if x is not None and y is not None]
     equal: set[Expr] = {Var(v) for v in same}
+    wanted = {Var(v) for v in ids}
     while True:
         before = len(equal)
-        for terms in [*sums, *_parts(equal), *_remainders(a.access, b.access, equal, known)]:
-            rest = {t: n for t, n in terms.items() if t not in equal}
-            if _digits(rest, known):
-                equal |= set(rest)
-        if all(Var(v) in equal for v in ids):
+        _settle(sums, equal, known)
+        if equal >= wanted:
             return True
+        whole = [*_parts(equal), *_remainders(a.access, b.access, equal, known)]
+        _settle([(terms, 0) for terms in whole], equal, known)
         if len(equal) == before:
             return False
 
 
-def _alike(x: Expr, y: Expr | None) -> bool:
-    return y is not None and (x == y or linear(x) == linear(y))
+def _settle(sums: Iterable[tuple[Terms, int]], equal: set[Expr], known: Sequence[Known]) -> None:
+    """Add the terms that do not differ to those that are `equal`."""
+    for terms, apart in sums:
+        rest = {t: n for t, n in terms.items() if t not in equal}
+        if _digits(rest, apart, known):
+            equal |= set(rest)
 
 
-def _digits(terms: Terms, known: Sequence[Known]) -> bool:
-    """Whether terms with these factors add up to the same only where each is the same."""
-    reach = 0
+def _shared(x: Sum, y: Sum, a: Known, b: Known) -> tuple[Terms, int]:
+    """The terms of both, and by how much all else can differ."""
+    (mine, number), (other, its) = x, y
+    both = {t: n for t, n in mine.items() if other.get(t) == n}
+    low, high = a.total({t: n for t, n in mine.items() if t not in both}, number)
+    least, most = b.total({t: n for t, n in other.items() if t not in both}, its)
+    return both, max(abs(high - least), abs(most - low))
+
+
+def _digits(terms: Terms, apart: int, known: Sequence[Known]) -> bool:
+    """Whether terms with these factors add up to the same only where each is the same.
+
+    What is added to them differs by `apart` at most.
+    """
+    reach = apart
     for term, factor in sorted(terms.items(), key=lambda x: abs(x[1])):
         if reach >= abs(factor):
             return False

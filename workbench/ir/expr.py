@@ -188,7 +188,8 @@ def walk(e: Expr) -> Iterator[Expr]:
     while waiting:
         x = waiting.pop()
         yield x
-        waiting.extend(reversed(children(x)))
+        if not isinstance(x, Var | Const):  # most are
+            waiting.extend(children(x)[::-1])
 
 
 def rebuild(e: Expr, f: Callable[[Expr], Expr]) -> Expr:

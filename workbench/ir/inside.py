@@ -50,10 +50,13 @@ class Known:
 
     def reach(self, e: Expr) -> Interval:
         """Bounds of an i32 expression, by its terms and by what was compared with them."""
+        if isinstance(e, Var):
+            return self.spans.get(e.name, ANY)
         terms, constant = linear(e)
-        return self._sum(terms, constant)
+        return self.total(terms, constant)
 
-    def _sum(self, terms: Mapping[Expr, int], constant: int) -> Interval:
+    def total(self, terms: Mapping[Expr, int], constant: int) -> Interval:
+        """Bounds of terms, each times its factor, and a number."""
         low = high = constant
         for term, factor in terms.items():
             one, other = (factor * x for x in self._term(term))
@@ -85,12 +88,12 @@ class Known:
         if low < 0 or (isinstance(extent, int) and high < extent):
             return low >= 0
         terms, constant = added(linear(e), linear(expression(extent)), -1)
-        return self._sum(terms, constant)[1] < 0
+        return self.total(terms, constant)[1] < 0
 
 
-def known_of(conditions: Iterable[Expr]) -> Known:
-    """What conditions say, the outer ones first."""
-    known = Known()
+def known_of(conditions: Iterable[Expr], before: Known | None = None) -> Known:
+    """What conditions say, the outer ones first, beside what was known `before`."""
+    known = Known() if before is None else Known(dict(before.spans), dict(before.most))
     for c in conditions:
         known.learn(c)
     return known

@@ -20,12 +20,15 @@ from workbench.ir.expr import Expr, Var, apply, free_names, integer
 from workbench.ir.extents import expression
 from workbench.ir.forms import constant
 from workbench.ir.inside import Known, known_of
+from workbench.ir.linear import linear
 from workbench.ir.stmt import Barrier, Body, For, Stmt, Store, map_bodies, walk_stmts
 
 if TYPE_CHECKING:
     from workbench.ir.device import DeviceKernel
 
 Time = tuple[int | str, ...]
+Sum = tuple[dict[Expr, int], int]
+"""Terms with their factors, and a number."""
 _MARK = "barrier "
 
 
@@ -54,12 +57,13 @@ class Level:
 class Place:
     """Where an access stands: the levels and the loops around it, outermost first.
 
-    `known` is what its conditions say.
+    `known` is what its conditions say, `sums` are the indices of its element taken apart.
     """
 
     access: Access
     path: tuple[Level | str, ...]
     known: Known
+    sums: tuple[Sum | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +119,18 @@ def _places(
     """
     ids = (*WORKGROUP_IDS, *LOCAL_IDS)
     seen: dict[int, tuple[tuple[Expr, ...], Known]] = {}
+    of_all = known_of(first)
     for a in touched:
         if id(a.conditions) not in seen:
-            conditions = (*first, *a.conditions)
-            seen[id(a.conditions)] = conditions, known_of(conditions)
+            seen[id(a.conditions)] = (*first, *a.conditions), known_of(a.conditions, of_all)
         conditions, known = seen[id(a.conditions)]
         there = replace(a, loops=(*ids, *a.loops), conditions=conditions)
-        yield Place(there, _path(a.time, sure), known)
+        yield Place(there, _path(a.time, sure), known, sums_of(a.index))
+
+
+def sums_of(index: Iterable[Expr | None]) -> tuple[Sum | None, ...]:
+    """The indices of an element taken apart."""
+    return tuple([None if e is None else linear(e) for e in index])
 
 
 def without(

@@ -28,7 +28,7 @@ from workbench.ir.inside import known_of, leaves, surely_inside
 from workbench.ir.lanes import quoted
 from workbench.ir.linear import linear, plus
 from workbench.ir.stmt import Alloc, Barrier, Body, For, Memory, Stmt, map_bodies, walk_stmts
-from workbench.ir.together import Barriers, Place, Way, ids_of, placed, ways, without
+from workbench.ir.together import Barriers, Place, Way, ids_of, placed, sums_of, ways, without
 from workbench.ir.witness import watch
 
 _THEIRS = tuple(name + OTHER for name in LOCAL_IDS)
@@ -86,6 +86,8 @@ def minimal(mapped: Mapped) -> Mapped:
 
 
 def _minimal(kernel: DeviceKernel) -> DeviceKernel:
+    if not any(isinstance(s, Barrier) for s in walk_stmts(kernel.body)):
+        return kernel
     barriers, places = placed(kernel)
     gone: set[int] = set()
     for n in sorted(range(len(barriers.marks)), key=lambda n: -len(barriers.marks[n][1].time)):
@@ -279,7 +281,7 @@ def _alike(places: Sequence[Place]) -> list[tuple[Place, list[Place]]]:
     groups: dict[object, dict[object, Place]] = {}
     for p in places:
         a = p.access
-        terms = tuple(None if e is None else frozenset(linear(e)[0].items()) for e in a.index)
+        terms = tuple(None if x is None else frozenset(x[0].items()) for x in p.sums)
         key = (a.kind, a.op, a.atomic, a.unproved, a.exact, a.loops, p.path, terms)
         groups.setdefault(key, {}).setdefault((a.index, a.conditions), p)
     return [(_rolled(list(parts.values())), list(parts.values())) for parts in groups.values()]
@@ -294,7 +296,7 @@ def _rolled(parts: Sequence[Place]) -> Place:
     conditions = [c for c in first.conditions if c in common]
     index, loops = list[Expr | None](), list(first.loops)
     for d, e in enumerate(first.index):
-        numbers = sorted({linear(x)[1] for p in parts if (x := p.access.index[d]) is not None})
+        numbers = sorted({x[1] for p in parts if (x := p.sums[d]) is not None})
         if e is None or len(numbers) < 2:
             index.append(e)
             continue
@@ -310,7 +312,7 @@ def _rolled(parts: Sequence[Place]) -> Place:
     access = replace(
         first, index=tuple(index), loops=tuple(loops), conditions=tuple(conditions), exact=False
     )
-    return replace(parts[0], access=access, known=known_of(conditions))
+    return Place(access, parts[0].path, known_of(conditions), sums_of(index))
 
 
 def _divisor(a: int, b: int) -> int:

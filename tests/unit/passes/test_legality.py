@@ -11,11 +11,13 @@ from collections.abc import Mapping
 import pytest
 
 import workbench as wb
-from tests.unit.ir.programs import one_kernel, without_barrier
+from tests.unit.ir.programs import add, buffers, f32, kernel, mul, one_kernel, var, without_barrier
 from workbench.base.errors import CodegenError
 from workbench.base.limits import GUARANTEED, Limits
 from workbench.base.source import Source
-from workbench.passes.legality import minimal
+from workbench.ir.expr import integer
+from workbench.ir.stmt import Store
+from workbench.passes.legality import illegal, minimal
 from workbench.pipeline import Compilation, compile_graph
 from workbench.schedule.step import Schedule
 
@@ -213,3 +215,29 @@ def turned(w: f32[M], m: f32[N]) -> f32[N]:
     c = compile_graph(wb.kernel(text).graph, Source(text), {"N": 3, "M": 4}, left=("N", "M"))
 
     assert sorted(c.open) == ["M", "N"]
+
+
+@pytest.mark.parametrize("second", [1, 2, -1])
+def test_two_stores_of_a_pair_are_apart_unless_pairs_overlap(second: int) -> None:
+    """What is added to an id may be less than its factor, and no more."""
+    at = add(mul(var("i"), integer(2)), integer(8))
+    stores = [Store("y", (add(at, integer(n)),), f32(1.0)) for n in (0, second)]
+    found = illegal(kernel(*stores, arrays=buffers(y=("output", (64,)))))
+
+    assert (found is None) == (abs(second) < 2)
+
+
+def test_the_stores_of_a_tile_written_out_are_told_apart_without_isl(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = (
+        S.tile("i", 4, "j", 8).reorder("i_o", "j_o", "k", "i_i", "j_i")
+        .cache("C", "private", at="j_o").vectorize("keep_1").unroll("keep_0")
+        .parallelize("i_o", "workgroup.y", 2).parallelize("j_o", "workgroup.x", 2)
+    )  # fmt: skip
+    (tile,) = compiled(MATMUL, side(32), steps).stages["kernel"].value.kernels
+    asked: list[object] = []
+    monkeypatch.setattr("workbench.passes.legality.touching", lambda *args: asked.append(args))
+
+    assert illegal(tile) is None
+    assert asked == []
