@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         WorkbenchError,
     )
     from workbench.measure.comparison import Comparison
+    from workbench.measure.results import results
     from workbench.pipeline import Compilation
     from workbench.program import Program, load
     from workbench.runtime.arrays import Array, array
@@ -68,6 +69,7 @@ __all__ = [
     "kernel",
     "load",
     "memory",
+    "results",
     "roofs",
     "run",
     "sweep",
@@ -97,6 +99,7 @@ _HOMES = {
     "kernel": "session.kernel",
     "load": "program",
     "memory": "session.memory",
+    "results": "measure.results",
     "roofs": "session.roofs",
     "run": "session.programs",
     "sweep": "session.sweep",

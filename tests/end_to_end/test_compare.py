@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import workbench as wb
-from workbench.measure.comparison import Comparison
+from workbench.measure.comparison import Comparison, Entry
 from workbench.measure.results import NAME
+from workbench.measure.timing import Timed
 from workbench.runtime.device import open_device
+from workbench.schedule.step import step_text
 from workbench.session.kernel import Kernel
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TEXT = """
 def matmul(A: f32[M, K], B: f32[K, N]) -> f32[M, N]:
@@ -36,6 +37,7 @@ fn twice(@builtin(global_invocation_id) id: vec3u) {
 }
 """
 NATIVE = open_device("native").describe()
+ROOT = Path(__file__).parent.parent.parent
 DIMS = {"M": 24, "K": 24, "N": 24}
 
 
@@ -178,9 +180,9 @@ def test_a_results_file_that_cannot_be_used_costs_no_result(matmul: Kernel, tmp_
 
 def test_a_comparison_is_plain_values_of_one_form(matmul: Kernel) -> None:
     found = compare(matmul, ("NumPy", product), on="cpu", dims=DIMS)
-    again = json.loads(json.dumps(found.to_dict()))
+    again = json.loads(json.dumps(found.to_dict(), allow_nan=False))
 
-    assert again["schema"] == 1
+    assert again["schema"] == 2
     ours = again["entries"][0]
     assert ours["tag"] == "measured"
     assert len(ours["wall"]["values"]) == again["rounds"]
@@ -188,7 +190,61 @@ def test_a_comparison_is_plain_values_of_one_form(matmul: Kernel) -> None:
     assert ours["compile_seconds"] > 0
     assert again["environment"]["processor"]
     assert again["devices"]["cpu"]["adapter"]
+    assert ours["traffic"]["operations"] == 2 * 24**3
+    assert ours["schedule"] == [step_text(s) for s in matmul.compile(on="cpu").schedule.steps]
+    assert again["entries"][1]["schedule"] is None
     assert found.to_markdown().startswith("| what | where | time |")
+
+
+def test_plain_values_keep_to_the_schema_that_is_documented(matmul: Kernel, tmp_path: Path) -> None:
+    """Of comparisons with everything in them: refused, by too few readings, with an earlier one."""
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((ROOT / "docs" / "comparison.schema.json").read_text())
+    things = (matmul, matmul.schedules["tiled"], ("NumPy", product), ("wrong", lambda a, b: a + b))
+    first = compare(*things, on="cpu", dims=DIMS, kept=tmp_path / NAME)
+    found = compare(*things, on="cpu", dims=DIMS, kept=tmp_path / NAME)
+    jsonschema.validate(first.to_dict(), schema, jsonschema.Draft202012Validator)
+    jsonschema.validate(found.to_dict(), schema)
+    few = replace(found, entries=tuple(_few(e) for e in found.entries))
+    jsonschema.validate(json.loads(json.dumps(few.to_dict(), allow_nan=False)), schema)
+
+    assert found.earlier
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(found.to_dict() | {"clock": "sundial"}, schema)
+
+
+def _few(e: Entry) -> Entry:
+    if e.timed is None:
+        return e
+    return replace(e, timed=Timed(replace(e.timed.wall, values=e.timed.wall.values[:3])))
+
+
+def test_a_page_of_a_comparison_loads_nothing(matmul: Kernel) -> None:
+    found = compare(matmul, matmul.schedules["tiled"], on="cpu", dims=DIMS).to_html()
+
+    assert found.startswith("<!doctype html>")
+    assert "color-scheme:light dark" in found
+    assert not re.search(r"<script|<link|src=|@import|url\(", found)
+    assert found.count("http") == found.count("http://www.w3.org/2000/svg")
+
+
+def test_a_pair_shows_how_schedule_code_and_traffic_differ(matmul: Kernel) -> None:
+    cached = (matmul, matmul.schedule().cache("B", "private", at="i"))
+    found = compare(matmul, ("cached", cached), ("NumPy", product), on="cpu", dims=DIMS)
+    (p,) = found.pairs
+    counts = {a.name: (a.first, a.second, a.tag) for a in p.traffic}
+
+    assert repr(p) == repr(found.pair("matmul", "cached"))
+    assert "+ cache('B', 'private', at='i')" in map(str, p.schedule)
+    assert any("B_private" in line.text for line in p.code if line.mark == "+")
+    assert counts["operations"] == (2 * 24**3, 2 * 24**3, "exact")
+    assert counts["B_private in private memory: reads"] == (None, 24**3, "exact")
+    assert any(line.mark == "+" for line in found.pair("matmul", "cached", stage="asm").code)
+    assert p.said in found.verdicts
+    with pytest.raises(wb.CallError, match="NumPy on host has no code to look at"):
+        found.pair("matmul", "NumPy")
+    with pytest.raises(wb.CallError, match="matmul on cpu has no stage 'wgsl'"):
+        found.pair("matmul", "cached", stage="wgsl")
 
 
 def test_a_sweep_compares_at_every_size(matmul: Kernel) -> None:

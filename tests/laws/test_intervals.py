@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.simulated import Clock, Simulated
-from workbench.measure.intervals import ratio_interval
+from workbench.measure.intervals import apart_interval, median_interval, ratio_interval
 from workbench.measure.timing import Experiment, experiment
 
 CHROME_STEP = 65.536e-6
@@ -37,6 +37,17 @@ def test_the_interval_of_a_ratio_holds_the_true_one_as_often_as_it_says(
         held += ratio_interval(slow.wall.values, fast.wall.values).holds(1.3)
 
     print(f"{noise}, clock step {step * 1e6:.3g} us: {held} of {EACH} intervals hold the truth")
+    assert 0.92 * EACH <= held <= 0.98 * EACH
+
+
+def test_the_interval_of_a_ratio_of_two_days_holds_the_true_one_as_often_as_it_says() -> None:
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(EACH):
+        today, before = (
+            median_interval(np.exp(rng.normal(np.log(t), 0.05, 25)).tolist()) for t in (1.3, 1.0)
+        )
+        held += apart_interval(today, before).holds(1.3)
+
     assert 0.92 * EACH <= held <= 0.98 * EACH
 
 

@@ -5,21 +5,25 @@ A value that tables, charts, files and reports are made from; nothing is measure
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from html import escape
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.base.units import between, columns, duration
 from workbench.measure.intervals import Interval, ratio_interval, shows_difference, verdict
+from workbench.measure.pair import paired
+from workbench.measure.plain import comparison_dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from workbench.measure.pair import Pair
     from workbench.measure.timing import Ended, Series, Timed
+    from workbench.pipeline import Compilation
+    from workbench.program import Program
 
-SCHEMA = 1
-"""The version of `to_dict`'s form."""
+    Made = Compilation | Program
+
 COARSE = 0.02
 """The share of a reading that a device's clock may step by, for the readings to be used."""
 
@@ -45,6 +49,8 @@ class Entry:
     """Seconds to a runnable program; None where nothing was compiled."""
     transfer: int = 0
     """Bytes that a first call with fresh inputs takes to the device."""
+    made: Made | None = field(default=None, compare=False, repr=False)
+    """What its device runs, with all stages; a shader's program; None for functions."""
 
     @property
     def words(self) -> str:
@@ -59,9 +65,21 @@ class Earlier:
     label: str
     device: str
     at: str
-    seconds: float
+    interval: Interval
+    ratio: Interval
+    """How many times today's time is that one: by both intervals, not side by side."""
     changed: tuple[str, ...] = ()
     """What of the environment is different since."""
+
+    @property
+    def words(self) -> str:
+        """What can be said of two times that were not taken in the same rounds."""
+        changed = f"; since then {', '.join(self.changed)}" if self.changed else ""
+        return (
+            f"{self.label} on {self.device}: {self.ratio.middle:.3g}x of its time at {self.at} "
+            f"(95 % by the readings of both: {self.ratio.low:.3g} to {self.ratio.high:.3g}; not "
+            f"side by side, so the machine may be what differs){changed}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +142,32 @@ class Comparison:
             raise KeyError(f"{len(found)} entries '{label}' on {device}; there are {names}")
         return found[0]
 
+    def pair(
+        self, first: str, second: str, *, on: str | None = None, stage: str | None = None
+    ) -> Pair:
+        """Two entries beside each other: how schedules, code (of a stage) and traffic differ.
+
+        `on` is the device where they are on several. Raises `KeyError` for unknown labels,
+        `CallError` for what has no code.
+        """
+        a, b = self.find(first, on), self.find(second, on)
+        return paired(a, b, self._said_of(a, b), stage)
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """On each device, the first thing with code beside each other one."""
+        coded = [e for e in self.measured if e.made is not None]
+        found: list[Pair] = []
+        for device in dict.fromkeys(e.device for e in coded):
+            first, *others = (e for e in coded if e.device == device)
+            found += [paired(first, e, self._said_of(first, e)) for e in others]
+        return tuple(found)
+
+    def _said_of(self, a: Entry, b: Entry) -> str:
+        if a.timed is None or b.timed is None:
+            return "not both were timed"
+        return verdict(a.words, b.words, self.ratio(a, b))
+
     @property
     def verdicts(self) -> tuple[str, ...]:
         """In words: each entry against the first of its device, and each device's best."""
@@ -152,7 +196,10 @@ class Comparison:
                 found.append(f"{e.words}: {len(far)} outliers kept, such as {times}")
         if self.load is not None and self.load > 1.0:
             found.append(f"the machine was busy: {self.load:.1f} processes a core")
-        found += [_since(self, old) for old in self.earlier]
+        found += [old.words for old in self.earlier]
+        found += [f"{d}: {told['adapter']}, {told['kind']}" for d, told in self.devices.items()]
+        if self.environment:
+            found.append(", ".join(f"{n} {told}" for n, told in self.environment.items()))
         if self.kept:
             found.append(self.kept)
         return tuple(found)
@@ -203,49 +250,25 @@ class Comparison:
         import_module("workbench.widget.show").show_value(self)
 
     def to_html(self) -> str:
-        """A page of its own, which needs nothing else to be looked at."""
-        return (
-            "<!doctype html><meta charset='utf-8'><title>Comparison</title>"
-            "<style>:root{color-scheme:light dark}body{font-family:sans-serif;margin:2em}"
-            "td,th{padding:.2em .7em}</style>" + self._repr_html_()
-        )
+        """A page of its own: one file that loads nothing, light or dark as its reader is."""
+        return _charts().comparison_page(self)
 
     def _repr_html_(self) -> str:
-        head, *body = self.rows()
-        style = "style='text-align:left'"
-        top = "".join(f"<th {style}>{escape(c)}</th>" for c in head)
-        rows = "".join(
-            f"<tr>{''.join(_cell(c) for c in row[:-1])}<td {style}>{escape(row[-1])}</td></tr>"
-            for row in body
-        )
-        verdicts = "".join(f"<li>{escape(v)}</li>" for v in self.verdicts)
-        notes = "<br>".join(escape(n) for n in self.notes)
-        chart = import_module("workbench.widget.charts.comparison").comparison_chart(self)
-        return (
-            f"{chart}<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>"
-            f"<ul>{verdicts}</ul><p><small>{notes}</small></p>"
-        )
+        return _charts().comparison_html(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as plain values for JSON: `schema` changes when a name or a unit does.
+        """Everything, as plain values for JSON, as `docs/comparison.schema.json` describes them."""
+        return comparison_dict(self)
 
-        Times are seconds; `values` are those of each round.
-        """
-        return {
-            "schema": SCHEMA,
-            "at": self.at,
-            "clock": self.clock,
-            "rounds": self.rounds,
-            "seconds": self.seconds,
-            "ended": self.ended,
-            "error": self.error,
-            "load": self.load,
-            "environment": dict(self.environment),
-            "devices": {n: dict(d) for n, d in self.devices.items()},
-            "entries": [_entry_dict(self, e) for e in self.entries],
-            "verdicts": list(self.verdicts),
-            "earlier": [asdict(e) for e in self.earlier],
-        }
+    def against(self, e: Entry) -> Interval:
+        """How many times an entry is faster than the first of its device; 1 for that."""
+        first = next(x for x in self.measured if x.device == e.device)
+        return Interval(1.0, 1.0, 1.0) if e is first else self.ratio(first, e)
+
+
+def _charts() -> Any:
+    """Drawing is a layer above this one: it is found by name, when somebody looks."""
+    return import_module("workbench.widget.charts.comparison")
 
 
 _ENDED = {
@@ -256,66 +279,12 @@ _ENDED = {
 }
 
 
-def _cell(words: str) -> str:
-    return f"<td style='text-align:left;white-space:nowrap'>{escape(words)}</td>"
-
-
-def against(c: Comparison, e: Entry) -> Interval:
-    """How many times an entry is faster than the first of its device; 1 for that."""
-    first = next(x for x in c.measured if x.device == e.device)
-    return Interval(1.0, 1.0, 1.0) if e is first else c.ratio(first, e)
-
-
 def speedup(c: Comparison, e: Entry) -> str:
-    """The same in words."""
-    found = against(c, e)
+    """How many times an entry is faster than the first of its device, in words."""
+    found = c.against(e)
     if found.low == found.high == 1.0:
         return "1"
     if not found.known:
         return f"{found.middle:.3g}x, too few readings"
     mark = "" if shows_difference(found) else ", no difference shown"
     return f"{found.middle:.3g}x ({found.low:.3g} to {found.high:.3g}){mark}"
-
-
-def _since(now: Comparison, old: Earlier) -> str:
-    seconds = now.series(now.find(old.label, old.device)).interval.middle
-    changed = f"; since then {', '.join(old.changed)}" if old.changed else ""
-    return (
-        f"{old.label} on {old.device}: {seconds / old.seconds:.2f}x of its time at {old.at}"
-        f"{changed} (other rounds: not a comparison side by side)"
-    )
-
-
-def _entry_dict(c: Comparison, e: Entry) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "label": e.label,
-        "device": e.device,
-        "identity": e.identity,
-        "tag": "measured",
-        "agreed": e.agreed,
-        "refused": e.refused,
-        "compile_seconds": e.compile,
-        "transfer_bytes": e.transfer,
-        "wall": None,
-        "kernel": None,
-        "call_seconds": None,
-        "speedup": None,
-    }
-    if e.timed is None:
-        return found
-    found["wall"] = _series_dict(e.timed.wall)
-    found["kernel"] = None if e.timed.kernel is None else _series_dict(e.timed.kernel)
-    found["call_seconds"] = e.timed.call
-    found["speedup"] = asdict(against(c, e))
-    return found
-
-
-def _series_dict(s: Series) -> dict[str, Any]:
-    return {
-        "clock": s.clock,
-        "clock_step": s.step,
-        "batch": s.batch,
-        "values": list(s.values),
-        "interval": asdict(s.interval),
-        "outliers": list(s.outliers),
-    }

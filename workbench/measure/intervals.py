@@ -117,6 +117,20 @@ def ratio_interval(first: Sequence[float], second: Sequence[float]) -> Interval:
     return Interval(math.exp(found.low), math.exp(found.middle), math.exp(found.high))
 
 
+def apart_interval(first: Interval, second: Interval) -> Interval:
+    """How many times `first` is `second`, of medians that were not measured side by side.
+
+    By both intervals alone, as independent of each other (the method of variance estimates
+    recovery, on logarithms): what the machine did at one time and not at the other is in neither.
+    """
+    middle = first.middle / second.middle
+    if not (first.known and second.known and first.low > 0 and second.low > 0):
+        return Interval(0.0, middle, math.inf)
+    below = math.hypot(math.log(first.middle / first.low), math.log(second.high / second.middle))
+    above = math.hypot(math.log(first.high / first.middle), math.log(second.middle / second.low))
+    return Interval(middle * math.exp(-below), middle, middle * math.exp(above))
+
+
 def outliers(values: Sequence[float]) -> tuple[int, ...]:
     """The numbers of the readings that are far from the median; none of fewer than five."""
     found = np.asarray(values, np.float64)

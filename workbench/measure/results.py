@@ -12,13 +12,17 @@ import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from workbench.base.errors import CallError
+from workbench.base.units import between, columns, duration
 from workbench.measure.environment import differences
+from workbench.measure.intervals import Interval, apart_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from workbench.measure.comparison import Comparison, Entry
 
@@ -42,10 +46,12 @@ create table if not exists measured (
 )
 """
 _ROW = "insert into measured values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_LAST = """
-select at, seconds, environment from measured
+_COLUMNS = "at, label, device, identity, clock, seconds, low, high, readings, environment"
+_LAST = f"""
+select {_COLUMNS} from measured
 where identity = ? and clock = ? and at < ? order by at desc limit 1
-"""
+"""  # noqa: S608  (of names above alone)
+_ALL = f"select {_COLUMNS} from measured order by at, rowid"  # noqa: S608  (as above)
 
 
 class UnusableResultsError(Exception):
@@ -54,11 +60,87 @@ class UnusableResultsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A measurement found in a results file."""
+    """A measurement found in a results file; `readings` are seconds, in the order of rounds."""
 
     at: str
-    seconds: float
-    changed: tuple[str, ...]
+    label: str
+    device: str
+    identity: str
+    clock: str
+    interval: Interval
+    readings: tuple[float, ...]
+    environment: Mapping[str, str]
+
+    def ratio(self, before: Kept) -> Interval:
+        """How many times this time is that one, by both intervals: not side by side."""
+        return apart_interval(self.interval, before.interval)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a results file holds, oldest first; prints as a table, each beside the one before.
+
+    The one before is the last of the same code on the same device by the same clock.
+    """
+
+    kept: tuple[Kept, ...]
+
+    def __iter__(self) -> Iterator[Kept]:
+        return iter(self.kept)
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def of(self, label: str, device: str | None = None) -> Results:
+        """Those of a label, and of a device."""
+        return Results(
+            tuple(k for k in self.kept if k.label == label and device in {None, k.device})
+        )
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The cells of the table, its head first."""
+        found = [("at", "what", "where", "clock", "time", "95 %", "of the one before", "changed")]
+        last: dict[tuple[str, str], Kept] = {}
+        for k in self.kept:
+            before = last.get((k.identity, k.clock))
+            ratio, changed = "-", "-"
+            if before is not None:
+                r = k.ratio(before)
+                ratio = f"{r.middle:.3g}x ({r.low:.3g} to {r.high:.3g})"
+                changed = "; ".join(differences(before.environment, k.environment)) or "nothing"
+            last[k.identity, k.clock] = k
+            sure = between(k.interval.low, k.interval.high)
+            time = duration(k.interval.middle)
+            found.append((k.at, k.label, k.device, k.clock, time, sure, ratio, changed))
+        return found
+
+    def __repr__(self) -> str:
+        return "\n".join([*columns(self.rows()), "", _APART])
+
+    def _repr_html_(self) -> str:
+        table = import_module("workbench.widget.charts.page").table_html(self.rows())
+        return f"{table}<p><small>{_APART}</small></p>"
+
+
+_APART = (
+    "times of different days were not taken side by side: what the machine did differs as well, "
+    "and compare() tells two things apart"
+)
+
+
+def results(path: str | Path | None = None) -> Results:
+    """Everything that comparisons kept beside this notebook, or in the file at `path`.
+
+    Raises `CallError` where there is no such file, or it cannot be read.
+    """
+    found = results_file() if path is None else Path(path)
+    if not found.exists():
+        raise CallError(f"results: there is no {found}", hint="compare(...) keeps its results")
+    try:
+        with _opened(found) as store:
+            return Results(tuple(map(_read, store.execute(_ALL))))
+    except UnusableResultsError as error:
+        raise CallError(f"results: {error}") from error
 
 
 def results_file() -> Path:
@@ -94,22 +176,30 @@ def earlier(path: Path, found: Comparison) -> dict[tuple[str, str], Kept]:
             except sqlite3.Error as error:
                 raise _unusable(path, error) from error
             if row is not None:
-                before: dict[str, str] = json.loads(row[2])
-                changed = differences(before, _environment(found, e.device))
-                kept[e.label, e.device] = Kept(row[0], row[1], changed)
+                kept[e.label, e.device] = _read(row)
     return kept
 
 
 def _row(found: Comparison, e: Entry) -> tuple[object, ...]:
     series = found.series(e)
-    interval, environment = series.interval, _environment(found, e.device)
+    interval, environment = series.interval, environment_of(found, e.device)
     return (
         found.at, e.label, e.device, e.identity, found.clock, interval.middle, interval.low,
         interval.high, json.dumps(series.values), json.dumps(environment),
     )  # fmt: skip
 
 
-def _environment(found: Comparison, device: str) -> Mapping[str, str]:
+def _read(row: tuple[Any, ...]) -> Kept:
+    at, label, device, identity, clock, seconds, low, high, readings, environment = row
+    interval = Interval(low, seconds, high)
+    told: dict[str, str] = json.loads(environment)
+    return Kept(
+        at, label, device, identity, clock, interval, tuple(json.loads(readings)), told
+    )  # fmt: skip
+
+
+def environment_of(found: Comparison, device: str) -> Mapping[str, str]:
+    """What was measured on: the machine, and of the device what changes measurements."""
     return {**found.environment, **found.devices.get(device, {})}
 
 

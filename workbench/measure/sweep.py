@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +69,12 @@ class Sweep:
         return "\n".join(columns(self.rows()))
 
     def _repr_html_(self) -> str:
-        chart = import_module("workbench.widget.charts.sweep").sweep_chart(self)
-        head, *body = self.rows()
-        top = "".join(f"<th>{escape(c)}</th>" for c in head)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in body
-        )
-        return f"{chart}<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>"
+        return import_module("workbench.widget.charts.sweep").sweep_html(self)
+
+    def to_html(self) -> str:
+        """A page of its own: one file that loads nothing."""
+        draw = import_module("workbench.widget.charts.page").page
+        return draw(f"{self.name} swept", self._repr_html_(), self.points[0].comparison.at)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain values for JSON."""

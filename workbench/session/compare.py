@@ -15,8 +15,15 @@ from workbench.ir.compare import agreement
 from workbench.measure.agree import expected
 from workbench.measure.checks import random_inputs, random_scalars
 from workbench.measure.comparison import Comparison, Earlier, Entry
-from workbench.measure.environment import load, machine, of_device
-from workbench.measure.results import UnusableResultsError, earlier, keep, results_file
+from workbench.measure.environment import differences, load, machine, of_device
+from workbench.measure.intervals import apart_interval
+from workbench.measure.results import (
+    UnusableResultsError,
+    earlier,
+    environment_of,
+    keep,
+    results_file,
+)
 from workbench.measure.timing import Experiment, experiment
 from workbench.passes.graph import specialise
 from workbench.runtime.arrays import array
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from workbench.measure.reference import Reference
+    from workbench.measure.results import Kept
 
 SECONDS = 1.0
 """The budget of each thing on each device, unless told otherwise."""
@@ -152,7 +160,7 @@ def _checked(
     return (
         Entry(
             c.label, device, agreed=words, identity=made.identity,
-            compile=made.compile, transfer=made.transfer,
+            compile=made.compile, transfer=made.transfer, made=made.made,
         ),
         made,
     )  # fmt: skip
@@ -190,7 +198,7 @@ class _Judge:
         if shapes != self._shapes:
             return False, f"gives {_shapes(shapes)}, the reference {_shapes(self._shapes)}"
         outputs = dict(zip(self._reference.values, found, strict=True))
-        return self._reference.compare(outputs, made.target or "llvm")
+        return self._reference.compare(outputs, "llvm" if made.made is None else made.made.target)
 
     def _like_first(self, found: tuple[np.ndarray, ...]) -> tuple[bool, str]:
         assert self._first is not None
@@ -235,7 +243,13 @@ def _kept(found: Comparison, where: bool | str | Path) -> Comparison:  # noqa: F
         keep(path, found)
     except UnusableResultsError as error:
         return replace(found, kept=str(error))
-    old = tuple(
-        Earlier(label, device, k.at, k.seconds, k.changed) for (label, device), k in before.items()
-    )
+    old = tuple(_since(found, place, k) for place, k in before.items())
     return replace(found, earlier=old, kept=f"kept in {path.name}")
+
+
+def _since(found: Comparison, place: tuple[str, str], before: Kept) -> Earlier:
+    label, device = place
+    now = found.series(found.find(label, device)).interval
+    changed = differences(before.environment, environment_of(found, device))
+    ratio = apart_interval(now, before.interval)
+    return Earlier(label, device, before.at, before.interval, ratio, changed)

@@ -27,8 +27,8 @@ from workbench.session.shader import WgslKernel
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from workbench.measure.comparison import Made
     from workbench.program import Program
-    from workbench.runtime.device import Target
 
 HOST = "host"
 """The place of what runs in this process and is no kernel."""
@@ -38,12 +38,12 @@ HOST = "host"
 class Ready:
     """A thing on a device: `call` enqueues it, or runs it, and gives its results.
 
-    `target` is what the device runs, None for functions of the host.
+    `made` is what the device runs, and how it came about; None for functions of the host.
     """
 
     call: Callable[[], Any]
     identity: str
-    target: Target | None = None
+    made: Made | None = None
     compile: float | None = None
     transfer: int = 0
 
@@ -83,13 +83,13 @@ class KernelContender:
         seconds = time.perf_counter() - began
         last = self.kernel.last
         assert last is not None, "it was just called"
-        program = last.compilation.program
 
         def call() -> Any:
             return self.kernel(**resident, on=device, schedule=self.schedule)
 
         size = sum(a.nbytes for a in resident.values() if isinstance(a, Array))
-        return Ready(call, _identity(program), program.target, seconds, size)
+        c = last.compilation
+        return Ready(call, _identity(c.program), c, seconds, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,8 @@ class ShaderContender:
         seconds = time.perf_counter() - began
         assert self.shader.last is not None, "it was just called"
         size = sum(a.nbytes for a in resident if isinstance(a, Array))
-        return Ready(call, _identity(self.shader.last.program), "wgsl", seconds, size)
+        program = self.shader.last.program
+        return Ready(call, _identity(program), program, seconds, size)
 
 
 @dataclass(frozen=True, slots=True)

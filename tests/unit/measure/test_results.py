@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from workbench.base.errors import CallError
 from workbench.measure import results
 from workbench.measure.comparison import Comparison, Entry
 from workbench.measure.results import NAME, UnusableResultsError, earlier, keep, results_file
@@ -37,8 +38,32 @@ def test_the_last_measurement_of_the_same_code_is_found_again(tmp_path: Path) ->
 
     assert list(found) == [("matmul", "cpu")]
     kept = found["matmul", "cpu"]
-    assert (kept.at, kept.seconds) == ("2026-01-02", 2e-3)
-    assert kept.changed == ("processor: a -> b",)
+    assert (kept.at, kept.interval.middle) == ("2026-01-02", 2e-3)
+    assert kept.environment == {"processor": "a"}
+
+
+def test_everything_kept_is_read_beside_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    for day, seconds in (("2026-01-01", 3e-3), ("2026-01-02", 1.5e-3)):
+        keep(path, measured(day, seconds, processor=day[-1]))
+    found = results.results(path)
+    first, second = found.of("matmul", "cpu")
+
+    assert [k.interval.middle for k in (first, second)] == [3e-3, 1.5e-3]
+    assert first.readings == (3e-3,) * 12
+    assert second.ratio(first).middle == 0.5
+    assert found.rows()[2][6:] == ("0.5x (0.5 to 0.5)", "processor: 1 -> 2")
+    assert len(found.of("matmul", "native")) == 0
+    assert "not taken side by side" in repr(found)
+
+
+def test_results_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "broken").write_bytes(b"no database" * 100)
+
+    with pytest.raises(CallError, match="there is no"):
+        results.results(tmp_path / NAME)
+    with pytest.raises(CallError, match="broken: file is not a database"):
+        results.results(tmp_path / "broken")
 
 
 def test_times_by_another_clock_are_not_earlier_ones(tmp_path: Path) -> None:

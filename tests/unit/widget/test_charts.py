@@ -9,9 +9,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from workbench.measure.comparison import Comparison, Entry, speedup
+from workbench.measure.pair import Amount, Pair, changes
 from workbench.measure.sweep import Point, Sweep
 from workbench.measure.timing import Series, Timed
 from workbench.widget.charts.comparison import comparison_chart
+from workbench.widget.charts.pair import pair_chart, pair_html
 from workbench.widget.charts.svg import Axis, spanning
 from workbench.widget.charts.sweep import sweep_chart
 
@@ -41,6 +43,31 @@ def test_a_chart_says_of_each_entry_its_time_interval_and_speedup() -> None:
     assert "13 readings; speedup 1" in slow
     assert fast.startswith("fast & <small> on cpu: median 1.00 ms")
     assert speedup(found, found.entries[1]) in fast
+
+
+def test_a_pair_has_a_bar_for_what_each_moves_and_says_how_they_differ() -> None:
+    moved = (Amount("A", 4096.0, 1024.0, "exact"), Amount("B", None, 64.0, "modelled"))
+    code = changes(["both", "<old>"], ["both", "new", "newer"])
+    found = Pair("slow", "fast", "fast is 2x faster", "wgsl", (), code, moved, moved)
+    a, b = spoken(pair_chart(found))
+    drawn = pair_html(found)
+
+    assert a == "A: 4.10 kB and 1.02 kB, 4x less (exact)"
+    assert b == "B: none and 64 B, only the second (modelled)"
+    assert [str(line) for line in code] == ["  both", "- <old>", "+ new", "+ newer"]
+    assert "− &lt;old&gt;" in drawn
+    assert drawn.index("&lt;old&gt;") < drawn.index("+ new") < drawn.index("+ newer")
+
+
+def test_lines_that_both_have_are_left_out_and_counted() -> None:
+    before = [str(n) for n in range(20)]
+    found = changes(before, [*before[:10], "new", *before[10:]])
+
+    assert [str(line) for line in found] == [
+        "… 7 lines that both have", "  7", "  8", "  9", "+ new", "  10", "  11", "  12",
+        "… 7 lines that both have",
+    ]  # fmt: skip
+    assert changes(before, before) == ()
 
 
 def test_what_was_not_timed_is_in_the_table_and_not_in_the_chart() -> None:

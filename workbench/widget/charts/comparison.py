@@ -1,11 +1,14 @@
-"""The comparison chart: every reading, the interval of each median, and the speedups beside."""
+"""A comparison drawn: every reading, the interval of each median, the speedups, and each pair."""
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 from workbench.base.units import between, duration
-from workbench.measure.comparison import against, speedup
+from workbench.measure.comparison import speedup
+from workbench.widget.charts.page import page, table_html
+from workbench.widget.charts.pair import pair_html
 from workbench.widget.charts.svg import Svg, look, spanning
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ def comparison_chart(found: Comparison) -> str:
     bottom = 24 + _ROW * len(entries)
     svg = Svg(f"{len(entries)} things compared by {found.clock} time", _WIDTH, bottom + 44)
     svg.bottom(axis, bottom, duration, f"{found.clock} time of a run, less is better")
-    speedups = {e: against(found, e) for e in entries}
+    speedups = {e: found.against(e) for e in entries}
     ends = [x for i in speedups.values() if i.known for x in (i.low, i.high)]
     ratios = spanning([0.9, *ends, 1.1], _RATIO_LEFT, _WIDTH - 20)
     svg.bottom(ratios, bottom, lambda x: f"{x:.3g}x", "speedup against the first, 95 %")
@@ -72,3 +75,24 @@ def _interval(svg: Svg, axis: Axis, found: Interval, y: float, colour: str) -> N
 
 def _short(words: str, most: int = 28) -> str:
     return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def comparison_html(found: Comparison) -> str:
+    """The chart, the table, the verdicts, the pairs to be opened, and the notes."""
+    verdicts = "".join(f"<li>{escape(v)}</li>" for v in found.verdicts)
+    pairs = "".join(
+        f"<details><summary>{escape(p.first)} beside {escape(p.second)}: schedule, traffic, code"
+        f"</summary>{pair_html(p)}</details>"
+        for p in found.pairs
+    )
+    notes = "<br>".join(escape(n) for n in found.notes)
+    return (
+        f"{comparison_chart(found)}{table_html(found.rows())}<ul>{verdicts}</ul>{pairs}"
+        f"<p><small>{notes}</small></p>"
+    )
+
+
+def comparison_page(found: Comparison) -> str:
+    """The same as a page of its own."""
+    labels = dict.fromkeys(e.label for e in found)
+    return page(f"Comparison of {', '.join(labels)}", comparison_html(found), found.at)

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from workbench.base.units import duration
+from workbench.widget.charts.page import table_html
 from workbench.widget.charts.svg import Svg, look, spanning
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ def sweep_chart(found: Sweep) -> str:
             svg.mark(across(v), up(i.middle), colour, shape)
         svg.end()
     return svg.done()
+
+
+def sweep_html(found: Sweep) -> str:
+    """The curves, and the table."""
+    return sweep_chart(found) + table_html(found.rows())
 
 
 def _ends(found: Interval) -> tuple[float, float]:
