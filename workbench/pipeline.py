@@ -123,11 +123,13 @@ class Compilation:
         """What limits it on a device: see `workbench.session.explain.explain`."""
         return import_module("workbench.session.explain").explain(self, inputs, on)
 
+    def timeline(self, inputs: Any = None, on: str | None = None) -> Any:
+        """When each part of a call is done: see `workbench.session.timeline.timeline`."""
+        return import_module("workbench.session.timeline").timeline(self, inputs, on)
+
     def check(self, inputs: Any = None, sizes: Mapping[str, int] | None = None) -> Any:
         """Execute every stage and compare: see `workbench.measure.checks.check`."""
-        from workbench.measure.checks import check  # noqa: PLC0415  (devices, only if asked)
-
-        return check(self, inputs, sizes)
+        return import_module("workbench.measure.checks").check(self, inputs, sizes)
 
 
 def compile_graph(

@@ -7,7 +7,7 @@
  * Nothing here touches the GPU, the DOM or a socket.
  */
 
-export const PROTOCOL_VERSION = 7;
+export const PROTOCOL_VERSION = 8;
 /** The format of programs that a page runs: `FORMAT` of `workbench/program.py`. */
 export const PROGRAM_FORMAT = 2;
 
@@ -173,6 +173,8 @@ export interface RunRequest {
    */
   readonly scalars: readonly number[];
   readonly timed: boolean;
+  /** Whether the answer is to tell when each dispatch and copy was done. */
+  readonly traced: boolean;
   readonly deadline_ms: number;
 }
 
@@ -261,6 +263,15 @@ export interface KernelTime {
   readonly nanoseconds: number;
 }
 
+/** When one action of a traced run was done: nanoseconds after its first began. */
+export interface Stamp {
+  readonly op: "dispatch" | "copy";
+  /** The kernel that was dispatched, or the buffer that was copied to. */
+  readonly name: string;
+  readonly begin: number;
+  readonly end: number;
+}
+
 export interface RunResult {
   readonly submits: number;
   readonly dispatches: number;
@@ -268,6 +279,9 @@ export interface RunResult {
   readonly milliseconds?: number;
   /** Per kernel by the engine's clock; absent unless timed, and where it has none. */
   readonly kernels?: readonly KernelTime[];
+  /** Of a traced run: what the clock can tell apart, and by how many nanoseconds it goes on. */
+  readonly stamps?: readonly Stamp[];
+  readonly step?: number;
 }
 
 export interface CompileResult {

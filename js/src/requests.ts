@@ -6,6 +6,7 @@ type Check = (value: unknown) => boolean;
 
 const isText: Check = (value) => typeof value === "string";
 const isNumber: Check = (value) => typeof value === "number";
+const isYesOrNo: Check = (value) => typeof value === "boolean";
 const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
 const isRecord: Check = (value) =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -31,7 +32,8 @@ const FIELDS: Readonly<Record<Request["kind"], Readonly<Record<string, Check>>>>
     key: isText,
     buffers: isTable,
     scalars: areCounts,
-    timed: (value) => typeof value === "boolean",
+    timed: isYesOrNo,
+    traced: isYesOrNo,
     deadline_ms: isNumber,
   },
   read: { engine: isEngine, buffer: isCount, offset: isCount, bytes: isCount },

@@ -81,7 +81,7 @@ const write = (buffer: number, ...words: number[]) => ({
   content: btoa(String.fromCharCode(...new Uint8Array(new Uint32Array(words).buffer))),
 });
 const run = (a: number, c: number, by: number, key = "k") => ({
-  kind: "run", key, buffers: { a, c }, scalars: [by], timed: true, deadline_ms: 1000,
+  kind: "run", key, buffers: { a, c }, scalars: [by], timed: true, traced: false, deadline_ms: 1000,
 });
 const read = (buffer: number, bytes = BYTES) => ({ kind: "read", buffer, offset: 0, bytes });
 const compile = (key: string, repeats = 1) =>

@@ -82,7 +82,7 @@ it("gives back what the program not used for longest took, and says so to its ru
   await compile(KEPT_PROGRAMS + 1);
   expect(destroyed).toEqual([8]);
   const request = { kind: "run", id: 1, engine: "gpu", key: "key 2", buffers: {} } as const;
-  const run = { ...request, scalars: [], timed: false, deadline_ms: 1 };
+  const run = { ...request, scalars: [], timed: false, traced: false, deadline_ms: 1 };
   expect(() => engine.run(run, () => undefined)).toThrow("does not hold this program any more");
   destroyed.length = 0;
   engine.release();

@@ -16,8 +16,8 @@ const SOUND: readonly object[] = [
   { kind: "alloc", id: 1, engine: "wasm", buffer: 1, bytes: 4 },
   { kind: "write", id: 1, engine: "gpu", buffer: 1, offset: 0, bytes: 4 },
   {
-    kind: "run", id: 1, engine: "gpu", key: "k", buffers: { a: 1 }, scalars: [3], timed: true,
-    deadline_ms: 1.5,
+    kind: "run", id: 1, engine: "gpu", key: "k", buffers: { a: 1 }, scalars: [3],
+    timed: true, traced: false, deadline_ms: 1.5,
   },
   { kind: "read", id: 1, engine: "gpu", buffer: 1, offset: 0, bytes: 4 },
   { kind: "free", id: 1, engine: "gpu", buffers: [1, 2] },

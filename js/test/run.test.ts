@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { exceededLimit } from "../src/gpu/compile.ts";
 import { nextSlice } from "../src/gpu/run.ts";
-import { dispatchCount, sumByKernel } from "../src/gpu/timer.ts";
+import { dispatchCount, stampsOf, sumByKernel } from "../src/gpu/timer.ts";
 import type { KernelPlan, Step } from "../src/protocol.ts";
 
 const dispatch: Step = { op: "dispatch", kernel: "k", workgroups: [1, 1, 1] };
@@ -40,6 +40,28 @@ describe("sumByKernel", () => {
       { kernel: "a", dispatches: 2, nanoseconds: 10 },
       { kernel: "b", dispatches: 1, nanoseconds: 5 },
     ]);
+  });
+});
+
+describe("stampsOf", () => {
+  it("tells when each dispatch was, after the first, and what the browser rounds to", () => {
+    const step = 65_536n;
+    const stamps = new BigUint64Array([7n, 9n, 9n, 9n, 9n, 12n].map((each) => each * step));
+
+    expect(stampsOf(["a", "b", "a"], stamps)).toEqual({
+      step: 65_536,
+      stamps: [
+        { op: "dispatch", name: "a", begin: 0, end: 2 * 65_536 },
+        { op: "dispatch", name: "b", begin: 2 * 65_536, end: 2 * 65_536 },
+        { op: "dispatch", name: "a", begin: 2 * 65_536, end: 5 * 65_536 },
+      ],
+    });
+  });
+
+  it("finds no step in a clock that counts nanoseconds", () => {
+    const stamps = new BigUint64Array([1_000_003n, 1_000_010n]);
+
+    expect(stampsOf(["a"], stamps).step).toBe(1);
   });
 });
 

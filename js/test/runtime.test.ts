@@ -177,7 +177,8 @@ describe("Runtime", () => {
   it("says that it does not hold a program, or not any more", async () => {
     const { ask, ready, sent } = start();
     ready();
-    ask({ kind: "run", id: 1, key: "k", buffers: {}, scalars: [], timed: false, deadline_ms: 1 });
+    const options = { timed: false, traced: false, deadline_ms: 1 };
+    ask({ kind: "run", id: 1, key: "k", buffers: {}, scalars: [], ...options });
     await vi.waitUntil(() => sent.length === 1);
 
     expect(sent[0]).toMatchObject({ id: 1, error: { kind: "dropped" } });
@@ -202,8 +203,8 @@ describe("Runtime", () => {
       signal: new AbortController().signal,
     });
     runtime.take({
-      kind: "run", id: 7, engine: "gpu", key: "k", buffers: {}, scalars: [], timed: false,
-      deadline_ms: 1000,
+      kind: "run", id: 7, engine: "gpu", key: "k", buffers: {}, scalars: [],
+      timed: false, traced: false, deadline_ms: 1000,
     });
     await vi.waitUntil(() => sent.length === 3);
     now.mockRestore();

@@ -196,11 +196,12 @@ class BrowserDevice:
         self.now().prepare(program)
 
     def enqueue(
-        self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float]
-    ) -> Run:
+        self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float], *,
+        traced: bool = False,
+    ) -> Run:  # fmt: skip
         """Send a run to the page that holds the buffers; returns at once."""
         device = next((m.device for m in buffers.values()), None) or self.now()
-        return device.enqueue(program, buffers, scalars)
+        return device.enqueue(program, buffers, scalars, traced=traced)
 
     def stop(self) -> None:
         """End every run that was enqueued so far, in every page, at its next slice."""

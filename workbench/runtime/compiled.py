@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, assert_never
+from typing import Literal, Protocol, assert_never
 
 import numpy as np
 
@@ -37,9 +37,11 @@ from workbench.runtime.device import (
     Memory,
     Run,
     Single,
+    Stamp,
     Target,
     Timing,
     check_limits,
+    is_traceable,
 )
 
 DEADLINE = 60.0
@@ -194,8 +196,9 @@ class CompiledDevice(Single):
         self._load(program)
 
     def enqueue(
-        self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float]
-    ) -> Run:
+        self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float], *,
+        traced: bool = False,
+    ) -> Run:  # fmt: skip
         """Run the program after everything enqueued before; returns at once."""
         began = time.perf_counter()
         kernels = self._load(program)
@@ -210,6 +213,7 @@ class CompiledDevice(Single):
         job = self._job(program.name, lambda job: self._run(job, call))
         job.standing = done.standing
         job.compile_seconds = compiled
+        job.stamps = [] if traced and is_traceable(program) else None
         self._queue.put(job)
 
         def wait(deadline: float) -> Timing:
@@ -218,7 +222,8 @@ class CompiledDevice(Single):
                 raise job.error
             if not job.finished.is_set():
                 raise _stuck(job)
-            return Timing(job.compile_seconds, None, job.kernel_seconds, job.seconds)
+            stamps = tuple(job.stamps or ())
+            return Timing(job.compile_seconds, None, job.kernel_seconds, job.seconds, stamps=stamps)
 
         return Run(wait, job.finished.is_set)
 
@@ -280,12 +285,14 @@ class CompiledDevice(Single):
                 case Dispatch(kernel, workgroups):
                     began = time.perf_counter()
                     self._dispatch(job, call, kernel, workgroups[0])
-                    job.kernel_seconds += time.perf_counter() - began
+                    job.kernel_seconds += _stamped(job, "dispatch", kernel, began)
                     call.done.steps += 1
                     job.check()
                 case Copy(source, target):
+                    began = time.perf_counter()
                     size = call.program.buffer(target).size
                     call.buffers[target].array[:size] = call.buffers[source].array[:size]
+                    _stamped(job, "copy", target, began)
                     call.done.steps += 1
                 case Repeat(count, body):
                     for _ in range(count):
@@ -311,6 +318,15 @@ class CompiledDevice(Single):
             call.done.share = share
             self._pool.run(share)
         loaded.pace = share.seconds / max(1, count)
+
+
+def _stamped(job: Job, kind: Literal["dispatch", "copy"], name: str, began: float) -> float:
+    """Seconds since then; kept where the job is traced, from the beginning of the first."""
+    seconds = time.perf_counter() - began
+    if job.stamps is not None:
+        job.began = job.began if job.stamps else began
+        job.stamps.append(Stamp(kind, name, began - job.began, seconds))
+    return seconds
 
 
 def _check_apart(program: Program, given: dict[str, Memory]) -> None:

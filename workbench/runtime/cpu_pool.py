@@ -16,6 +16,7 @@ import numpy as np
 
 from workbench.base.errors import DeviceError
 from workbench.base.progress import BOARD, Standing
+from workbench.runtime.device import Stamp
 
 CHUNK_SECONDS = 0.01
 """About so long a worker computes before it looks at the stop word."""
@@ -31,7 +32,7 @@ class Job:
 
     Compiled code looks at `stop`, a word that is not 0 when it is to end. `work` is called even
     if it is to stop before it began: what waits for bytes must learn that there are none.
-    `standing` says how far it is, to any thread.
+    `standing` says how far it is, to any thread. `stamps` are kept of a run that is traced.
     """
 
     name: str
@@ -42,6 +43,9 @@ class Job:
     compile_seconds: float = 0.0
     kernel_seconds: float = 0.0
     seconds: float = 0.0
+    stamps: list[Stamp] | None = None
+    began: float = 0.0
+    """When the first of the stamps began."""
     error: Exception | None = None
     standing: Callable[[], Standing] = Standing
     finished: threading.Event = field(default_factory=threading.Event)

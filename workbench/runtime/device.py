@@ -55,12 +55,31 @@ class Description:
     route: str = ""
 
 
+MOST_TRACED = 256
+"""A run of more dispatches and copies, or of so many that only it decides, is not traced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When one action of a traced run was done: seconds after its first began, by its clock.
+
+    `name` is the kernel that was dispatched, or the buffer that was copied to.
+    """
+
+    kind: Literal["dispatch", "copy"]
+    name: str
+    start: float
+    seconds: float
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """Seconds that parts of one run took, None where they are not known.
 
     `kernel`: on the device, by its own clock (`clock` names it); `total`: enqueue to finished.
     `submits`: into how many pieces the device cut the run, where it does that.
+    `stamps`: of a traced run its actions in order, those that `clock` can tell. It goes on by
+    `step` seconds, 0 where the device does not say.
     """
 
     compile: float | None = None
@@ -69,6 +88,8 @@ class Timing:
     total: float | None = None
     clock: str = "wall"
     submits: int | None = None
+    stamps: tuple[Stamp, ...] = ()
+    step: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -160,12 +181,14 @@ class Device(Protocol):
         ...
 
     def enqueue(
-        self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float]
-    ) -> Run:
+        self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float], *,
+        traced: bool = False,
+    ) -> Run:  # fmt: skip
         """Run the program after everything enqueued before; returns at once.
 
         `buffers` holds every input and output; temporaries, status and scalars are the
-        device's own business. `scalars` are in the program's order.
+        device's own business. `scalars` are in the program's order. Traced, its timing has the
+        `stamps` that the device can take, at the price of a slower run.
         """
         ...
 
@@ -217,6 +240,14 @@ def open_device(name: str) -> Device:
 def opened_devices() -> tuple[Device, ...]:
     """The devices that were opened so far."""
     return tuple(_opened.values())
+
+
+def is_traceable(program: Program) -> bool:
+    """Whether its actions are known, and few enough to be stamped one by one."""
+    from workbench.program import steps  # noqa: PLC0415  (a type-only import above)
+
+    count = steps(program.body)
+    return count is not None and count <= MOST_TRACED
 
 
 def default_device(target: Target) -> str:

@@ -25,11 +25,12 @@ def enqueue(
     *,
     words: str,
     line: str = "",
+    traced: bool = False,
 ) -> tuple[Array, ...]:
     """Run a program on arrays after everything enqueued before; returns at once.
 
     `words` name the call, and `line` where it stands, in errors, which surface when a result is
-    read.
+    read. `traced`, the timing of the call has the stamps of its actions.
     """
     here = device.now()
     here.prepare(program)
@@ -43,7 +44,7 @@ def enqueue(
         result.made_on(here, memory, b.panels)
         buffers[name] = memory
         results.append(result)
-    run = here.enqueue(program, buffers, program.filled(scalars))
+    run = here.enqueue(program, buffers, program.filled(scalars), traced=traced)
     call = Call(f"{words} {line}".strip(), here, run)
     recipe = _recipe(
         inputs, lambda: enqueue(program, device, inputs, scalars, words=words, line=line)

@@ -28,6 +28,7 @@ from workbench.runtime.device import (
     Target,
     Timing,
     check_limits,
+    is_traceable,
 )
 from workbench.runtime.native_memory import Block, Opened, clock_period
 from workbench.runtime.native_programs import (
@@ -131,23 +132,20 @@ class NativeDevice(Single):
         self._prepare(self._open(), program)
 
     def enqueue(
-        self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float]
-    ) -> Run:
+        self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float], *,
+        traced: bool = False,
+    ) -> Run:  # fmt: skip
         """Encode and submit; errors in the arguments are raised here, others by the run."""
         opened = self._open()
         fresh = program not in opened.prepared
         prepared = self._prepare(opened, program)
         blocks = {name: self._block(memory) for name, memory in buffers.items()}
         doubt = self._doubt(opened, [blocks[name] for name in program.inputs])
+        seconds, budget = prepared.seconds if fresh else None, prepared.budget or LOOP_BUDGET
         run = Submitted(
-            program.name,
-            program.loops,
-            doubt,
-            prepared.seconds if fresh else None,
-            opened.period,
-            prepared.budget or LOOP_BUDGET,
-            program.accesses,
-        )
+            program.name, program.loops, doubt, seconds, opened.period, budget, program.accesses,
+            traced=traced and is_traceable(program),
+        )  # fmt: skip
         self._running = [r for r in self._running[-_LONGEST_DOUBT:] if r.timing is None]
         self._running.append(run)
         with self._errors(opened, f"running '{program.name}'"):

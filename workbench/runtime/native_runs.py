@@ -9,9 +9,10 @@ Works on wgpu objects that `native.py` hands in, and imports no wgpu.
 
 from __future__ import annotations
 
+import math
 import struct
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, assert_never
 
 from workbench.base.errors import DeviceError
@@ -29,10 +30,10 @@ from workbench.program import (
     outside,
     steps,
 )
-from workbench.runtime.device import Timing
+from workbench.runtime.device import MOST_TRACED, Stamp, Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from workbench.runtime.native_memory import Opened
 
@@ -54,6 +55,7 @@ class Submitted:
     """A run on its way. `doubt` are the runs before whose failure would make its results wrong.
 
     `stamps` is a query set with a begin and an end for each of `passes`, in ticks of `period` ns.
+    Where the run is `traced` each dispatch has a pass of its own, and its kernel a name in `names`.
     """
 
     name: str
@@ -66,11 +68,18 @@ class Submitted:
     status: Any = None
     stamps: Any = None
     passes: int = 0
+    traced: bool = False
+    names: list[str] = field(default_factory=list[str])
     submits: int = 0
     started: float = 0.0
     timing: Timing | None = None
     error: DeviceError | None = None
     stopped: bool = False
+
+    @property
+    def room(self) -> int:
+        """Passes that `stamps` has room for; a run with as many is not timed."""
+        return MOST_TRACED + 1 if self.traced else _STAMPED_PASSES
 
     @property
     def doubtful(self) -> bool:
@@ -136,7 +145,7 @@ class Recorder:
             match action:
                 case Dispatch(kernel, workgroups):
                     self._make_room()
-                    self._dispatch(pipelines[kernel], workgroups)
+                    self._dispatch(kernel, pipelines[kernel], workgroups)
                 case Copy(source, target):
                     self._make_room()
                     self._leave_pass()
@@ -190,9 +199,14 @@ class Recorder:
         self._tell()
         return self._opened.lost or self._run.stopped
 
-    def _dispatch(self, pipeline: tuple[Any, Any], workgroups: tuple[int, int, int]) -> None:
+    def _dispatch(
+        self, kernel: str, pipeline: tuple[Any, Any], workgroups: tuple[int, int, int]
+    ) -> None:
         if 0 in workgroups:
             return
+        if self._run.traced:
+            self._leave_pass()
+            self._run.names.append(kernel)
         if self._pass is None:
             self._pass = self._encoder.begin_compute_pass(**self._stamps())
         self._pass.set_pipeline(pipeline[0])
@@ -201,10 +215,10 @@ class Recorder:
 
     def _stamps(self) -> dict[str, Any]:
         run = self._run
-        if not self._opened.timestamps or run.passes >= _STAMPED_PASSES:
+        if not self._opened.timestamps or run.passes >= run.room:
             return {}
         if run.stamps is None:
-            run.stamps = self._device.create_query_set(type="timestamp", count=2 * _STAMPED_PASSES)
+            run.stamps = self._device.create_query_set(type="timestamp", count=2 * run.room)
         first = 2 * run.passes
         run.passes += 1
         return {
@@ -330,16 +344,31 @@ def _conclude(run: Submitted, words: tuple[int, ...] | None, ticks: bytes) -> No
         run.error = failed
     else:
         total = time.perf_counter() - run.started
-        kernel = _kernel_seconds(run, ticks)
-        clock = "wall" if kernel is None else "timestamp-query"
+        pairs = _pairs(run, ticks)
+        clock = "timestamp-query" if pairs else "wall"
+        kernel = sum(end - begin for begin, end in pairs) * run.period * 1e-9 if pairs else None
+        stamps, step = _stamped(run, pairs) if run.traced and pairs else ((), 0.0)
         run.timing = Timing(
-            compile=run.compile, kernel=kernel, total=total, clock=clock, submits=run.submits
-        )
+            compile=run.compile, kernel=kernel, total=total, clock=clock, submits=run.submits,
+            stamps=stamps, step=step,
+        )  # fmt: skip
     run.status = run.stamps = None
 
 
-def _kernel_seconds(run: Submitted, ticks: bytes) -> float | None:
-    if not ticks or not run.passes or run.passes >= _STAMPED_PASSES:
-        return None
+def _pairs(run: Submitted, ticks: bytes) -> tuple[tuple[int, int], ...]:
+    """Begin and end of each pass in ticks; none where not every pass was stamped."""
+    if not ticks or not run.passes or run.passes >= run.room:
+        return ()
     stamps = struct.unpack_from(f"<{2 * run.passes}Q", ticks)
-    return sum(b - a for a, b in zip(stamps[::2], stamps[1::2], strict=True)) * run.period * 1e-9
+    return tuple(zip(stamps[::2], stamps[1::2], strict=True))
+
+
+def _stamped(run: Submitted, pairs: Sequence[tuple[int, int]]) -> tuple[tuple[Stamp, ...], float]:
+    """The dispatches of a traced run, and the seconds of which all their ticks are multiples."""
+    each = run.period * 1e-9
+    first = min(begin for begin, _ in pairs)
+    step = math.gcd(*(tick for pair in pairs for tick in pair)) * each
+    return tuple(
+        Stamp("dispatch", name, (begin - first) * each, max(0, end - begin) * each)
+        for name, (begin, end) in zip(run.names, pairs, strict=True)
+    ), step

@@ -86,12 +86,15 @@ class NullDevice(Single):
         self.calls.append(Call("prepare", program.name))
 
     def enqueue(
-        self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float]
-    ) -> Run:
+        self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float], *,
+        traced: bool = False,
+    ) -> Run:  # fmt: skip
         """A real device submits the actions of `program.body` and returns without waiting.
 
         Buffers of role temporary, status and scalars are its own; the others are in `buffers`.
+        A device with a clock stamps each action of a run that is `traced`.
         """
+        del traced
         self.prepare(program)
         assert len(scalars) == len(program.scalars), "one value for each scalar"
         for name in (*program.inputs, *program.outputs):

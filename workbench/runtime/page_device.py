@@ -264,17 +264,15 @@ class PageDevice(Single):
             raise
 
     def enqueue(
-        self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float]
-    ) -> Run:
+        self, program: Program, buffers: dict[str, Memory], scalars: Sequence[float], *,
+        traced: bool = False,
+    ) -> Run:  # fmt: skip
         """Send a run to the page; returns at once."""
         handles = {name: self._handle(memory) for name, memory in buffers.items()}
         compiled = self._compile(program)
+        words = scalar_words(program, scalars)
         request = messages.Execute(
-            key=compiled.key,
-            buffers=handles,
-            scalars=scalar_words(program, scalars),
-            timed=True,
-            deadline_ms=1000 * DEADLINE,
+            compiled.key, handles, words, timed=True, traced=traced, deadline_ms=1000 * DEADLINE
         )
         future = self._send(request)
         total = steps(program.body)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PROTOCOL_VERSION = 7
+PROTOCOL_VERSION = 8
 CHUNK_BYTES = 4 * 1024 * 1024
 """Payload of a binary frame.
 
@@ -64,12 +64,16 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Execute:
-    """Run the program `key`; `scalars` are bit patterns, since JSON has no NaN and no infinity."""
+    """Run the program `key`; `scalars` are bit patterns, since JSON has no NaN and no infinity.
+
+    `timed`, the answer has the time of each kernel, `traced` that of each dispatch and copy.
+    """
 
     key: str
     buffers: Mapping[str, int]
     scalars: Sequence[int]
     timed: bool
+    traced: bool
     deadline_ms: float
 
 
@@ -333,6 +337,11 @@ def _result(result: Mapping[str, Any]) -> Mapping[str, Any]:
     float(result.get("milliseconds", 0))
     for kernel in result.get("kernels", ()):
         float(kernel["nanoseconds"])
+    float(result.get("step", 0))
+    for stamp in result.get("stamps", ()):
+        if stamp["op"] not in {"dispatch", "copy"}:
+            raise ValueError(f"a stamp of {stamp['op']}")
+        _ = float(stamp["begin"]), float(stamp["end"])
     return result
 
 

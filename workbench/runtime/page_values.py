@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.base.errors import DeviceError
 from workbench.base.limits import NUMBERS, Limits
 from workbench.program import OUTSIDE_HINT
-from workbench.runtime.device import StoppedError, Timing
+from workbench.runtime.device import Stamp, StoppedError, Timing
 from workbench.runtime.rejected import rejected
 from workbench.runtime.wasm_memory import LIMITS
 
@@ -92,4 +92,13 @@ def timing_of(answer: Answer, report: PageReport, engine: Engine | None) -> Timi
         return Timing(total=total, submits=submits)
     seconds = sum(float(kernel["nanoseconds"]) for kernel in kernels) / 1e9
     clock = "the page's workers" if engine == "wasm" else f"timestamps of {report.adapter}"
-    return Timing(kernel=seconds, total=total, clock=clock, submits=submits)
+    stamps = tuple(map(_stamp, values.get("stamps", ())))
+    step = float(values.get("step", 0)) / 1e9
+    return Timing(
+        kernel=seconds, total=total, clock=clock, submits=submits, stamps=stamps, step=step
+    )
+
+
+def _stamp(said: dict[str, Any]) -> Stamp:
+    begin, end = float(said["begin"]) / 1e9, float(said["end"]) / 1e9
+    return Stamp(said["op"], str(said["name"]), begin, max(0.0, end - begin))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from workbench.ir.loops import Loops
     from workbench.pipeline import Compilation
+    from workbench.runtime.arrays import Array
 
 SECONDS = 0.6
 MOST_STEPS = 3
@@ -46,15 +47,7 @@ def explain(
     dispatches = steps(c.program.body)
     if dispatches is None:
         raise CallError(f"{c.name}: how often it dispatches is known only when it runs")
-    graph = specialise(c.graph, c.dims)
-    given: dict[str, Any] = {
-        **random_inputs(graph),
-        **random_scalars(c.graph),
-        **dict(inputs or {}),
-    }
-    given |= {n: c.dims[n] for n in c.open}
-    arrays = [array(np.asarray(given[n])) for n in c.program.inputs]
-    numbers = [given[p.name] for p in c.program.arguments]
+    arrays, numbers = call_of(c, inputs)
 
     def call() -> Any:
         return enqueue(c.program, device, arrays, numbers, words=f"{c.name}(...)")
@@ -66,6 +59,18 @@ def explain(
     needed += sum(c.program.buffer(n).size for n in c.program.outputs)
     work = work_of(found, needed, dispatches)
     return Explanation(c.name, work, roofs(name), timed.wall.interval, _next(c))
+
+
+def call_of(c: Compilation, inputs: Mapping[str, Any] | None) -> tuple[list[Array], list[Any]]:
+    """The arrays and the scalars of a call, in the program's order; random ones if not given."""
+    given: dict[str, Any] = {
+        **random_inputs(specialise(c.graph, c.dims)),
+        **random_scalars(c.graph),
+        **dict(inputs or {}),
+    }
+    given |= {n: c.dims[n] for n in c.open}
+    arrays = [array(np.asarray(given[n])) for n in c.program.inputs]
+    return arrays, [given[p.name] for p in c.program.arguments]
 
 
 def _next(c: Compilation) -> tuple[str, ...]:

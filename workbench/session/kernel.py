@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from workbench.ir.graph import Graph
+    from workbench.measure.timeline import Timeline
     from workbench.pipeline import Compilation
     from workbench.runtime.transfers import Transfer
 
@@ -153,6 +154,17 @@ class Kernel:
         known = {n: v for n, v in given.items() if v is not None}
         values = dict.fromkeys(self.graph.symbols(), DEFAULT_DIM) | known
         return self.compilations.get(values, left, self.steps_of(schedule), on)
+
+    def timeline(
+        self, *args: Any, on: str = "auto", schedule: Any = None, **named: Any
+    ) -> Timeline:
+        """Call the kernel, and again so that each part of the call has a time of its own.
+
+        As a call, it raises what that raises; also what reading the result would.
+        """
+        self(*args, on=on, schedule=schedule, **named)
+        assert self.last is not None, "it was just called"
+        return self.last.compilation.timeline(self.last.inputs, self.last.device)
 
     def live(
         self,

@@ -8,7 +8,6 @@
  */
 import {
   GpuFailure,
-  type KernelTime,
   outsideMessage,
   type RunRequest,
   type RunResult,
@@ -18,7 +17,7 @@ import {
 import type { Proceed } from "../engine.ts";
 import type { ReadyKernel, ReadyProgram } from "./compile.ts";
 import type { Batch, Ending, Recorder, Share } from "./recorder.ts";
-import { MOST_TIMED, sumByKernel } from "./timer.ts";
+import { MOST_TIMED, stampsOf, sumByKernel } from "./timer.ts";
 
 /**
  * A run on its way. `finished` says what came of it, and rejects with GpuFailure; until `played`,
@@ -29,6 +28,9 @@ export interface RecordedRun {
   readonly finished: Promise<RunResult>;
   readonly played: Promise<void> | undefined;
 }
+
+/** What a request says of a run, once its program and its buffers are found. */
+export type RunOptions = Pick<RunRequest, "scalars" | "timed" | "traced">;
 
 /** What a run needs besides its program. */
 export interface RunContext {
@@ -66,6 +68,7 @@ class Recording {
   /** The kernel of each dispatch that is timed, the first of which has this place in the batch. */
   readonly #timed: string[] = [];
   readonly #firstTime: number;
+  readonly #traced: boolean;
   readonly #started = performance.now();
   #steps = 0;
   #submits = 0;
@@ -75,7 +78,7 @@ class Recording {
 
   constructor(
     ready: ReadyProgram,
-    { scalars, timed }: Pick<RunRequest, "scalars" | "timed">,
+    { scalars, timed, traced }: RunOptions,
     context: RunContext,
   ) {
     const { recorder } = context;
@@ -84,6 +87,7 @@ class Recording {
     this.#share = { ...words, load: steps / slice, timed: clocked ? dispatches : 0 };
     if (!recorder.fits(this.#share)) recorder.flush();
     this.ready = ready;
+    this.#traced = traced;
     this.#context = context;
     this.#recorder = recorder;
     this.batch = recorder.batch;
@@ -193,22 +197,23 @@ class Recording {
   /** Throws GpuFailure: the browser refused it, a loop gave up, an access left its array. */
   #result(ending: Ending): RunResult {
     if (ending.failure !== undefined) throw new GpuFailure(ending.failure);
-    const kernels = this.#times(ending);
-    this.#learn(ending, kernels);
+    const times = this.#times(ending);
+    this.#learn(ending, times);
     this.#checkStatus(ending);
     const milliseconds = ending.at - this.#started;
     const [submits, dispatches] = [this.#submits + Math.min(this.#pending, 1), this.#dispatches];
-    return { submits, dispatches, milliseconds, ...(kernels === undefined ? {} : { kernels }) };
+    return { submits, dispatches, milliseconds, ...times };
   }
 
-  #times({ bytes, times }: Ending): readonly KernelTime[] | undefined {
-    if (this.#share.timed === 0) return undefined;
+  #times({ bytes, times }: Ending): Pick<RunResult, "kernels" | "stamps" | "step"> {
+    if (this.#share.timed === 0) return {};
     const stamps = new BigUint64Array(bytes, times + 16 * this.#firstTime, 2 * this.#timed.length);
-    return sumByKernel(this.#timed, stamps);
+    const kernels = sumByKernel(this.#timed, stamps);
+    return { kernels, ...(this.#traced ? stampsOf(this.#timed, stamps) : {}) };
   }
 
   /** Learns from a run that was not cut how many such dispatches a slice may have. */
-  #learn({ at, load }: Ending, kernels: readonly KernelTime[] | undefined): void {
+  #learn({ at, load }: Ending, { kernels }: Pick<RunResult, "kernels">): void {
     const steps = this.#pending;
     if (this.#submits > 0 || steps === 0) return;
     const clocked = kernels?.reduce((sum, each) => sum + each.nanoseconds / 1e6, 0);
@@ -262,7 +267,7 @@ async function goOn(playing: Play, record: Recording, first: Wait): Promise<void
 /** Starts a program. Throws GpuFailure where it is not to begin, or cannot. */
 export function startProgram(
   ready: ReadyProgram,
-  request: Pick<RunRequest, "scalars" | "timed">,
+  request: RunOptions,
   context: RunContext,
 ): RecordedRun {
   context.proceed(0);

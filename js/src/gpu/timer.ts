@@ -4,7 +4,7 @@
  * Ordinary pages see them in steps of 65,536 ns. A timed dispatch has a pass of its own, so only
  * programs with few dispatches are timed this way.
  */
-import type { KernelTime, Step } from "../protocol.ts";
+import type { KernelTime, RunResult, Step } from "../protocol.ts";
 
 /** A program of more is not timed. */
 export const MOST_TIMED = 256;
@@ -48,6 +48,26 @@ export function sumByKernel(
     sums.set(kernel, sum);
   });
   return [...sums].map(([kernel, sum]) => ({ kernel, ...sum }));
+}
+
+/**
+ * When each dispatch was done, after the first began, and the step of which all timestamps are
+ * multiples: browsers round them, and say so nowhere else.
+ */
+export function stampsOf(
+  kernels: readonly string[],
+  stamps: Readonly<BigUint64Array>,
+): Pick<RunResult, "stamps" | "step"> {
+  const first = stamps.reduce((least, each) => (each < least ? each : least));
+  const step = stamps.reduce(commonDivisor, 0n);
+  const after = (place: number): number => Number((stamps[place] ?? first) - first);
+  const found = kernels.map((name, n) =>
+    ({ op: "dispatch", name, begin: after(2 * n), end: after(2 * n + 1) }) as const);
+  return { stamps: found, step: Number(step) };
+}
+
+function commonDivisor(one: bigint, other: bigint): bigint {
+  return other === 0n ? one : commonDivisor(other, one % other);
 }
 
 /** The timestamps of what is submitted together. */

@@ -150,7 +150,8 @@ async function step(live: Running, seconds: number, frame: number) {
   let finished: Promise<unknown> = Promise.resolve();
   for (let n = 0; n < plan.steps; n += 1) {
     const started = startProgram(
-      ready, { scalars, timed: false }, { recorder, buffers: buffers.all, proceed },
+      ready, { scalars, timed: false, traced: false },
+      { recorder, buffers: buffers.all, proceed },
     );
     await started.played;
     // The last one ends after the others, and each has its own failure.

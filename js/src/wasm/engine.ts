@@ -228,7 +228,7 @@ export class WasmEngine implements Engine {
     }
     let done = 0;
     const told = (steps: number): void => { proceed(done = steps); };
-    const played = playProgram(ready, request.scalars, entries, this.#crew, told);
+    const played = playProgram(ready, request, entries, this.#crew, told);
     return this.#watched(played, ready.stop, () => { proceed(done); });
   }
 

@@ -13,11 +13,14 @@ import {
   outsideMessage,
   STATUS_WORDS,
   type Program,
+  type RunRequest,
   type RunResult,
+  type Stamp,
   type Step,
 } from "../protocol.ts";
 import type { Proceed } from "../engine.ts";
 import type { Crew } from "./crew.ts";
+import { MOST_TIMED } from "../gpu/timer.ts";
 import { share } from "./share.ts";
 
 /** Bytes of the memory. */
@@ -90,6 +93,10 @@ class Player {
   dispatches = 0;
   /** Dispatches and copies that are done. */
   steps = 0;
+  /** Of a traced run: when each was done, by the page's clock. */
+  readonly stamps: Stamp[] = [];
+  traced = false;
+  #began = 0;
   readonly #ready: ReadyProgram;
   readonly #given: ReadonlyMap<string, Place>;
   readonly #crew: Crew;
@@ -134,12 +141,11 @@ class Player {
       this.#proceed(this.steps);
       switch (step.op) {
         case "dispatch":
-          await this.#dispatch(step.kernel, step.workgroups[0]);
-          this.steps += 1;
+          await this.#stamped("dispatch", step.kernel, () =>
+            this.#dispatch(step.kernel, step.workgroups[0]));
           break;
         case "copy":
-          await this.#copy(step.source, step.target);
-          this.steps += 1;
+          await this.#stamped("copy", step.target, () => this.#copy(step.source, step.target));
           break;
         case "repeat":
           for (let round = 0; round < step.count; round += 1) await this.play(step.body);
@@ -151,6 +157,17 @@ class Player {
           step satisfies never;
       }
     }
+  }
+
+  /** Does one action, and notes when. */
+  async #stamped(op: Stamp["op"], name: string, act: () => Promise<void>): Promise<void> {
+    const begin = performance.now();
+    if (this.steps === 0) this.#began = begin;
+    await act();
+    this.steps += 1;
+    if (!this.traced || this.stamps.length >= MOST_TIMED) return;
+    const after = (time: number): number => 1e6 * (time - this.#began);
+    this.stamps.push({ op, name, begin: after(begin), end: after(performance.now()) });
   }
 
   /** The first words of a buffer. */
@@ -208,17 +225,20 @@ async function checkStatus({ program }: ReadyProgram, player: Player): Promise<v
 /** Runs a program to its end; rejects with GpuFailure, also where `proceed` throws one. */
 export async function playProgram(
   ready: ReadyProgram,
-  scalars: readonly number[],
+  { scalars, traced }: Pick<RunRequest, "scalars" | "traced">,
   given: ReadonlyMap<string, Place>,
   crew: Crew,
   proceed: Proceed,
 ): Promise<RunResult> {
   const player = new Player(ready, given, crew, proceed);
   const started = performance.now();
+  player.traced = traced;
   await player.begin(scalars);
   await player.play(ready.program.body);
   const milliseconds = performance.now() - started;
   await checkStatus(ready, player);
   const kernels: KernelTime[] = [...player.times].map(([kernel, time]) => ({ kernel, ...time }));
-  return { submits: 0, dispatches: player.dispatches, milliseconds, kernels };
+  const { dispatches, steps, stamps } = player;
+  const told = traced && steps <= MOST_TIMED ? { stamps } : {};
+  return { submits: 0, dispatches, milliseconds, kernels, ...told };
 }
