@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from workbench.base.errors import CallError, OpenDimError
 from workbench.base.limits import GUARANTEED, Limits
 from workbench.base.progress import BOARD
-from workbench.base.text import Text, concatenated
+from workbench.base.text import Mark, Text, concatenated
 from workbench.ir.device import Mapped
 from workbench.ir.graph import Graph
 from workbench.ir.loops import Loops
+from workbench.ir.origins import graph_origins
 from workbench.ir.remarks import Remark, remarks
 from workbench.ir.show import graph_text, loops_text
 from workbench.ir.show_device import mapped_text
@@ -96,10 +97,9 @@ class Compilation:
         if values == dict(self.dims):
             return self
         for name, number in values.items():
-            if name not in self.open and number != self.dims[name]:
+            if name not in self.open and number != (was := self.dims[name]):
                 raise OpenDimError(
-                    f"{self.name}: dim {name} is the literal {self.dims[name]} in this code, "
-                    f"not {number}",
+                    f"{self.name}: dim {name} is the literal {was} in this code, not {number}",
                     hint=f"k.compile(dims={{{name!r}: None}})",
                 )
         assert self.program_at is not None, "a compilation with open dims gives programs"
@@ -112,11 +112,10 @@ class Compilation:
         return replace(self, stages=self.stages.replaced(name, value))
 
     def show(self, view: str = "stages") -> None:
-        """Draw one view of the compilation: "stages", or a picture such as "steps".
+        """Draw one view: "stages", or a picture such as "steps"; a panel in a notebook, else text.
 
-        In a notebook a panel, elsewhere its text. Raises `WorkbenchError` for an unknown view.
+        Raises `WorkbenchError` for an unknown one. Found when asked for, in a layer above this.
         """
-        # Drawing is a layer above this one: it is found by name, when somebody looks.
         import_module("workbench.widget.show").show(self, view)
 
     def explain(self, inputs: Any = None, on: str | None = None) -> Any:
@@ -126,6 +125,10 @@ class Compilation:
     def timeline(self, inputs: Any = None, on: str | None = None) -> Any:
         """When each part of a call is done: see `workbench.session.timeline.timeline`."""
         return import_module("workbench.session.timeline").timeline(self, inputs, on)
+
+    def costs(self, inputs: Any = None, on: str | None = None) -> Any:
+        """What each line costs: see `workbench.measure.costs.costs`."""
+        return import_module("workbench.session.timeline").line_costs(self, inputs, on)
 
     def check(self, inputs: Any = None, sizes: Mapping[str, int] | None = None) -> Any:
         """Execute every stage and compare: see `workbench.measure.checks.check`."""
@@ -391,10 +394,7 @@ def _border(graph: Graph, made: Programs, program: Program) -> Snapshot:
     )  # fmt: skip
 
 
-def _source_marks(graph: Graph) -> tuple[Any, ...]:
+def _source_marks(graph: Graph) -> tuple[Mark, ...]:
     """Every span that a node of the graph came from, outer ones first."""
-    from workbench.base.text import Mark  # noqa: PLC0415
-    from workbench.ir.origins import graph_origins  # noqa: PLC0415
-
     found = [Mark(o.span.start, o.span.end, o) for o in graph_origins(graph) if o.span]
     return tuple(sorted(found, key=lambda m: (m.start, -m.end)))

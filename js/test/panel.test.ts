@@ -207,9 +207,9 @@ test("a panel far from the window is not drawn", () => {
 });
 
 test("a view that the page does not have is named", () => {
-  draw(stateBytes({ ...decode(fixture("matmul")), views: ["timeline"] }));
+  draw(stateBytes({ ...decode(fixture("matmul")), views: ["orbit"] }));
 
-  expect(el.textContent).toContain("this page has no view named 'timeline'");
+  expect(el.textContent).toContain("this page has no view named 'orbit'");
 });
 
 test("everything ends with the signal", () => {

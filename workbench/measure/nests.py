@@ -77,7 +77,7 @@ def rows(loops: Loops, dims: Mapping[str, int]) -> tuple[Row, ...]:
     inner = {s.var: s for s in walk_stmts(known.body) if isinstance(s, For)}
     runs = list(executions(known.body))
     counts = [times(run, inner) for run in runs]
-    own = [t.times(_work(r.statement, private)) for r, t in zip(runs, counts, strict=True)]
+    own = [t.times(work_of(r.statement, private)) for r, t in zip(runs, counts, strict=True)]
     work = _summed(runs, own)
     whole = max(1, sum(x.value for x in own))
     return tuple(
@@ -86,7 +86,7 @@ def rows(loops: Loops, dims: Mapping[str, int]) -> tuple[Row, ...]:
     )
 
 
-def _work(s: Stmt, private: set[str]) -> int:
+def work_of(s: Stmt, private: set[str]) -> int:
     """What one execution of a statement does, without the statements inside it."""
     moved = sum(x.array not in private for e in expressions(s) for x in loads(e))
     if isinstance(s, Store) and s.array not in private:

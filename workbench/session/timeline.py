@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.base.progress import BOARD, Standing
+from workbench.measure.costs import costs
 from workbench.measure.timeline import Span, Timeline
 from workbench.measure.timing import clock_step
 from workbench.runtime.arrays import Array, array
@@ -25,6 +26,7 @@ from workbench.session.explain import call_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from workbench.measure.costs import Costs
     from workbench.measure.timeline import Kind
     from workbench.pipeline import Compilation
     from workbench.program import Program
@@ -52,6 +54,13 @@ def timeline(
     spans = tuple(watch.spans)
     steps = {"wall": clock_step(time.perf_counter), **watch.steps}
     return Timeline(c.name, name, spans, steps, notes)
+
+
+def line_costs(
+    c: Compilation, inputs: Mapping[str, Any] | None = None, on: str | None = None
+) -> Costs:
+    """What the lines of all stages cost, by a timeline that is made for it."""
+    return costs(c, timeline(c, inputs, on))
 
 
 class _Watch:

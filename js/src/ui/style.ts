@@ -83,6 +83,18 @@ export const style = `
 .wb-nest td { padding: 0 12px 0 0; white-space: pre; }
 .wb-nest code { font-family: var(--wb-code-font); font-size: var(--wb-code-size); }
 .wb-lit-row > td:last-child { background: var(--wb-lit); box-shadow: inset 2px 0 var(--wb-brand); }
+.wb-tools { display: flex; gap: 4px 6px; align-items: center; padding: 2px 12px; flex-wrap: wrap; }
+.wb-lanes { margin: 4px 12px; padding: 2px; }
+.wb-lane, .wb-time-axis { display: grid; grid-template-columns: 76px 1fr; min-block-size: 22px; }
+.wb-lane-bars { position: relative; overflow: hidden; border-block-end: 1px solid var(--wb-line); }
+.wb-time-bar {
+  position: absolute; inset-block: 1px; padding: 0 3px; overflow: hidden; border: 0;
+  border-inline-start: 1px solid var(--kind); white-space: nowrap; text-align: start; font: inherit;
+  background: color-mix(in srgb, var(--kind) 45%, transparent); color: var(--wb-text);
+}
+.wb-time-bar[aria-pressed="true"] { outline: 2px solid var(--wb-text); outline-offset: -2px; }
+.wb-time-axis > div { position: relative; grid-column: 2; overflow: hidden; white-space: nowrap; }
+.wb-tick { position: absolute; padding-inline-start: 2px; border-inline-start: 1px solid; }
 .wb-number { text-align: end; font-variant-numeric: tabular-nums; }
 .wb-nest .wb-share {
   padding-inline: 6px; text-align: end; font-variant-numeric: tabular-nums;
