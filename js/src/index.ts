@@ -5,7 +5,7 @@
  * Kinds are named by the model's trait `kind`: "page" has no view, the others draw.
  */
 import type { WidgetModel } from "./model.ts";
-import { drawn, joinNotebook, joinPage, type JoinOptions, type Server } from "./page.ts";
+import { drawn, joinNotebook, joinPage, type JoinOptions, type Server, stopWork } from "./page.ts";
 import { showProgress } from "./progress.ts";
 import { renderPanel } from "./panel.ts";
 import { renderLive } from "./live.ts";
@@ -28,7 +28,7 @@ const widgets: Readonly<Record<string, Widget>> = {
     initialize: ({ model, signal }) => {
       const server = { port: Number(model.get("port")), token: String(model.get("token")) };
       joinNotebook(server, model, signal);
-      showProgress(model, signal);
+      showProgress(model, signal, (number) => { stopWork(server.token, number); });
     },
   },
   panel: { render: renderPanel },

@@ -83,6 +83,11 @@ export class LocalServer {
     else runtime.shown();
   }
 
+  /** Tells a kernel process that what it shows under a number is to end. */
+  stop(key: string, number: number): void {
+    this.#runtimes.get(key)?.stop(number);
+  }
+
   take(order: LocalOrder): void {
     switch (order.kind) {
       case "read":

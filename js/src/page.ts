@@ -191,6 +191,14 @@ function shown(key: string): void {
   });
 }
 
+/** Asks a kernel process, by its token, to end what it shows the progress of; heard while busy. */
+export function stopWork(key: string, number: number): void {
+  void Promise.resolve(pageState().worker).then((worker) => {
+    if (worker === undefined) local().here.stop(key, number);
+    else worker.order({ kind: "stop", key, number });
+  });
+}
+
 /** The kernel process behind the widgets of a notebook; `drawn` before it was known. */
 interface Notebook {
   token?: string;

@@ -313,6 +313,8 @@ export type PageMessage =
   | { readonly kind: "pong"; readonly id: number }
   /** A panel of the kernel's was drawn here, or somebody turned to this page. */
   | { readonly kind: "shown" }
+  /** The button beside the progress of this number was pressed. */
+  | { readonly kind: "stop"; readonly number: number }
   | { readonly kind: "received"; readonly id: number; readonly bytes: number }
   /** So many dispatches and copies of a run are done. */
   | { readonly kind: "progress"; readonly id: number; readonly steps: number }

@@ -10,11 +10,13 @@ function shown() {
     off: () => heard.pop(),
   } as unknown as WidgetModel;
   const ended = new AbortController();
-  showProgress(model, ended.signal);
+  const stopped: number[] = [];
+  showProgress(model, ended.signal, (number) => stopped.push(number));
   const say = (content: object): void => {
     for (const each of heard) each(content);
   };
-  return { say, ended, text: () => document.querySelector(".wb-progress")?.textContent };
+  const text = () => document.querySelector(".wb-progress .wb-progress-words")?.textContent;
+  return { say, ended, stopped, text };
 }
 
 describe("the progress of a run", () => {
@@ -39,5 +41,27 @@ describe("the progress of a run", () => {
     ended.abort();
 
     expect(text()).toBeUndefined();
+  });
+
+  it("has a bar where the share is known, and a button that stops it once", () => {
+    const { say, ended, stopped } = shown();
+    say({ kind: "progress", words: "1 of 4", share: 0.25, stop: 7 });
+    const bar = document.querySelector<HTMLProgressElement>(".wb-progress progress");
+    expect(bar?.value).toBe(0.25);
+    const button = document.querySelector<HTMLButtonElement>(".wb-progress button");
+    button?.click();
+    button?.click();
+    say({ kind: "progress", words: "2 of 4", share: null, stop: 7 });
+
+    expect(stopped).toEqual([7]);
+    expect(button?.textContent).toBe("Cancelling");
+    expect(bar?.hidden).toBe(true);
+
+    say({ kind: "progress", words: "another", share: null, stop: 8 });
+    expect(button?.textContent).toBe("Cancel");
+    say({ kind: "progress", words: "another", share: null, stop: null });
+
+    expect(button?.hidden).toBe(true);
+    ended.abort();
   });
 });

@@ -222,11 +222,13 @@ def test_a_long_run_says_at_the_foot_of_the_page_how_far_it_is(lab: Lab, page: P
     notebook.start_cell(1)
     line = page.locator(".wb-progress")
     line.wait_for()
-    said = line.text_content()
+    said = line.locator(".wb-progress-words").text_content()
+    share = line.locator("progress").get_attribute("value")
     (lab.folder / "seen").touch()
     notebook.wait()
 
-    assert said == "waiting for 'heat': 3 of 9 dispatches · 2 s · interrupt the kernel to stop"
+    assert said == "waiting for 'heat': 3 of 9 dispatches · 2 s"
+    assert float(share or 0) == pytest.approx(1 / 3)
     line.wait_for(state="detached")
     assert notebook.outputs()[1] == [], "nothing is left in the notebook"
     assert notebook.problems == []

@@ -25,10 +25,22 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """The same things at several values of `name`; prints as a table, draws as curves."""
+    """The same things at several values of `name`; prints as a table, draws as curves.
+
+    An interrupted sweep has fewer points than were `wanted`, and says so.
+    """
 
     name: str
     points: tuple[Point, ...]
+    wanted: int = 0
+
+    @property
+    def words(self) -> str:
+        """That it was interrupted, and where; nothing where it was not."""
+        last = self.points[-1].comparison.ended if self.points else ""
+        if len(self.points) >= self.wanted and last != "interrupted":
+            return ""
+        return f"interrupted: {len(self.points)} of {self.wanted} points begun"
 
     def __iter__(self) -> Iterator[Point]:
         return iter(self.points)
@@ -66,7 +78,7 @@ class Sweep:
         return next((e for e in p.comparison if (e.label, e.device) == key), None)
 
     def __repr__(self) -> str:
-        return "\n".join(columns(self.rows()))
+        return "\n".join([*columns(self.rows()), *filter(None, [self.words])])
 
     def _repr_html_(self) -> str:
         return import_module("workbench.widget.charts.sweep").sweep_html(self)
@@ -80,6 +92,7 @@ class Sweep:
         """Everything, as plain values for JSON."""
         return {
             "over": self.name,
+            "wanted": self.wanted,
             "points": [{"value": p.value, **p.comparison.to_dict()} for p in self.points],
         }
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from workbench.base.errors import WorkbenchError
+from workbench.base.errors import DeviceError, WorkbenchError
 from workbench.base.progress import BOARD, Standing
 from workbench.measure.intervals import FEWEST, Interval, expected_width, median_interval, outliers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 Ended = Literal["narrow", "budget", "interrupted", "failed"]
 
@@ -108,6 +109,17 @@ class Experiment:
     ended: Ended
     error: str = ""
 
+    def only(self) -> Timed:
+        """What was measured of the one thing that was timed.
+
+        Raises `KeyboardInterrupt` or `DeviceError` where it ended before anything was measured.
+        """
+        if self.timed:
+            return self.timed[0]
+        if self.ended == "interrupted":
+            raise KeyboardInterrupt
+        raise DeviceError(self.error)
+
 
 @dataclass(slots=True, eq=False)
 class _Thing:
@@ -162,41 +174,63 @@ def experiment(
     began = clock()
     step = clock_step(clock)
     things = [_Thing(timer) for timer in timers]
-    rng = np.random.default_rng(seed)
     ended: Ended = "budget"
     error = ""
+    fitted = False
     with BOARD.task(words) as task:
-        for thing in things:
-            _fit(thing, step, seconds / len(things))
+
+        def tell(done: int) -> float:
+            spent = clock() - began
+            unit = "rounds" if done else ""
+            task.at(Standing(done, None, unit, min(1.0, spent / seconds)))
+            return spent
+
         try:
-            _warm_up(things, clock, began + _WARM_SHARE * seconds)
-            look = ROUNDS
-            while (done := len(things[0].readings)) < MOST_ROUNDS:
-                spent = clock() - began
-                enough = done >= FEWEST or (done and spent >= LONGEST * seconds)
-                if spent >= seconds and enough:
-                    break
-                task.at(Standing(done, None, "rounds"))
-                _round(things, rng)
-                if done + 1 >= look:
-                    look = max(look + 1, round(look * _GROWTH))
-                    if all(_expected(t) <= narrow for t in things):
-                        ended = "narrow"
-                        break
+            for thing in things:
+                _fit(thing, step, seconds / len(things), tell)
+            fitted = True
+            _warm_up(things, _WARM_SHARE * seconds, tell)
+            if _rounds(things, seconds, np.random.default_rng(seed), narrow, tell):
+                ended = "narrow"
         except KeyboardInterrupt:
             ended, error = "interrupted", "interrupted"
         except WorkbenchError as failure:
+            if not fitted:
+                raise
             ended, error = "failed", str(failure)
     rounds = min(len(t.readings) for t in things)
     timed = tuple(_timed(t, step, rounds) for t in things) if rounds else ()
     return Experiment(timed, rounds, clock() - began, ended, error)
 
 
-def _fit(thing: _Thing, step: float, share: float) -> None:
+_Tell = Callable[[int], float]
+"""Says that so many rounds are done; gives the seconds spent."""
+
+
+def _rounds(
+    things: Sequence[_Thing], seconds: float, rng: np.random.Generator, narrow: float, tell: _Tell
+) -> bool:
+    """Go round until the budget is spent, or every interval is narrow: whether they are."""
+    look = ROUNDS
+    while (done := len(things[0].readings)) < MOST_ROUNDS:
+        spent = tell(done)
+        enough = done >= FEWEST or (done and spent >= LONGEST * seconds)
+        if spent >= seconds and enough:
+            return False
+        _round(things, rng)
+        if done + 1 >= look:
+            look = max(look + 1, round(look * _GROWTH))
+            if all(_expected(t) <= narrow for t in things):
+                return True
+    return False
+
+
+def _fit(thing: _Thing, step: float, share: float, tell: _Tell) -> None:
     """Find how many runs make a reading that its clock can tell."""
     shortest = max(STEPS * step, SHORTEST)
     thing.timer.run(1)  # compiles, allocates, touches memory
     while True:
+        tell(0)
         took = max(thing.timer.run(thing.batch).seconds, step)
         if took >= shortest or thing.batch >= LARGEST_BATCH or took > share / ROUNDS:
             return
@@ -204,10 +238,10 @@ def _fit(thing: _Thing, step: float, share: float) -> None:
         thing.batch = min(LARGEST_BATCH, max(thing.batch + 1, grown))
 
 
-def _warm_up(things: Sequence[_Thing], clock: Callable[[], float], end: float) -> None:
-    """Run in turn until no thing gets faster any more, or until `end`."""
+def _warm_up(things: Sequence[_Thing], seconds: float, tell: _Tell) -> None:
+    """Run in turn until no thing gets faster any more, or so many seconds are spent."""
     seen: list[list[float]] = [[] for _ in things]
-    while clock() < end:
+    while tell(0) < seconds:
         for thing, values in zip(things, seen, strict=True):
             values.append(thing.timer.run(thing.batch).seconds)
         if all(_settled(values) for values in seen):

@@ -283,7 +283,14 @@ class Shown:
     """The page showed a panel of this process, or somebody turned to it."""
 
 
-PageMessage = Hello | Reply | Received | Progress | Pong | Lost | Fault | Shown
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Somebody pressed the button beside the progress of this number."""
+
+    number: int
+
+
+PageMessage = Hello | Reply | Received | Progress | Pong | Lost | Fault | Shown | Stop
 
 
 class OtherVersionError(ValueError):
@@ -309,10 +316,7 @@ def parse_messages(text: str) -> list[PageMessage]:
 def _message(values: Any, text: str) -> PageMessage:
     match values:
         case {"kind": "hello", "version": int(version)}:
-            if version != PROTOCOL_VERSION:
-                msg = f"the page speaks protocol {version}, this process {PROTOCOL_VERSION}"
-                raise OtherVersionError(msg)
-            return Hello(_report(values))
+            return Hello(_report(values, version))
         case {"kind": "reply", "id": int(identity), "error": error}:
             return Reply(identity, {}, _failure(error))
         case {"kind": "reply", "id": int(identity), "ok": {**result}}:
@@ -324,6 +328,8 @@ def _message(values: Any, text: str) -> PageMessage:
             return Progress(identity, steps)
         case {"kind": "pong" | "shown" as kind}:
             return Pong() if kind == "pong" else Shown()
+        case {"kind": "stop", "number": int(number)}:
+            return Stop(number)
         case {"kind": "lost", "engine": ("gpu" | "wasm") as engine, "message": str(message)}:
             return Lost(engine, message)
         case {"kind": "fault", "message": str(message)}:
@@ -355,7 +361,10 @@ def _failure(error: Mapping[str, Any]) -> Failure:
     )
 
 
-def _report(hello: Mapping[str, Any]) -> PageReport:
+def _report(hello: Mapping[str, Any], version: int) -> PageReport:
+    if version != PROTOCOL_VERSION:
+        msg = f"the page speaks protocol {version}, this process {PROTOCOL_VERSION}"
+        raise OtherVersionError(msg)
     where, user_agent, gpu = str(hello["where"]), str(hello["user_agent"]), hello["gpu"]
     wasm = hello["wasm"]
     workers = int(wasm["workers"]) if wasm["available"] else 0

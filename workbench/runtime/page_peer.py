@@ -273,7 +273,7 @@ class Peer:
                 del self.faults[:-_MOST_FAULTS]
             case messages.Lost(engine):
                 self.generations[engine] = next(_generations)
-            case messages.Pong() | messages.Shown():
+            case messages.Pong() | messages.Shown() | messages.Stop():
                 pass
             case _:
                 assert_never(message)

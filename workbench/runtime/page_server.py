@@ -28,6 +28,7 @@ from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from workbench.base.errors import DeviceError
+from workbench.base.progress import BOARD
 from workbench.runtime import page_messages as messages
 from workbench.runtime.page_messages import Failure
 from workbench.runtime.page_peer import Peer, Wire, page_left
@@ -169,6 +170,11 @@ class PageServer:
         thread.join()
         self._thread = self._loop = self._stop = None
 
+    @property
+    def hears_now(self) -> bool:
+        """Whether a page is heard while the thread that asks is busy."""
+        return any(peer.alive and peer.wire.answers_now() for peer in tuple(self._peers))
+
     def wait_for_page(self, seconds: float) -> Peer | None:
         """The page, waiting so long for one to come; None where none did, or a wrong one.
 
@@ -261,6 +267,8 @@ class PageServer:
 
     def _note(self, peer: Peer, message: messages.PageMessage) -> None:
         """Take what concerns more than one request."""
+        if isinstance(message, messages.Stop):
+            BOARD.stop(message.number)
         if not isinstance(message, messages.Hello | messages.Shown):
             return
         with self._changed:

@@ -6,6 +6,7 @@ Gives one value, `CellRun`, that views, twins and the command line draw from.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -155,24 +156,32 @@ def _timed(run: CellRun, values: Mapping[str, Any]) -> CellRun:
     from workbench.runtime.arrays import array  # noqa: PLC0415
 
     resident = {n: array(v) if isinstance(v, np.ndarray) else v for n, v in values.items()}
-    timing = repeated(
+    timing, repeats = repeated(
         lambda: run.kernel(**resident, on=run.device, schedule=run.schedule), run.timing or Timing()
     )
-    return replace(run, repeats=REPEATS, timing=timing)
+    return replace(run, repeats=repeats, timing=timing)
 
 
-def repeated(once: Callable[[], Any], first: Timing) -> Timing:
-    """The timing of a first call with the medians of `REPEATS` more, after one that warms up."""
+def repeated(once: Callable[[], Any], first: Timing) -> tuple[Timing, int]:
+    """The timing of a first call with the medians of `REPEATS` more, after one that warms up.
+
+    Gives also how many there were: an interrupt ends them, and those before count.
+    """
     seconds: list[float] = []
     kernel_seconds: list[float] = []
-    for _ in range(REPEATS + 1):
-        start = time.perf_counter()
-        timing = finished(once())
-        seconds.append(time.perf_counter() - start)
-        if timing is not None and timing.kernel is not None:
-            kernel_seconds.append(timing.kernel)
+    with BOARD.task("timing the cell") as task, suppress(KeyboardInterrupt):
+        for n in range(REPEATS + 1):
+            task.at(Standing(n, REPEATS + 1, "runs"))
+            start = time.perf_counter()
+            timing = finished(once())
+            seconds.append(time.perf_counter() - start)
+            if timing is not None and timing.kernel is not None:
+                kernel_seconds.append(timing.kernel)
+    repeats = max(0, len(seconds) - 1)
+    if not repeats:
+        return first, 0
     kernel = median(kernel_seconds[1:]) if len(kernel_seconds) > 1 else None
-    return replace(first, total=median(seconds[1:]), kernel=kernel)
+    return replace(first, total=median(seconds[1:]), kernel=kernel), repeats
 
 
 def _answers(

@@ -53,7 +53,7 @@ def explain(
         return enqueue(c.program, device, arrays, numbers, words=f"{c.name}(...)")
 
     did = experiment([Ready(call, "")], seconds=SECONDS, words=f"timing '{c.name}' on {name}")
-    (timed,) = did.timed
+    timed = did.only()
     found = traffic(c)
     needed = sum(a.nbytes for a in arrays)
     needed += sum(c.program.buffer(n).size for n in c.program.outputs)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.base.progress import BOARD, Standing
 from workbench.base.source import Source
 from workbench.measure.roofs import Rate, Roofs
 from workbench.measure.timing import experiment
@@ -64,32 +65,45 @@ def multiplied(x: f32[N], c: f32 = 0.999) -> f32[N]:
     return y
 """
 _known: dict[tuple[str, int], Roofs] = {}
+_parts: dict[tuple[str, int], dict[str, Timed]] = {}
+"""What was measured of roofs that are not whole yet: an interrupted measurement goes on there."""
 
 
 def roofs(on: str = "auto", *, again: bool = False) -> Roofs:
     """The roofs of a device, measured once while the process lives, or `again`.
 
-    Raises `DeviceError` where the device is not here.
+    An interrupt ends it; what was measured before is kept for the next call. Raises `DeviceError`
+    where the device is not here.
     """
     name = choose(on)[0]
     device = open_device(name)
     key = name, device.generation
     if again or key not in _known:
-        _known[key] = _measured(device)
+        _known[key] = _measured(device, _parts.setdefault(key, {}))
+        del _parts[key]
     return _known[key]
 
 
-def _measured(device: Device) -> Roofs:
+def _measured(device: Device, parts: dict[str, Timed]) -> Roofs:
+    """The roofs; `parts` has what is measured of them, and gets the rest."""
     name, target = device.name, device.target
     lanes = _lanes(device)
     values = lanes * VECTORS[target]
     arithmetic = _kernel(_ARITHMETIC.format(values=values, turns=TURNS))
     memory, small = _kernel(_COPY), _kernel(_SMALL)
     plan = _in_registers(arithmetic, lanes)
-    copied = _timed(memory, None, {"x": np.ones(COPIED[target], np.float32)}, name)
-    ones = np.ones(RUNS[target], np.float32)
-    multiplied = _timed(arithmetic, plan, {"x": ones, "c": 0.999}, name)
-    dispatched = _timed(small, None, {"x": np.ones(1, np.float32)}, name)
+    many, ones = np.ones(COPIED[target], np.float32), np.ones(RUNS[target], np.float32)
+    wanted: tuple[tuple[Kernel, Schedule | None, dict[str, Any]], ...] = (
+        (memory, None, {"x": many}),
+        (arithmetic, plan, {"x": ones, "c": 0.999}),
+        (small, None, {"x": np.ones(1, np.float32)}),
+    )
+    with BOARD.task(f"measuring the roofs of {name}") as task:
+        for k, steps, inputs in wanted:
+            task.at(Standing(len(parts), len(wanted), "roofs"))
+            if k.name not in parts:
+                parts[k.name] = _timed(k, steps, inputs, name)
+    copied, multiplied, dispatched = (parts[k.name] for k, _, _ in wanted)
     return Roofs(
         name,
         Rate(2 * 4 * COPIED[target], (copied.kernel or copied.wall).interval),
@@ -118,5 +132,6 @@ def _in_registers(k: Kernel, lanes: int) -> Schedule:
 def _timed(k: Kernel, plan: Schedule | None, inputs: dict[str, Any], on: str) -> Timed:
     ready = KernelContender(k.name, k, plan).ready(inputs, on)
     did = experiment([ready], seconds=SECONDS, words=f"measuring {on}: {k.name}")
-    (found,) = did.timed
-    return found
+    if did.ended == "interrupted":
+        raise KeyboardInterrupt
+    return did.only()

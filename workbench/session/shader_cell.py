@@ -11,7 +11,7 @@ import numpy as np
 from workbench.base.errors import WorkbenchError
 from workbench.runtime.arrays import Array, array
 from workbench.runtime.device import Timing, open_device
-from workbench.session.cell import REPEATS, DeviceAnswer, finished, repeated
+from workbench.session.cell import DeviceAnswer, finished, repeated
 from workbench.session.devices import LISTED, choose
 
 if TYPE_CHECKING:
@@ -75,12 +75,10 @@ def run_shader(k: WgslKernel, namespace: Mapping[str, Any], options: ShaderOptio
     assert k.last is not None, "it was just called"
     names = [s.name for s in k.shader.outputs]
     outputs = dict(zip(names, k.last.outputs, strict=True))
+    repeats = 0
     if options.timed:
-        timing = repeated(once, timing or Timing())
-    return replace(
-        run, outputs=outputs, timing=timing, repeats=REPEATS if options.timed else 0,
-        answers=answers,
-    )  # fmt: skip
+        timing, repeats = repeated(once, timing or Timing())
+    return replace(run, outputs=outputs, timing=timing, repeats=repeats, answers=answers)
 
 
 def _arguments(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from workbench.measure.comparison import Comparison
+
 
 def sweep(
     *things: Any,
@@ -40,21 +42,28 @@ def sweep(
     swept, named = names.split(), contenders(things)
     of_knob = _is_knob(swept, things, named)
     points: list[Point] = []
+
+    def point(value: int) -> Comparison:
+        given = dict.fromkeys(swept, value)
+        at = fixed if of_knob else fixed | given
+        turned = [
+            (c.label, _turn(t, given) if of_knob else t) for c, t in zip(named, things, strict=True)
+        ]
+        drawn = None if inputs is None else inputs(at)
+        return compare(*turned, on=on, inputs=drawn, dims=at, seconds=seconds, kept=kept)
+
     with BOARD.task(f"sweeping {names}") as task:
-        for value in values:
-            task.at(Standing(len(points), len(values), f"points, now {names} = {value}"))
-            given = dict.fromkeys(swept, value)
-            at = fixed if of_knob else fixed | given
-            turned = [
-                (c.label, _turn(t, given) if of_knob else t)
-                for c, t in zip(named, things, strict=True)
-            ]
-            drawn = None if inputs is None else inputs(at)
-            found = compare(*turned, on=on, inputs=drawn, dims=at, seconds=seconds, kept=kept)
-            points.append(Point(value, found))
-            if found.ended == "interrupted":
-                break
-    return Sweep(names, tuple(points))
+        try:
+            for value in values:
+                task.at(Standing(len(points), len(values), f"points, now {names} = {value}"))
+                points.append(Point(value, point(value)))
+                if points[-1].comparison.ended == "interrupted":
+                    break
+        except KeyboardInterrupt:
+            if not points:
+                raise
+            return Sweep(names, tuple(points), len(values))
+    return Sweep(names, tuple(points), len(values))
 
 
 def _is_knob(names: Sequence[str], things: Sequence[Any], named: Sequence[Contender]) -> bool:

@@ -19,6 +19,7 @@ from workbench.widget.comm import Comms
 
 if TYPE_CHECKING:
     from workbench.runtime.browser import BrowserDevice
+    from workbench.runtime.page_server import PageServer
 
 
 class Page(Bundled):
@@ -32,14 +33,19 @@ class Page(Bundled):
 class Foot:
     """The line at the foot of a notebook's page: no output of a cell, so none is saved."""
 
-    stop = "interrupt the kernel to stop"
-
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, server: PageServer) -> None:
         self._page = page
+        self._server = server
 
-    def show(self, words: str) -> None:
-        """Put these words in place of those before."""
-        self._page.send({"kind": "progress", "words": words})
+    @property
+    def stop(self) -> str:
+        """Nothing where a button is heard while this process is busy."""
+        return "" if self._server.hears_now else "interrupt the kernel to stop"
+
+    def show(self, words: str, share: float | None, number: int) -> None:
+        """Put these words in place of those before, with a button that is heard."""
+        button = number if words and self._server.hears_now else None
+        self._page.send({"kind": "progress", "words": words, "share": share, "stop": button})
 
 
 _open: list[Page] = []
@@ -66,7 +72,7 @@ def open_page() -> Page:
     page = Page(port=server.port, token=server.token)
     Comms(page, server)
     _open[:] = [page]
-    foot = Foot(page)
+    foot = Foot(page, server)
     BOARD.screen = lambda: foot
     device.expect_page()
     return page

@@ -131,6 +131,11 @@ export class Runtime {
     this.#options.send({ kind: "shown" });
   }
 
+  /** Tells the kernel process that somebody wants what it does to end. */
+  stop(number: number): void {
+    this.#options.send({ kind: "stop", number });
+  }
+
   /** Takes a request, to be answered in its turn. */
   take(request: OrderedRequest): void {
     if (request.kind === "write") {

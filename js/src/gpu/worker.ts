@@ -13,6 +13,7 @@ export type Order =
   | { readonly kind: "local"; readonly order: LocalOrder }
   | { readonly kind: "join"; readonly key: string; readonly ways: Ways }
   | { readonly kind: "shown"; readonly key: string }
+  | { readonly kind: "stop"; readonly key: string; readonly number: number }
   | { readonly kind: "leave"; readonly key: string };
 
 /** What the worker tells the page; `started` comes first, and says whether workers see a GPU. */
@@ -50,6 +51,9 @@ globalThis.addEventListener("message", ({ data }: MessageEvent<Order>) => {
       break;
     case "shown":
       local.shown(data.key);
+      break;
+    case "stop":
+      local.stop(data.key, data.number);
       break;
     case "leave":
       joined.get(data.key)?.abort();

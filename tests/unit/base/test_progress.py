@@ -18,11 +18,15 @@ class Said:
 
     def __init__(self) -> None:
         self.words: list[str] = []
+        self.shares: list[float | None] = []
+        self.number = 0
         self.now = 0.0
         self.board = Board(lambda: self, lambda: self.now)
 
-    def show(self, words: str) -> None:
+    def show(self, words: str, share: float | None, number: int) -> None:
         self.words.append(words)
+        self.shares.append(share)
+        self.number = number
 
 
 def test_what_ends_within_a_second_says_nothing() -> None:
@@ -118,7 +122,7 @@ def test_a_terminal_has_one_line_that_is_drawn_over(monkeypatch: pytest.MonkeyPa
         task.at(Standing(1, 2, "turns"))
 
     assert drawn.getvalue() == (
-        f"\rwaiting: 1 of 2 turns · 2 s · {Terminal.stop}\x1b[K" + "\r\x1b[K"
+        f"\r[##########..........] waiting: 1 of 2 turns · 2 s · {Terminal.stop}\x1b[K\r\x1b[K"
     )
 
 
@@ -131,3 +135,50 @@ def test_what_is_no_terminal_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert drawn.getvalue() == ""
     assert progress.terminal() is None
+
+
+def test_the_share_of_a_task_counts_what_goes_on_inside_it() -> None:
+    said = Said()
+    with said.board.task("sweeping N") as outer:
+        outer.at(Standing(1, 4, "points"))
+        with said.board.task("comparing 2 entries") as inner:
+            said.now = 2.0
+            inner.at(Standing(6, None, "rounds", 0.5))
+        said.now = 3.0
+        outer.at(Standing(2, 4, "points"))
+    with said.board.task("waiting") as task:
+        said.now = 5.0
+        task.at(Standing(3, None, "rounds"))
+
+    assert said.shares == [1.5 / 4, 0.5, None, None, None]
+
+
+def test_who_looks_stops_it_from_another_thread_at_the_next_telling() -> None:
+    said = Said()
+
+    def stopped() -> None:
+        with said.board.task("comparing") as task:
+            said.now = 2.0
+            task.at(Standing(1, None, "rounds"))
+            thread = threading.Thread(target=lambda: said.board.stop(said.number))
+            thread.start()
+            thread.join()
+            task.at(Standing(2, None, "rounds"))
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+
+    assert said.words[-1] == ""
+
+
+def test_a_stop_that_comes_too_late_stops_nothing_else() -> None:
+    said = Said()
+    with said.board.task("comparing") as task:
+        said.now = 2.0
+        task.at(Standing(1, None, "rounds"))
+    said.board.stop(said.number)
+    with said.board.task("another") as task:
+        said.now = 5.0
+        task.at(Standing(1, None, "rounds"))
+
+    assert said.words[-2].startswith("another")

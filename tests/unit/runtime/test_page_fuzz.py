@@ -37,6 +37,15 @@ SOUND: tuple[dict[str, Any], ...] = (
     {"kind": "lost", "engine": "gpu", "message": "gone"},
     {"kind": "fault", "message": "bad"},
     {"kind": "shown"},
+    {"kind": "stop", "number": 3},
+    {
+        "kind": "reply",
+        "id": 1,
+        "ok": {
+            "stamps": [{"op": "dispatch", "name": "k", "begin": 0, "end": 5}],
+            "step": 1,
+        },
+    },
 )
 ODD: tuple[Any, ...] = (
     None,

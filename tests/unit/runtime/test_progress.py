@@ -38,7 +38,8 @@ class Said:
     def __init__(self) -> None:
         self.words: list[str] = []
 
-    def show(self, words: str) -> None:
+    def show(self, words: str, share: float | None, number: int) -> None:
+        del share, number
         self.words.append(words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -44,8 +45,9 @@ def sweep_chart(found: Sweep) -> str:
 
 
 def sweep_html(found: Sweep) -> str:
-    """The curves, and the table."""
-    return sweep_chart(found) + table_html(found.rows())
+    """The curves, the table, and that it was interrupted where it was."""
+    words = f"<p>{escape(found.words)}</p>" if found.words else ""
+    return sweep_chart(found) + table_html(found.rows()) + words
 
 
 def _ends(found: Interval) -> tuple[float, float]:
