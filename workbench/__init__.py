@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from workbench.session.compare import compare
     from workbench.session.devices import devices
     from workbench.session.kernel import Kernel, kernel
-    from workbench.session.memory import memory
+    from workbench.session.memory import memory, watch_memory
     from workbench.session.programs import run
     from workbench.session.roofs import roofs
     from workbench.session.shader import WgslKernel, from_wgsl
@@ -74,6 +74,7 @@ __all__ = [
     "run",
     "sweep",
     "tidy",
+    "watch_memory",
 ]
 
 _HOMES = {
@@ -104,6 +105,7 @@ _HOMES = {
     "run": "session.programs",
     "sweep": "session.sweep",
     "tidy": "runtime.residency",
+    "watch_memory": "session.memory",
 }
 
 

@@ -23,7 +23,7 @@ from workbench.runtime.calls import LONGEST_RECIPE, Call, Recipe, named
 from workbench.runtime.changes import Changes, touched
 from workbench.runtime.device import StoppedError
 from workbench.runtime.layouts import laid_out, room
-from workbench.runtime.residency import born
+from workbench.runtime.residency import born, happened
 from workbench.runtime.transfers import (
     Transfer,
     converted,
@@ -155,11 +155,11 @@ class Array:
         for place in self._places.values():
             place.release()
         self._places.clear()
-        self._host = None
-        self._host_version = -1
+        self._host, self._host_version = None, -1
         self.version += 1
         self.recipe = None
         self.freed = True
+        happened()
 
     def show(self, against: Any = None, *, name: str = "") -> None:
         """Draw the values: table, picture, histogram; what is not finite, what differs.
@@ -262,6 +262,7 @@ class Array:
 
     def _crossed(self, source: str, target: str, nbytes: int, change: str) -> None:
         self.transfers = joined((*self.transfers, Transfer(source, target, nbytes, change)))
+        happened()
 
     def made_on(self, device: Device, memory: Memory, panels: Panels | None = None) -> Place:
         """Say that the current version is in `memory`, or about to be written there."""

@@ -8,6 +8,7 @@ from workbench.base.panels import plain
 from workbench.runtime.arrays import Array, array
 from workbench.runtime.calls import LONGEST_RECIPE, Call, Recipe
 from workbench.runtime.layouts import room
+from workbench.runtime.residency import happened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,6 +52,7 @@ def enqueue(
     )
     for result in results:
         result.call, result.recipe = call, recipe
+    happened(words, here.name, sum(b.size for b in program.buffers if b.role == "temporary"))
     return tuple(results)
 
 

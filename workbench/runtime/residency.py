@@ -1,8 +1,12 @@
-"""Which arrays there are, for the table of memory, and scopes that free what was made in them."""
+"""Which arrays there are, for the table of memory, and scopes that free what was made in them.
+
+Also who is told when memory may have changed; nobody is, unless somebody asked.
+"""
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -34,12 +38,34 @@ _live: weakref.WeakSet[Array] = weakref.WeakSet()
 _scope: ContextVar[Tidy | None] = ContextVar("workbench.tidy", default=None)
 
 
+Told = Callable[[str, str, int], None]
+"""Hears what happened: a call, its place and the bytes of its temporaries; or else nothing."""
+_watching: list[Told] = []
+
+
 def born(a: Array) -> None:
     """Take note of a new array."""
     _live.add(a)
     scope = _scope.get()
     if scope is not None:
         scope.made[id(a)] = weakref.ref(a)
+    happened()
+
+
+def happened(words: str = "", place: str = "", temporaries: int = 0) -> None:
+    """Tell those who watch that memory may have changed; costs nothing where nobody does."""
+    for told in _watching:
+        told(words, place, temporaries)
+
+
+@contextmanager
+def watched(told: Told) -> Generator[None]:
+    """Tell somebody what happens, in the block."""
+    _watching.append(told)
+    try:
+        yield
+    finally:
+        _watching.remove(told)
 
 
 def live() -> tuple[Array, ...]:

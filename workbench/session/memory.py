@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
 
 from workbench.base.units import columns
+from workbench.measure.memory import Look, MemoryHistory
 from workbench.runtime.device import opened_devices
-from workbench.runtime.residency import live
+from workbench.runtime.residency import live, watched
 from workbench.runtime.transfers import size_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from workbench.runtime.arrays import Array
     from workbench.runtime.transfers import Transfer
@@ -100,6 +103,55 @@ def _sizes(bytes_at: Mapping[str, int]) -> str:
     return ", ".join(f"{place} {size_text(n)}" for place, n in bytes_at.items())
 
 
+class MemoryWatch:
+    """What `watch_memory` gives: its `history` grows while the block runs, and is shown."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._looks: list[Look] = []
+
+    @property
+    def history(self) -> MemoryHistory:
+        """What was where, so far."""
+        return MemoryHistory(tuple(self._looks))
+
+    def look(self, words: str = "", place: str = "", temporaries: int = 0) -> None:
+        """Look at all arrays now; of a call, with its temporaries."""
+        arrays: dict[str, int] = {}
+        for a in live():
+            for where in a.copies():
+                arrays[where] = arrays.get(where, 0) + a.nbytes
+        seconds = time.perf_counter() - self._began
+        there = {place: temporaries} if temporaries else {}
+        self._looks.append(Look(seconds, words, arrays, _kept(), there))
+
+    def __repr__(self) -> str:
+        return repr(self.history)
+
+
+@contextmanager
+def watch_memory() -> Generator[MemoryWatch]:
+    """Note the bytes in each place at every call, transfer, new array and `free()` of the block.
+
+    ```
+    with wb.watch_memory() as seen:
+        y = layer(x, w)
+    seen.history.show()
+    ```
+    What is allocated outside of arrays and programs is not seen.
+    """
+    seen = MemoryWatch()
+    seen.look()
+    with watched(seen.look):
+        yield seen
+    seen.look()
+
+
+def _kept() -> dict[str, int]:
+    """Bytes that devices keep for the next results."""
+    return {d.name: d.kept for d in opened_devices() if d.kept}
+
+
 def memory(names: Mapping[str, object] | None = None) -> MemoryTable:
     """Every array that is alive: name, type, places, bytes, and the call that made it.
 
@@ -110,8 +162,7 @@ def memory(names: Mapping[str, object] | None = None) -> MemoryTable:
         frame = inspect.currentframe()
         caller = None if frame is None else frame.f_back
         names = {} if caller is None else {**caller.f_globals, **caller.f_locals}
-    kept = {d.name: d.kept for d in opened_devices() if d.kept}
-    return MemoryTable(tuple(_row(a, names) for a in live()), kept)
+    return MemoryTable(tuple(_row(a, names) for a in live()), _kept())
 
 
 def _row(a: Array, names: Mapping[str, object]) -> Row:
