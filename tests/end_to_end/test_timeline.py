@@ -88,3 +88,22 @@ def test_a_call_that_is_not_traced_keeps_no_stamps(softmax: Kernel, on: str) -> 
     y.numpy()
 
     assert y.call.timing.stamps == ()
+
+
+@pytest.mark.skipif("native" not in HERE, reason="native is not here")
+def test_a_shader_written_by_hand_has_a_timeline_too() -> None:
+    shader = wb.from_wgsl(
+        "@group(0) @binding(0) var<storage, read> x: array<f32>;\n"
+        "@group(0) @binding(1) var<storage, read_write> y: array<f32>;\n"
+        "@compute @workgroup_size(64)\n"
+        "fn twice(@builtin(global_invocation_id) id: vec3<u32>) {\n"
+        "    if (id.x < arrayLength(&y)) { y[id.x] = 2.0 * x[id.x]; }\n"
+        "}\n"
+    )
+    x = np.ones(100, np.float32)
+    found = shader.timeline(x, workgroups=2, outputs={"y": (100,)}, on="native")
+
+    assert [s.name for s in found.of("dispatch")] == ["twice"]
+    assert found.of("compile") == ()
+    assert shader.last is not None
+    np.testing.assert_array_equal(shader.last.outputs[0].numpy(), 2 * x)

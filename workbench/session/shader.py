@@ -22,6 +22,7 @@ from workbench.session.devices import choose
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workbench.measure.timeline import Timeline
     from workbench.program import Program
     from workbench.session.kernel import Kernel
 
@@ -46,11 +47,16 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class ShaderCall:
-    """What the last call of a shader was: for the panel."""
+    """What the last call of a shader was: for the panel, and to trace it.
+
+    `inputs` and `numbers` are what its program was given.
+    """
 
     program: Program
     device: str
     reason: str
+    inputs: tuple[Array, ...]
+    numbers: tuple[Any, ...]
     outputs: tuple[Array, ...]
     seconds: float
 
@@ -109,8 +115,18 @@ class WgslKernel:
         device = open_device(device_name)
         results = enqueue(program, device, ordered, numbers, words=f"{self.name}(...)")
         seconds = time.perf_counter() - start
-        self.last = ShaderCall(program, device_name, reason, results, seconds)
+        given = tuple(ordered), tuple(numbers)
+        self.last = ShaderCall(program, device_name, reason, *given, results, seconds)
         return results[0] if len(results) == 1 else results
+
+    def timeline(self, /, *args: Any, workgroups: Workgroups, **options: Any) -> Timeline:
+        """Call the shader, and again so that each part of the call has a time of its own."""
+        from workbench.session.timeline import traced  # noqa: PLC0415  (it imports this module)
+
+        self(*args, workgroups=workgroups, **options)
+        last = self.last
+        assert last is not None, "it was just called"
+        return traced(last.program, last.device, last.inputs, last.numbers)
 
     def compile(self, on: str = "auto") -> Program:
         """The program for buffers as small as their types allow, accepted by the driver.

@@ -24,7 +24,7 @@ from workbench.session.devices import choose
 from workbench.session.explain import call_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from workbench.measure.costs import Costs
     from workbench.measure.timeline import Kind
@@ -44,16 +44,26 @@ def timeline(
     """
     name = choose(on or default_device(c.target), c.target)[0]
     arrays, numbers = call_of(c, inputs)
+    stages = {s.name: s.seconds for s in c.stages.all if s.seconds}
+    return traced(c.program, name, arrays, numbers, stages)
+
+
+def traced(
+    program: Program,
+    on: str,
+    arrays: Sequence[Array],
+    numbers: Sequence[Any],
+    stages: Mapping[str, float] | None = None,
+) -> Timeline:
+    """Run a program on a device so that each part has a time; `stages` are seconds of compiling."""
     watch = _Watch()
-    for s in c.stages.all:
-        if s.seconds:
-            watch.add("compile", s.name, s.seconds)
-    with BOARD.task(f"tracing '{c.name}' on {name}") as task:
+    for name, seconds in (stages or {}).items():
+        watch.add("compile", name, seconds)
+    with BOARD.task(f"tracing '{program.name}' on {on}") as task:
         watch.told = lambda n: task.at(Standing(n, PARTS, "parts"))
-        notes = _run(watch, c.program, open_device(name), arrays, numbers)
-    spans = tuple(watch.spans)
+        notes = _run(watch, program, open_device(on), arrays, numbers)
     steps = {"wall": clock_step(time.perf_counter), **watch.steps}
-    return Timeline(c.name, name, spans, steps, notes)
+    return Timeline(program.name, on, tuple(watch.spans), steps, notes)
 
 
 def line_costs(
@@ -88,11 +98,15 @@ class _Watch:
 
 
 def _run(
-    watch: _Watch, program: Program, device: Device, arrays: list[Array], numbers: list[Any]
+    watch: _Watch,
+    program: Program,
+    device: Device,
+    arrays: Sequence[Array],
+    numbers: Sequence[Any],
 ) -> tuple[str, ...]:
     """The parts of a call one after the other; gives what is to be said of them."""
 
-    def call(given: list[Array], *, traced: bool) -> tuple[Timing, tuple[Array, ...]]:
+    def call(given: Sequence[Array], *, traced: bool) -> tuple[Timing, tuple[Array, ...]]:
         outputs = enqueue(program, device, given, numbers, words="timeline", traced=traced)
         made = outputs[0].call
         assert made is not None, "a result comes from a call"
