@@ -17,7 +17,7 @@ from workbench.base.units import columns, duration
 from workbench.ir.bound import bound
 from workbench.ir.executions import executions, times
 from workbench.ir.expr import Const, Var, walk
-from workbench.ir.stmt import Alloc, For, LoopKind, Memory, expressions, walk_stmts
+from workbench.ir.stmt import Alloc, For, LoopKind, Memory, bodies, expressions, walk_stmts
 from workbench.measure.nests import work_of
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from workbench.base.source import Origin
     from workbench.base.text import Text
-    from workbench.ir.loops import Loops
-    from workbench.ir.stmt import Stmt
+    from workbench.ir.stmt import Body, Stmt
     from workbench.measure.timeline import Timeline
     from workbench.pipeline import Compilation
+    from workbench.stages import Snapshot
 
 TAG = "modelled, calibrated by measurement"
 BAR = 12
@@ -109,30 +109,28 @@ def costs(c: Compilation, when: Timeline) -> Costs:
         raise CodegenError(f"{c.name}: no dispatch has a time; {'; '.join(when.notes)}")
     kernels = {k.name: k.text for k in c.program.kernels}
     measured = {name: seconds for name, (_, seconds) in when.by_kernel.items()}
-    spent = _spent(c, kernels, measured)
+    body = bound(c.stages["scheduled"].value, c.dims).body
+    spent, around = _spent(body, kernels, measured), _around(body)
     whole = sum(measured.values())
     stages = tuple(
-        _stage(s.name, s.language, s.marked, spent, whole) for s in c.stages.values() if s.text
+        _stage(s, [(_lines(s.marked, x, around), took) for x, took in spent], whole)
+        for s in c.stages.values()
+        if s.text
     )
     return Costs(c.name, when.device, whole, clocks.pop(), stages)
 
 
 def _spent(
-    c: Compilation, kernels: Mapping[str, Text], measured: Mapping[str, float]
+    body: Body, kernels: Mapping[str, Text], measured: Mapping[str, float]
 ) -> list[tuple[Stmt, float]]:
     """Each statement of the scheduled loops with its seconds."""
-    loops: Loops = bound(c.stages["scheduled"].value, c.dims)
-    inner = {s.var: s for s in walk_stmts(loops.body) if isinstance(s, For)}
+    inner = {s.var: s for s in walk_stmts(body) if isinstance(s, For)}
     private = {
-        s.name
-        for s in walk_stmts(loops.body)
-        if isinstance(s, Alloc) and s.memory is Memory.PRIVATE
+        s.name for s in walk_stmts(body) if isinstance(s, Alloc) and s.memory is Memory.PRIVATE
     }
-    work = {
-        id(run.statement): times(run, inner).value * work_of(run.statement, private)
-        for run in executions(loops.body)
-    }
-    nests = [list(walk_stmts((nest,))) for nest in _nests(loops.body)]
+    often = {id(run.statement): times(run, inner).value for run in executions(body)}
+    work = {id(s): often[id(s)] * work_of(s, private) for nest in body for s in walk_stmts((nest,))}
+    nests = [list(walk_stmts((nest,))) for nest in _nests(body)]
     seconds = [0.0] * len(nests)
     for name, text in kernels.items():
         marked = {id(m.origin) for m in text.marks}
@@ -141,8 +139,10 @@ def _spent(
             seconds[likeness.index(max(likeness))] += measured.get(name, 0.0)
     found: list[tuple[Stmt, float]] = []
     for nest, took in zip(nests, seconds, strict=True):
-        units = sum(work[id(s)] for s in nest)
-        found += [(s, took * work[id(s)] / units) for s in nest if units and work[id(s)]]
+        # Whole numbers in private memory are no work that is counted: there all statements are.
+        counted = work if any(work[id(s)] for s in nest) else often
+        units = sum(counted[id(s)] for s in nest)
+        found += [(s, took * counted[id(s)] / units) for s in nest if units and counted[id(s)]]
     return found
 
 
@@ -155,23 +155,27 @@ def _nests(body: Sequence[Stmt]) -> Iterator[Stmt]:
             yield s
 
 
-def _stage(
-    name: str, language: str, text: Text, spent: Sequence[tuple[Stmt, float]], whole: float
-) -> StageCosts:
-    texts = text.value.splitlines()
+def _around(body: Body) -> dict[int, Stmt]:
+    """The statement around each statement, by its identity."""
+    return {id(s): outer for outer in walk_stmts(body) for inner in bodies(outer) for s in inner}
+
+
+def _stage(s: Snapshot, spent: Sequence[tuple[list[int], float]], whole: float) -> StageCosts:
+    """A stage whose lines have these seconds, each equally many."""
+    texts = s.text.splitlines()
     seconds = [0.0] * len(texts)
     placed = 0.0
-    for s, took in spent:
-        lines = _lines(text, s)
+    for lines, took in spent:
         placed += took if lines else 0.0
         for line in lines:
             seconds[line] += took / len(lines)
     shown = (Line(t, x, x / whole if whole else 0.0) for t, x in zip(texts, seconds, strict=True))
-    return StageCosts(name, language, tuple(shown), max(0.0, 1 - placed / whole) if whole else 0.0)
+    left = max(0.0, 1 - placed / whole) if whole else 0.0
+    return StageCosts(s.name, s.language, tuple(shown), left)
 
 
-def _lines(text: Text, s: Stmt) -> list[int]:
-    """The lines that were written for a statement; else for what it computes, or what it is of.
+def _lines(text: Text, s: Stmt, around: Mapping[int, Stmt]) -> list[int]:
+    """The lines written for a statement; else for what it computes, it is of, or is around it.
 
     An array that is declared for a copy has the copy's origin: only in the copy others are named.
     """
@@ -179,6 +183,9 @@ def _lines(text: Text, s: Stmt) -> list[int]:
     others = [m for m in text.marks if m.origin is not s.origin] if len(own) > 1 else []
     full = [(a, b) for a, b in own if any(a <= m.start and m.end <= b for m in others)]
     ranges = full or own or _computed(text, s) or lit(text, s.origin)
+    outer = around.get(id(s))
+    if not ranges and outer is not None:
+        return _lines(text, outer, around)
     return sorted({text.value.count("\n", 0, start) for start, _ in ranges})
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import workbench as wb
+from tests.conformance.cases import CASES
 from workbench.base.errors import CodegenError
 from workbench.measure.costs import TAG, Costs, costs
 from workbench.measure.timeline import Span, Timeline
@@ -113,3 +114,14 @@ def test_what_an_array_is_declared_for_costs_where_it_is_done() -> None:
 
     assert on_lines(found, "scheduled", "A_workgroup: f32") == 0.0
     assert on_lines(found, "scheduled", "A_workgroup[fetch // 4") > 0.0
+
+
+def test_code_without_marks_of_its_own_has_its_time_at_the_loop_around() -> None:
+    text = next(case.text for case in CASES if case.name == "collatz")
+    k = wb.kernel(text)
+    c = k.compile(on="cpu", dims=dict.fromkeys(k.graph.symbols(), 8))
+    spans = tuple(Span("dispatch", each.name, 0.0, 1.0, "a clock") for each in c.program.kernels)
+    found = costs(c, Timeline("collatz", "here", spans))
+
+    for stage in ("scheduled", "llvm", "asm"):
+        assert found[stage].elsewhere == pytest.approx(0.0)
