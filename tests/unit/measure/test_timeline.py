@@ -103,11 +103,11 @@ def test_dispatches_that_overlap_are_on_tracks_of_their_own() -> None:
 
 
 def test_perfetto_reads_the_same_sums(found: Timeline, tmp_path: Path) -> None:
-    processor = pytest.importorskip("perfetto.trace_processor", reason="perfetto is not installed")
-    processor = cast("Any", processor)
     shell = shutil.which("trace_processor_shell")
     if shell is None:
-        pytest.skip("trace_processor_shell is not here; perfetto would load it from elsewhere")
+        pytest.skip("trace_processor_shell is not here: perfetto loads it from a server when run")
+    missing = "pip install perfetto"
+    processor = cast("Any", pytest.importorskip("perfetto.trace_processor", reason=missing))
     path = found.save(tmp_path / "trace.json")
     config = processor.TraceProcessorConfig(bin_path=shell)
     with processor.TraceProcessor(trace=str(path), config=config) as trace:
