@@ -12,7 +12,7 @@ NPM = PATH="$(NODE)/bin:$$PATH" node "$(NODE)/lib/node_modules/npm/bin/npm-cli.j
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab demo test check bench laws format lock clean bundle setup setup-dev native-gpu browser
+.PHONY: help lab demo test check bench conformance laws format lock clean bundle setup setup-dev native-gpu browser
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -33,6 +33,9 @@ check: setup-dev ## Formatting, lint, types, layers and unit tests
 bench: setup-dev browser native-gpu ## Measure, as ratios
 	$(BIN)/python -m benchmarks
 
+conformance: setup-dev native-gpu ## Run ONNX's core node tests on every device
+	for d in cpu wasm native; do $(BIN)/python -m tests.models.suite $$d; done
+
 laws: setup-dev native-gpu ## Try fresh random programs: make laws MINUTES=10; adds to docs/laws.md
 	$(BIN)/python -m tests.laws.campaign $(or $(MINUTES),10)
 
@@ -52,7 +55,7 @@ clean: ## Remove what runs have made; keeps the set-up
 
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-	--extra cpu --extra wasm --extra native --extra notebook --extra tour
+	--extra cpu --extra wasm --extra native --extra notebook --extra onnx --extra tour
 
 setup: $(DONE)/lab $(DONE)/package bundle
 

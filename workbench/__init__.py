@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from workbench.session.devices import devices
     from workbench.session.kernel import Kernel, kernel
     from workbench.session.memory import memory, watch_memory
+    from workbench.session.model import Model, from_onnx
     from workbench.session.programs import run
     from workbench.session.roofs import roofs
     from workbench.session.shader import WgslKernel, from_wgsl
@@ -55,6 +56,7 @@ __all__ = [
     "DeviceError",
     "InternalError",
     "Kernel",
+    "Model",
     "Program",
     "Schedule",
     "ScheduleError",
@@ -65,6 +67,7 @@ __all__ = [
     "compare",
     "connect",
     "devices",
+    "from_onnx",
     "from_wgsl",
     "kernel",
     "load",
@@ -86,6 +89,7 @@ _HOMES = {
     "DeviceError": "base.errors",
     "InternalError": "base.errors",
     "Kernel": "session.kernel",
+    "Model": "session.model",
     "Program": "program",
     "Schedule": "schedule.step",
     "ScheduleError": "base.errors",
@@ -96,6 +100,7 @@ _HOMES = {
     "compare": "session.compare",
     "connect": "runtime.connect",
     "devices": "session.devices",
+    "from_onnx": "session.model",
     "from_wgsl": "session.shader",
     "kernel": "session.kernel",
     "load": "program",

@@ -132,6 +132,11 @@ class Kernel:
     text: Text = field(default=Text(""), compare=False, repr=False)
     entry: str = "main"
 
+    @property
+    def function(self) -> str:
+        """What code for llvm and wasm calls its function: the kernel's name unless `entry` says."""
+        return self.name if self.entry == "main" else self.entry
+
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
@@ -347,8 +352,7 @@ def steps(body: tuple[Action, ...]) -> int | None:
 def _kernel(k: dict[str, Any]) -> Kernel:
     bindings = tuple(Binding(b["index"], b["buffer"], b["access"]) for b in k["bindings"])
     x, y, z = k["workgroup_size"]
-    fixed, each = k["iterations"]
-    text, entry = Text(k["code"]), k.get("entry", "main")
+    (fixed, each), text, entry = k["iterations"], Text(k["code"]), k.get("entry", "main")
     return Kernel(k["name"], k["code"], bindings, (x, y, z), (fixed, each), text, entry)
 
 

@@ -58,7 +58,7 @@ class _Loaded:
         return run
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _load(name: str, code: str) -> _Loaded:
     builder = llvm().JITLibraryBuilder().add_object_img(compiled(code))
     try:
@@ -126,7 +126,7 @@ class _Processor:
 
     def load(self, kernel: Kernel) -> _Loaded:
         """The kernel as machine code."""
-        return _load(kernel.name, kernel.code)
+        return _load(kernel.function, kernel.code)
 
 
 class CpuDevice(CompiledDevice):

@@ -183,7 +183,7 @@ class _Loaded:
             return _Instance(self.name, self.module)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _load(name: str, code: str) -> _Loaded:
     try:
         module = _wasmtime().Module(_engine(), base64.b64decode(code, validate=True))
@@ -240,7 +240,7 @@ class _Wasmtime:
 
     def load(self, kernel: Kernel) -> _Loaded:
         """The kernel's module, compiled by wasmtime."""
-        return _load(kernel.name, kernel.code)
+        return _load(kernel.function, kernel.code)
 
 
 class WasmDevice(CompiledDevice):
