@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.row import Row, interleaved
+from workbench.base.device_class import DeviceClass
 from workbench.base.source import Source
 from workbench.codegen.wgsl import emit
 from workbench.demo import TEXT
@@ -11,7 +12,7 @@ from workbench.passes.cleanup import clean
 from workbench.passes.graph import PASSES, specialise
 from workbench.passes.lower import lower
 from workbench.passes.mapping import map_kernels
-from workbench.pipeline import Target, compile_graph
+from workbench.pipeline import compile_graph
 from workbench.schedule.rules import default_states
 
 DIMS = {"matmul": {"M": 512, "K": 512, "N": 512}, "softmax": {"M": 512, "N": 512}}
@@ -19,24 +20,24 @@ TEXTS = {
     name: "def " + next(part for part in TEXT.split("\ndef ") if part.lstrip().startswith(name))
     for name in DIMS
 }
-TARGETS: tuple[Target, ...] = ("wgsl", "llvm")
+CLASSES: tuple[DeviceClass, ...] = ("gpu", "cpu 256")
 WANT = {"matmul": "at most 30 ms", "softmax": "at most 40 ms"}
 
 
 def rows() -> list[Row]:
     found: list[Row] = []
     for name, text in TEXTS.items():
-        for target in TARGETS:
+        for on in CLASSES:
 
-            def compiled(text: str = text, name: str = name, target: Target = target) -> object:
+            def compiled(text: str = text, name: str = name, on: DeviceClass = on) -> object:
                 source = Source(text)
                 graph = parse(source).kernels[-1]
-                return compile_graph(graph, source, DIMS[name], target=target).program
+                return compile_graph(graph, source, DIMS[name], on=on).program
 
             ours, python = interleaved(compiled, lambda t=text: compile(t, "text", "exec"))
-            want = WANT[name] if target == "wgsl" else ""
+            want = WANT[name] if on == "gpu" else ""
             found.append(
-                Row(f"{name}: text to {target}", ours * 1e3, "ms", python * 1e3,
+                Row(f"{name}: text to {on}", ours * 1e3, "ms", python * 1e3,
                     "Python's own compile", want)
             )  # fmt: skip
         traced, bare = _tracing(name, text)
@@ -56,7 +57,7 @@ def _tracing(name: str, text: str) -> list[float]:
         for _, graph_pass in PASSES:
             special = graph_pass(special)
         loops = lower(special)
-        for state in default_states(loops, "wgsl"):
+        for state in default_states(loops, "gpu"):
             loops = state[1]
         loops = clean(loops)
         return emit(map_kernels(loops))

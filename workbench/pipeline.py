@@ -9,8 +9,9 @@ import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from workbench.base.device_class import TARGETS, DeviceClass, Target
 from workbench.base.errors import CallError, OpenDimError
 from workbench.base.limits import GUARANTEED, Limits
 from workbench.base.progress import BOARD
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
 
     Programs = Callable[[Mapping[str, int]], Program]
 
-Target = Literal["wgsl", "llvm", "wasm"]
-
 
 @dataclass(frozen=True)
 class Compilation:
@@ -63,7 +62,7 @@ class Compilation:
     source: Source
     graph: Graph
     dims: Mapping[str, int]
-    target: Target
+    device_class: DeviceClass
     limits: Limits
     schedule: Schedule
     stages: Stages
@@ -75,6 +74,11 @@ class Compilation:
     def name(self) -> str:
         """The name of the kernel."""
         return self.graph.name
+
+    @property
+    def target(self) -> Target:
+        """What its device runs."""
+        return TARGETS[self.device_class]
 
     @property
     def seconds(self) -> float:
@@ -142,18 +146,19 @@ def compile_graph(
     *,
     left: Collection[str] = (),
     schedule: Schedule | None = None,
-    target: Target = "wgsl",
+    on: DeviceClass = "gpu",
     limits: Limits = GUARANTEED,
     parse_seconds: float = 0.0,
 ) -> Compilation:
     """Compile a graph for one set of dims; those in `left` stay open, see `Compilation.at`.
 
-    Without a schedule the default rule of the target decides; with one, the rule maps only the
-    nests that the schedule left unmapped. Raises `CallError` for a missing dim or one that
+    Without a schedule the default rule of the class of device decides; with one, the rule maps
+    only the nests that the schedule left unmapped. Raises `CallError` for a missing dim or one that
     breaks an assert, `ScheduleError` for an illegal step, `CodegenError` for what the target
     cannot hold.
     """
     check_dims(graph, dims)
+    target = TARGETS[on]
     with BOARD.task(f"compiling '{graph.name}'") as task:
         trace = Trace(task)
         trace.snapshots.append(
@@ -170,7 +175,7 @@ def compile_graph(
         )
         lowered = _to_loops(trace, graph, dims, left)
         past = Past(lowered, facts=facts_left(graph, dims, lowered.open))
-        scheduled, past = _scheduled(trace, past, schedule, target)
+        scheduled, past = _scheduled(trace, past, schedule, on)
         kept = _prepared(trace, scheduled, target)
         check_held(kept, target, limits)
         made = _EMIT[target](trace, kept, limits, past)
@@ -179,7 +184,7 @@ def compile_graph(
         trace.snapshots.append(_border(graph, made, program))
         stages = Stages(tuple(trace.snapshots)).with_each(made, program)
         return Compilation(
-            source, graph, dict(dims), target, limits, past.schedule, stages, program,
+            source, graph, dict(dims), on, limits, past.schedule, stages, program,
             kept.open, program_at if kept.open else None,
         )  # fmt: skip
 
@@ -280,11 +285,11 @@ def _to_loops(trace: Trace, graph: Graph, dims: Mapping[str, int], left: Collect
 
 
 def _scheduled(
-    trace: Trace, past: Past, schedule: Schedule | None, target: Target
+    trace: Trace, past: Past, schedule: Schedule | None, on: DeviceClass
 ) -> tuple[Loops, Past]:
     """Apply the user's steps, then the rule's for what they left unmapped."""
     loops, mine = past.start, schedule or Schedule()
-    for who, states in (("you", mine.states), ("the default rule", _by_rule(target))):
+    for who, states in (("you", mine.states), ("the default rule", _by_rule(on))):
         start = time.perf_counter()
         for s, after in states(loops):
             seconds = time.perf_counter() - start
@@ -299,8 +304,8 @@ def _scheduled(
     return cleaned, past
 
 
-def _by_rule(target: Target) -> Callable[[Loops], Iterator[tuple[Any, Loops]]]:
-    return lambda loops: default_states(loops, target)
+def _by_rule(on: DeviceClass) -> Callable[[Loops], Iterator[tuple[Any, Loops]]]:
+    return lambda loops: default_states(loops, on)
 
 
 def _wgsl(trace: Trace, loops: Loops, limits: Limits, past: Past) -> Programs:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from workbench.base.device_class import Target
 from workbench.base.errors import (
     CallError,
     CodegenError,
@@ -34,7 +35,7 @@ from workbench.measure.reference import Reference, reference, shorter, work
 from workbench.measure.samples import sampled
 from workbench.passes.fold import literal_int
 from workbench.passes.graph import specialise
-from workbench.pipeline import Compilation, Snapshot, Target, compile_graph
+from workbench.pipeline import Compilation, Snapshot, compile_graph
 from workbench.program import Program
 from workbench.runtime.arrays import array
 from workbench.runtime.device import Device, default_device, open_device
@@ -172,7 +173,12 @@ def _again(c: Compilation, dims: dict[str, int]) -> Compilation:
 
     def compiled(schedule: Schedule) -> Compilation:
         return compile_graph(
-            c.graph, c.source, dims, schedule=schedule, target=c.target, limits=c.limits
+            c.graph,
+            c.source,
+            dims,
+            schedule=schedule,
+            on=c.device_class,
+            limits=c.limits,
         )
 
     try:

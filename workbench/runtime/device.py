@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
+from workbench.base.device_class import DeviceClass, Target, device_class
 from workbench.base.errors import DeviceError
 from workbench.base.limits import GUARANTEED, Limits
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 NAMES = ("browser", "native", "cpu", "wasm", "browser-wasm", "null")
 """Every device, in the order in which tables list them."""
-
-Target = Literal["wgsl", "llvm", "wasm"]
 
 Raw = bytearray | memoryview
 """Bytes that a device gave, the taker's to keep and to change."""
@@ -53,6 +52,12 @@ class Description:
     cause: str = ""
     remedy: str = ""
     route: str = ""
+
+    @property
+    def device_class(self) -> DeviceClass:
+        """What default schedules know of it; a GPU that is not here counts as one of hardware."""
+        hardware = self.hardware or not self.available
+        return device_class(self.target, self.features, hardware=hardware)
 
 
 MOST_TRACED = 256

@@ -175,7 +175,7 @@ def _fits(loops: Loops, steps: Sequence[Any], limits: Limits) -> bool:
         if not s.check(loops):
             return False
         loops = s.apply(loops)
-    for _, after in default_states(loops, "wgsl"):
+    for _, after in default_states(loops, "gpu"):
         loops = after
     mapped = mapped_of(loops)
     return mapped is not None and _over(mapped, limits) is None

@@ -57,7 +57,7 @@ class Compilations:
             description = open_device(on).describe()
             self._made[key] = compile_graph(
                 self.graph, self.source, dims, left=left, schedule=steps,
-                target=description.target, limits=description.limits,
+                on=description.device_class, limits=description.limits,
                 parse_seconds=self.parse_seconds,
             )  # fmt: skip
         return self._made[key]
@@ -112,7 +112,7 @@ class Compilations:
     ) -> object:
         description = open_device(on).describe()
         literals = tuple(sorted((n, None if n in left else v) for n, v in dims.items()))
-        return literals, steps, description.target, description.limits
+        return literals, steps, description.device_class, description.limits
 
     def _note(self, dims: Mapping[str, int]) -> tuple[str, ...]:
         """Take note of a call; gives the dims that are uniforms from now on."""

@@ -223,8 +223,8 @@ def _compiled(
     dims = {n: c.dims.get(n, DEFAULT_DIM) for n in k.graph.symbols()}
     try:
         new = compile_graph(
-            k.graph, k.source, dims, schedule=schedule, target=c.target, limits=c.limits,
-            parse_seconds=k.parse_seconds,
+            k.graph, k.source, dims, schedule=schedule, on=c.device_class, limits=c.limits,
+                        parse_seconds=k.parse_seconds,
         )  # fmt: skip
     except ScheduleError as error:
         found = _refused(schedule, unscheduled(k.graph, dims))

@@ -10,11 +10,12 @@ from workbench.pipeline import compile_graph
 from workbench.session.kernel import kernels
 
 if TYPE_CHECKING:
+    from workbench.base.device_class import DeviceClass
     from workbench.base.dtypes import DType
     from workbench.base.limits import Limits
     from workbench.base.panels import Panels
     from workbench.program import Program
-    from workbench.runtime.device import Device, Target
+    from workbench.runtime.device import Device
 
 _MOST = 64
 """Programs that are kept."""
@@ -35,14 +36,14 @@ def between(
     else:
         assert new is not None, "the two differ"
         text = _in_panels(dtype, shape, new)
-    return _compiled(text, description.target, description.limits)
+    return _compiled(text, description.device_class, description.limits)
 
 
 @lru_cache(_MOST)
-def _compiled(text: str, target: Target, limits: Limits) -> Program:
+def _compiled(text: str, on: DeviceClass, limits: Limits) -> Program:
     source = Source(text)
     (k,) = kernels(source).values()
-    return compile_graph(k.graph, source, {}, target=target, limits=limits).program
+    return compile_graph(k.graph, source, {}, on=on, limits=limits).program
 
 
 def _in_order(dtype: DType, shape: tuple[int, ...], old: Panels) -> str:

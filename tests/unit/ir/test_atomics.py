@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import workbench as wb
+from workbench.base.device_class import DeviceClass
 from workbench.base.source import Source
 from workbench.ir.access import accesses
 from workbench.ir.deps import carried, dependences
@@ -225,6 +226,6 @@ def test_a_copy_of_what_is_updated_atomically_is_refused(memory: str) -> None:
     assert "h is updated atomically; a copy would miss what others add meanwhile" in verdict.reason
 
 
-@pytest.mark.parametrize(("target", "axis"), [("wgsl", "workgroup.x"), ("llvm", "worker")])
-def test_the_default_rules_run_atomic_grids_side_by_side(target, axis: str) -> None:  # noqa: ANN001
-    assert repr(default_schedule(loops(HISTOGRAM, N=300), target)).count(axis) == 1
+@pytest.mark.parametrize(("on", "axis"), [("gpu", "workgroup.x"), ("cpu 256", "worker")])
+def test_the_default_rules_run_atomic_grids_side_by_side(on: DeviceClass, axis: str) -> None:
+    assert repr(default_schedule(loops(HISTOGRAM, N=300), on)).count(axis) == 1

@@ -6,7 +6,7 @@ no step has mapped yet.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from workbench.base.limits import GUARANTEED
 from workbench.ir.expr import Var, free_names
@@ -17,12 +17,11 @@ from workbench.schedule.rules.tiles import tiled
 from workbench.schedule.step import Schedule, make
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
+    from workbench.base.device_class import DeviceClass
     from workbench.ir.loops import Loops
     from workbench.ir.stmt import Body, Stmt
-
-Target = Literal["wgsl", "llvm", "wasm"]
 
 WORKGROUP: dict[int, tuple[int, ...]] = {1: (64,), 2: (8, 8), 3: (2, 4, 8)}
 """Invocations per workgroup along the innermost parallel loops, outermost first."""
@@ -30,18 +29,24 @@ _AXES = "xyz"
 _MOST_WORKGROUPS = GUARANTEED.max_compute_workgroups_per_dimension
 
 
-def default_states(loops: Loops, target: Target) -> Iterator[tuple[Any, Loops]]:
+def default_states(loops: Loops, on: DeviceClass) -> Iterator[tuple[Any, Loops]]:
     """Steps that make a sane parallel kernel of every nest that is not mapped yet.
 
     Gives each step with the loops after it; a step that is not legal here is left out.
     """
-    rule = _gpu_nest if target == "wgsl" else _cpu_nest
-    for s in _nests(loops.body):
-        if isinstance(s, For) and s.kind is LoopKind.PARALLEL and not _mapped(s):
-            states = _all(loops, tiled(loops, _chain(s))) if target == "wasm" else []
-            for state in states or _legal(loops, rule(loops, s)):
-                yield state
-                loops = state[1]
+    rule = _gpu_nest if on in {"gpu", "software gpu"} else _cpu_nest
+    seen: set[str] = set()
+    while (nest := _unmapped(loops, seen)) is not None:
+        seen.add(nest.var)
+        for state in tiled(loops, _chain(nest), on) or _legal(loops, rule(loops, nest)):
+            yield state
+            loops = state[1]
+
+
+def _unmapped(loops: Loops, seen: set[str]) -> For | None:
+    """The first nest of parallel loops that is not mapped, of those not seen yet."""
+    nests = (s for s in _nests(loops.body) if isinstance(s, For) and s.kind is LoopKind.PARALLEL)
+    return next((s for s in nests if s.var not in seen and not _mapped(s)), None)
 
 
 def _legal(loops: Loops, steps: Iterable[Any]) -> Iterator[tuple[Any, Loops]]:
@@ -50,12 +55,6 @@ def _legal(loops: Loops, steps: Iterable[Any]) -> Iterator[tuple[Any, Loops]]:
         if step.check(loops):
             loops = step.apply(loops)
             yield step, loops
-
-
-def _all(loops: Loops, steps: Sequence[Any]) -> list[tuple[Any, Loops]]:
-    """All steps, or none where one of them is not legal."""
-    states = list(_legal(loops, steps))
-    return states if len(states) == len(steps) else []
 
 
 def _nests(body: Body) -> Iterator[Stmt]:
@@ -67,9 +66,9 @@ def _nests(body: Body) -> Iterator[Stmt]:
             yield s
 
 
-def default_schedule(loops: Loops, target: Target) -> Schedule:
+def default_schedule(loops: Loops, on: DeviceClass) -> Schedule:
     """The steps of `default_states` as a schedule."""
-    return Schedule(tuple(step for step, _ in default_states(loops, target)))
+    return Schedule(tuple(step for step, _ in default_states(loops, on)))
 
 
 def _mapped(nest: For) -> bool:
