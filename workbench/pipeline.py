@@ -43,7 +43,7 @@ from workbench.schedule.step import Schedule, step_text
 from workbench.stages import Language, Snapshot, Stages, Trace, border_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from workbench.base.source import Source
 
@@ -152,10 +152,9 @@ def compile_graph(
 ) -> Compilation:
     """Compile a graph for one set of dims; those in `left` stay open, see `Compilation.at`.
 
-    Without a schedule the default rule of the class of device decides; with one, the rule maps
-    only the nests that the schedule left unmapped. Raises `CallError` for a missing dim or one that
-    breaks an assert, `ScheduleError` for an illegal step, `CodegenError` for what the target
-    cannot hold.
+    The default rule of the class of device maps the nests that the schedule leaves unmapped.
+    Raises `CallError` for a missing dim or one that breaks an assert, `ScheduleError` for an
+    illegal step, `CodegenError` for what the target cannot hold.
     """
     check_dims(graph, dims)
     target = TARGETS[on]
@@ -289,7 +288,7 @@ def _scheduled(
 ) -> tuple[Loops, Past]:
     """Apply the user's steps, then the rule's for what they left unmapped."""
     loops, mine = past.start, schedule or Schedule()
-    for who, states in (("you", mine.states), ("the default rule", _by_rule(on))):
+    for who, states in (("you", mine.states), ("the default rule", partial(default_states, on=on))):
         start = time.perf_counter()
         for s, after in states(loops):
             seconds = time.perf_counter() - start
@@ -302,10 +301,6 @@ def _scheduled(
         "scheduled", "the loops after every step, tidied", lambda: clean(final), loops_text
     )
     return cleaned, past
-
-
-def _by_rule(on: DeviceClass) -> Callable[[Loops], Iterator[tuple[Any, Loops]]]:
-    return lambda loops: default_states(loops, on)
 
 
 def _wgsl(trace: Trace, loops: Loops, limits: Limits, past: Past) -> Programs:
@@ -401,5 +396,5 @@ def _border(graph: Graph, made: Programs, program: Program) -> Snapshot:
 
 def _source_marks(graph: Graph) -> tuple[Mark, ...]:
     """Every span that a node of the graph came from, outer ones first."""
-    found = [Mark(o.span.start, o.span.end, o) for o in graph_origins(graph) if o.span]
+    found = (Mark(o.span.start, o.span.end, o) for o in graph_origins(graph) if o.span)
     return tuple(sorted(found, key=lambda m: (m.start, -m.end)))

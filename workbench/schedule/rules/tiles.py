@@ -130,7 +130,7 @@ def _plan(loops: Loops, chain: Sequence[For], tile: Tile) -> _Plan | None:
     if rows < 2 or not enough or cells < tile.least * rows * columns:
         return None
     whole = _cells([found.row]) % rows == 0 and _cells([found.column]) % columns == 0
-    panels = _panels(loops, found, tile.large) if whole else {}
+    panels: Mapping[str, int] = _panels(loops, found, tile.large) if whole else {}
     if not all(x.array in panels or _in_a_row(x, found.column.var) for x in found.read):
         return None
     return _Plan(found, rows, columns, lanes, "guard" if whole else "peel", panels)
