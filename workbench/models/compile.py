@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 
+from workbench.base.device_class import TARGETS, DeviceClass, Target
 from workbench.base.errors import Mistake
 from workbench.base.limits import Limits
 from workbench.base.progress import BOARD
@@ -16,7 +17,7 @@ from workbench.models.link import Linked, link
 from workbench.models.memory import MemoryPlan
 from workbench.models.specialise import InputType, Specialised, specialise
 from workbench.ops.tensor import Formula, UnsupportedError
-from workbench.pipeline import Compilation, Target
+from workbench.pipeline import Compilation
 from workbench.program import Program
 from workbench.stages import Language, Snapshot, Stages, Trace
 
@@ -74,13 +75,14 @@ class _Kernels:
 
 
 def compile_model(
-    graph: ModelGraph, given: Mapping[str, InputType], target: Target, limits: Limits
+    graph: ModelGraph, given: Mapping[str, InputType], on: DeviceClass, limits: Limits
 ) -> ModelCompilation:
     """Compile a model for these inputs.
 
     Raises `UnsupportedError` with every node that the operators, or the target, do not have in
     this form: the former before anything is compiled.
     """
+    target = TARGETS[on]
     with BOARD.task(f"compiling '{graph.name}'") as task:
         trace = Trace(task)
         source = Snapshot("source", graph, "the nodes of the file", 0.0, render=_source_text)
@@ -91,7 +93,7 @@ def compile_model(
         )  # fmt: skip
         kernels: _Kernels = trace.stage(
             "kernels", "the kernels in their order, equal ones compiled once",
-            lambda: _compiled(model, target, limits), lambda k: _kernels_text(model, k),
+            lambda: _compiled(model, on, limits), lambda k: _kernels_text(model, k),
         )  # fmt: skip
         linked: Linked = trace.stage(
             "memory", "which values share a buffer", lambda: link(model, kernels.made, target),
@@ -105,11 +107,11 @@ def compile_model(
         return ModelCompilation(model, target, limits, kernels.made, linked, stages)
 
 
-def _compiled(model: Specialised, target: Target, limits: Limits) -> _Kernels:
+def _compiled(model: Specialised, on: DeviceClass, limits: Limits) -> _Kernels:
     kernels = _Kernels()
     for formula, node in model.formulas.items():
         try:
-            kernels.made[formula] = kernel_of(formula, node, target, limits)
+            kernels.made[formula] = kernel_of(formula, node, on, limits)
         except UnsupportedError as error:
             kernels.mistakes += error.mistakes
     if kernels.mistakes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from workbench.base.device_class import TARGETS, DeviceClass, Target
 from workbench.base.dtypes import I32, I64, DType
 from workbench.base.errors import CodegenError, Mistake, WorkbenchError
 from workbench.base.limits import Limits
@@ -13,7 +14,7 @@ from workbench.ir.model import Node
 from workbench.lang import parse
 from workbench.ops.elementwise import NAN
 from workbench.ops.tensor import Formula, UnsupportedError, is_wide
-from workbench.pipeline import Compilation, Target, compile_graph
+from workbench.pipeline import Compilation, compile_graph
 
 _I64 = re.compile(r"\bi64\b")
 
@@ -36,17 +37,17 @@ def text_for(formula: Formula, target: Target) -> str:
 
 
 @lru_cache(maxsize=4096)
-def compiled(text: str, target: Target, limits: Limits) -> Compilation:
+def compiled(text: str, on: DeviceClass, limits: Limits) -> Compilation:
     """The compilation of a text whose every dim is a number."""
     source = Source(text, "formula")
     graph = parse(source).kernels[-1]
-    return compile_graph(graph, source, {}, target=target, limits=limits)
+    return compile_graph(graph, source, {}, on=on, limits=limits)
 
 
-def kernel_of(formula: Formula, node: Node, target: Target, limits: Limits) -> Compilation:
+def kernel_of(formula: Formula, node: Node, on: DeviceClass, limits: Limits) -> Compilation:
     """The compilation of a formula. Raises `UnsupportedError` with the words of its node."""
     try:
-        return compiled(text_for(formula, target), target, limits)
+        return compiled(text_for(formula, TARGETS[on]), on, limits)
     except (CodegenError, UnsupportedError) as error:
         span = node.origin.nearest_span()
         said = [Mistake(f"{node.words}: {m.message}", span, m.hint) for m in error.mistakes]

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
+from workbench.base.device_class import Target
 from workbench.base.dtypes import U32
 from workbench.models.kernels import held_as
 from workbench.models.memory import Life, MemoryPlan, plan
 from workbench.models.specialise import Specialised
 from workbench.ops.tensor import Computed, Formula, Given, Known, Tensor, Values, View
-from workbench.pipeline import Compilation, Target
+from workbench.pipeline import Compilation
 from workbench.program import (
     STATUS_WORDS,
     Action,

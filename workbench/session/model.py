@@ -111,11 +111,11 @@ class Model:
         """The compilation for these inputs, made once."""
         types = {n: _type_of(x) for n, x in given.items()}
         shapes = tuple((n, t.dtype, t.shape, t.values is None) for n, t in types.items())
-        made = self._made.setdefault((shapes, device.target, device.limits), [])
+        made = self._made.setdefault((shapes, device.device_class, device.limits), [])
         for c in made:
             if all(_same(types[n], asked) for n, asked in c.model.asked.items()):
                 return c
-        made.append(compile_model(self.graph, types, device.target, device.limits))
+        made.append(compile_model(self.graph, types, device.device_class, device.limits))
         return made[-1]
 
     def _bound(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Array]:
