@@ -26,7 +26,8 @@ def test_a_device_that_vanishes_leaves_the_rounds_before(browser: Browser) -> No
     def leaving(x: np.ndarray) -> np.ndarray:
         nonlocal calls
         calls += 1
-        page.wait_for_timeout(0.5)  # as slow as a call of the page: rounds begin soon
+        if calls <= CALLS:
+            page.wait_for_timeout(0.5)  # as slow as a call of the page: rounds begin soon
         if calls == CALLS:
             page.close()
         return 2 * x
